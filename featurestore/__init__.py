@@ -1,0 +1,108 @@
+"""A feature store: features defined once, the same in training and serving.
+
+A feature view is a function from (entity, time) to values that never looks past that time.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from featurestore.definitions import (
+    CSVSource,
+    Entity,
+    Feature,
+    FeatureService,
+    FeatureView,
+    InMemorySource,
+    ParquetSource,
+    Schedule,
+    Source,
+    ViewReference,
+)
+from featurestore.definitions.types import (
+    Bool,
+    Bytes,
+    Date,
+    Decimal,
+    FeatureType,
+    Float16,
+    Float32,
+    Float64,
+    Int8,
+    Int16,
+    Int32,
+    Int64,
+    List,
+    String,
+    Timestamp,
+    UInt8,
+    UInt16,
+    UInt32,
+    UInt64,
+    Vector,
+    ZonedTimestamp,
+)
+
+if TYPE_CHECKING:
+    from featurestore.online.response import OnlineFeatures, Status
+    from featurestore.planning.training_frame import TrainingFrame
+    from featurestore.store import FeatureStore
+
+__version__ = "0.1.0"
+
+_LAZY = {
+    "FeatureStore": "featurestore.store",
+    "OnlineFeatures": "featurestore.online.response",
+    "Status": "featurestore.online.response",
+    "TrainingFrame": "featurestore.planning.training_frame",
+}
+
+__all__ = [
+    "Bool",
+    "Bytes",
+    "CSVSource",
+    "Date",
+    "Decimal",
+    "Entity",
+    "Feature",
+    "FeatureService",
+    "FeatureStore",
+    "FeatureType",
+    "FeatureView",
+    "Float16",
+    "Float32",
+    "Float64",
+    "InMemorySource",
+    "Int8",
+    "Int16",
+    "Int32",
+    "Int64",
+    "List",
+    "OnlineFeatures",
+    "ParquetSource",
+    "Schedule",
+    "Source",
+    "Status",
+    "String",
+    "Timestamp",
+    "TrainingFrame",
+    "UInt8",
+    "UInt16",
+    "UInt32",
+    "UInt64",
+    "Vector",
+    "ViewReference",
+    "ZonedTimestamp",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Engines, drivers and Arrow are loaded when a store is opened, not when definitions are written.
+    if name not in _LAZY:
+        raise AttributeError(f"module 'featurestore' has no attribute {name!r}")
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,76 @@
+"""Opening registries, online stores and engines: by URL or name, found through entry points."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from typing import Any, cast
+
+from featurestore.errors import ConfigurationError, MissingDependencyError
+from featurestore.protocols.offline import OfflineEngine
+from featurestore.protocols.online import OnlineStore
+from featurestore.protocols.registry import Registry
+
+ONLINE_STORES = "featurestore.online_stores"
+OFFLINE_ENGINES = "featurestore.offline_engines"
+REGISTRIES = "featurestore.registries"
+
+
+def open_registry(url: str) -> Registry:
+    """Open ``sqlite:///registry.db`` or ``postgresql://user@host/database``.
+
+    Raises:
+        ConfigurationError: for an unknown scheme.
+        RegistryUnavailableError: if the database cannot be reached.
+    """
+    return cast(Registry, _adapter(REGISTRIES, _scheme(url, "registry"), "registry URL").from_url(url))
+
+
+def open_online_store(url: str) -> OnlineStore:
+    """Open ``sqlite:///online.db``, ``redis://host:6379/0``, ``rediss://…`` or ``memory://``.
+
+    Raises:
+        ConfigurationError: for an unknown scheme.
+    """
+    return cast(OnlineStore, _adapter(ONLINE_STORES, _scheme(url, "online store"), "online store URL").from_url(url))
+
+
+def open_engine(name: str) -> OfflineEngine:
+    """The offline engine called ``duckdb`` or ``polars``, or one that another package provides.
+
+    Raises:
+        ConfigurationError: for an unknown name.
+    """
+    return cast(OfflineEngine, _adapter(OFFLINE_ENGINES, name, "offline engine")())
+
+
+def _scheme(url: str, what: str) -> str:
+    scheme, separator, _ = url.partition("://")
+    if not separator:
+        raise ConfigurationError(
+            f"The {what} {url!r} is not a URL.", hint="Write it as sqlite:///file.db or redis://host:6379/0."
+        )
+    return scheme.partition("+")[0] if scheme.startswith("postgresql") else scheme
+
+
+def _adapter(group: str, name: str, what: str) -> Any:
+    entry_points = importlib.metadata.entry_points(group=group)
+    for entry_point in entry_points:
+        if entry_point.name == name:
+            return _load(entry_point)
+    known = sorted({entry_point.name for entry_point in entry_points})
+    raise ConfigurationError(
+        f"{name!r} is not a known {what}; known are: {', '.join(known) or 'none'}.",
+        hint="Other packages can provide more through the entry point group " + group + "."
+        if known
+        else "The package is not installed: pip install featurestore (or pip install -e . in a checkout).",
+    )
+
+
+def _load(entry_point: importlib.metadata.EntryPoint) -> Any:
+    try:
+        return entry_point.load()
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            f"{entry_point.name!r} needs the package {error.name!r}, which is not installed.",
+            hint=f"pip install 'featurestore[{entry_point.name}]'",
+        ) from error

@@ -1,0 +1,22 @@
+"""Definitions: entities, sources, features, views, services, and their types and hashes."""
+
+from featurestore.definitions.entity import Entity
+from featurestore.definitions.feature import Feature
+from featurestore.definitions.reference import ViewReference
+from featurestore.definitions.schedule import Schedule
+from featurestore.definitions.service import FeatureService
+from featurestore.definitions.source import CSVSource, InMemorySource, ParquetSource, Source
+from featurestore.definitions.view import FeatureView
+
+__all__ = [
+    "CSVSource",
+    "Entity",
+    "Feature",
+    "FeatureService",
+    "FeatureView",
+    "InMemorySource",
+    "ParquetSource",
+    "Schedule",
+    "Source",
+    "ViewReference",
+]

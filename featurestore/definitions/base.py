@@ -1,0 +1,140 @@
+"""What all definitions share: validation at construction, immutability, hashing, canonical JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Self, TypeVar
+
+import pydantic
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+
+from featurestore.definitions.types import FeatureType, parse_type
+from featurestore.errors import DefinitionError
+
+V = TypeVar("V")
+RESERVED_PREFIX = "__fs_"
+_NOT_THE_CALLER = (str(Path(__file__).parents[1]), str(Path(pydantic.__file__).parent), "<")
+
+
+class FrozenDict(Mapping[str, V]):
+    """An immutable, hashable mapping that keeps the order it was given."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, V] = {}) -> None:  # noqa: B006 (only ever copied)
+        self._items = dict(items)
+
+    def __getitem__(self, key: str) -> V:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._items.items()))
+
+    def __repr__(self) -> str:
+        return repr(self._items)
+
+
+def _check_name(name: str) -> str:
+    if not name.isascii() or not name.isidentifier() or len(name) > 200:
+        raise ValueError(f"{name!r} is not a name: use ASCII letters, digits and underscores, not a digit first")
+    if name.startswith(RESERVED_PREFIX):
+        raise ValueError(f"{name!r} starts with {RESERVED_PREFIX!r}, which is reserved")
+    return name
+
+
+def _to_type(value: object) -> object:
+    return parse_type(value) if isinstance(value, str) else value
+
+
+def _to_microseconds(value: timedelta) -> int:
+    return value // timedelta(microseconds=1)
+
+
+def _to_duration(value: object) -> object:
+    return timedelta(microseconds=value) if isinstance(value, int) else value
+
+
+def _to_frozen(value: object) -> object:
+    return FrozenDict(value) if isinstance(value, Mapping) else value
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+Type = Annotated[FeatureType, BeforeValidator(_to_type), PlainSerializer(str, return_type=str)]
+Duration = Annotated[
+    timedelta, BeforeValidator(_to_duration), PlainSerializer(_to_microseconds, return_type=int)
+]
+Tags = Annotated[FrozenDict[str], BeforeValidator(_to_frozen), PlainSerializer(dict, return_type=dict[str, str])]
+
+
+def canonical_json(value: object) -> str:
+    """The one text form of a JSON value: sorted keys, no spaces, non-ASCII kept."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+class Definition(BaseModel):
+    """Base of all definitions: immutable, validated at construction, hashable, JSON and back."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, strict=False)
+
+    kind: ClassVar[str] = ""
+
+    def __init__(self, **fields: Any) -> None:
+        try:
+            super().__init__(**fields)
+        except ValidationError as error:
+            raise _definition_error(type(self).__name__, fields.get("name"), error) from error
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, *self.__dict__.values()))
+
+    def to_json(self) -> str:
+        """The definition as canonical JSON; `from_json` reads it back with the same hashes."""
+        return canonical_json(self.model_dump(mode="json"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a definition back from `to_json`.
+
+        Raises:
+            DefinitionError: if the text is not such a definition.
+        """
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, json.JSONDecodeError) as error:
+            raise DefinitionError(f"This is not the JSON of a {cls.__name__}: {error}.") from error
+
+
+def _definition_error(kind: str, name: object, error: ValidationError) -> DefinitionError:
+    problems = []
+    for problem in error.errors(include_url=False):
+        cause = problem.get("ctx", {}).get("error")
+        where = ".".join(str(part) for part in problem["loc"])
+        text = str(cause) if cause is not None else f"{problem['msg']} (found {problem['input']!r})"
+        problems.append(f"{where}: {text}" if where else text)
+    label = f"{kind} {name!r}" if name is not None else kind
+    return DefinitionError(f"{label}: {'; '.join(problems)}", location=caller_location())
+
+
+def caller_location() -> str | None:
+    """``file:line`` of the nearest frame outside of this package and of pydantic."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith(_NOT_THE_CALLER):
+            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        if frame.f_back is None:
+            return None
+        frame = frame.f_back
+    return None

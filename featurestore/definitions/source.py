@@ -1,0 +1,266 @@
+"""Sources: where the rows of a feature view come from, and what their times mean."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Annotated, Any, ClassVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BeforeValidator, PlainSerializer, PrivateAttr, field_validator
+
+from featurestore.definitions.base import Definition, Duration, FrozenDict, Name, Tags
+from featurestore.errors import DefinitionError, NotFoundError
+
+
+class Source(Definition):
+    """Base of all sources.
+
+    Args:
+        name: unique among the sources of a project.
+        event_timestamp: column with the time at which a row's fact came true.
+        created_timestamp: column with the time at which the row was written; breaks ties between rows with
+            one event timestamp (the later one wins), and by itself never hides a row.
+        available_at: column with the time from which the row could be known; a row is invisible before it
+            and, where it is null, forever.
+        event_id: column that identifies an event; of the visible rows with one id only that with the
+            latest created timestamp counts.
+        delay: how long after its event timestamp a row becomes visible. Must be given where the event
+            timestamp is a date.
+        timezone: the zone of naive times and of dates; zoned columns are taken as they are.
+
+    Raises:
+        DefinitionError: if a column is not named, the delay is negative or the zone unknown.
+    """
+
+    name: Name
+    event_timestamp: str
+    created_timestamp: str | None = None
+    available_at: str | None = None
+    event_id: str | None = None
+    delay: Duration | None = None
+    timezone: str = "UTC"
+    description: str = ""
+    owner: str = ""
+    tags: Tags = FrozenDict()
+
+    @field_validator("event_timestamp", "created_timestamp", "available_at", "event_id")
+    @classmethod
+    def _check_column(cls, value: str | None) -> str | None:
+        if value == "":
+            raise ValueError("expected the name of a column, found an empty text")
+        return value
+
+    @field_validator("delay")
+    @classmethod
+    def _check_delay(cls, value: timedelta | None) -> timedelta | None:
+        if value is not None and value < timedelta(0):
+            raise ValueError("must not be negative, or rows would be visible before they happen")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _check_timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"{value!r} is not a time zone; use an IANA name such as Europe/Paris") from error
+        return value
+
+    @property
+    def effective_delay(self) -> timedelta:
+        """The delay, zero where none was stated."""
+        return self.delay or timedelta(0)
+
+    def values_payload(self) -> dict[str, Any]:
+        """The parts of the definition that change values: what the data hash is taken over."""
+        dumped = self.model_dump(mode="json", exclude={"name", "description", "owner", "tags"})
+        return {"kind": self.kind, **dumped, "delay": dumped["delay"] or 0}
+
+
+def _to_paths(value: object) -> object:
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        value = (value,)
+    return tuple(str(path) for path in value)
+
+
+Paths = Annotated[
+    tuple[str, ...], BeforeValidator(_to_paths), PlainSerializer(list, return_type=list[str])
+]
+
+
+class FileSource(Source):
+    """Base of the sources that are files on a disk."""
+
+    path: Paths
+
+    @field_validator("path")
+    @classmethod
+    def _check_path(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not all(value):
+            raise ValueError("expected a file, a glob or a list of them")
+        return value
+
+
+class ParquetSource(FileSource):
+    """Rows of Parquet files.
+
+    Args:
+        path: a file, a glob (``data/**/*.parquet``) or a list of them; relative paths start at the folder
+            of feature_store.toml, else at the working directory.
+        hive_partitioning: take columns from folder names such as ``day=2024-01-31``.
+
+    The other arguments are those of `Source`.
+    """
+
+    kind: ClassVar[str] = "parquet"
+
+    hive_partitioning: bool = False
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        path: str | Sequence[str],
+        event_timestamp: str,
+        created_timestamp: str | None = None,
+        available_at: str | None = None,
+        event_id: str | None = None,
+        delay: timedelta | None = None,
+        timezone: str = "UTC",
+        hive_partitioning: bool = False,
+        description: str = "",
+        owner: str = "",
+        tags: Mapping[str, str] = FrozenDict(),
+    ) -> None:
+        super().__init__(
+            name=name, path=path, event_timestamp=event_timestamp, created_timestamp=created_timestamp,
+            available_at=available_at, event_id=event_id, delay=delay, timezone=timezone,
+            hive_partitioning=hive_partitioning, description=description, owner=owner, tags=tags,
+        )  # fmt: skip
+
+
+class CSVSource(FileSource):
+    """Rows of CSV files with a header line, ISO 8601 times, and empty fields for nulls.
+
+    Args:
+        path: a file, a glob or a list of them, plain or compressed (``.gz``, ``.bz2``, ``.zst``).
+        delimiter: the character between fields.
+
+    The other arguments are those of `Source`.
+    """
+
+    kind: ClassVar[str] = "csv"
+
+    delimiter: str = ","
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        path: str | Sequence[str],
+        event_timestamp: str,
+        created_timestamp: str | None = None,
+        available_at: str | None = None,
+        event_id: str | None = None,
+        delay: timedelta | None = None,
+        timezone: str = "UTC",
+        delimiter: str = ",",
+        description: str = "",
+        owner: str = "",
+        tags: Mapping[str, str] = FrozenDict(),
+    ) -> None:
+        super().__init__(
+            name=name, path=path, event_timestamp=event_timestamp, created_timestamp=created_timestamp,
+            available_at=available_at, event_id=event_id, delay=delay, timezone=timezone,
+            delimiter=delimiter, description=description, owner=owner, tags=tags,
+        )  # fmt: skip
+
+    @field_validator("delimiter")
+    @classmethod
+    def _check_delimiter(cls, value: str) -> str:
+        if len(value.encode()) != 1:
+            raise ValueError(f"expected one ASCII character, found {value!r}")
+        return value
+
+
+class InMemorySource(Source):
+    """Rows of a frame in memory: an Arrow table, or a Polars or pandas data frame.
+
+    The registry records the definition, not the rows: another process can serve what was materialized
+    from it, and has to bring its own rows to read it offline.
+
+    Args:
+        data: the frame, or None for a definition that was read back from the registry.
+
+    The other arguments are those of `Source`.
+    """
+
+    kind: ClassVar[str] = "memory"
+
+    _data: Any = PrivateAttr(default=None)
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        data: Any = None,
+        event_timestamp: str,
+        created_timestamp: str | None = None,
+        available_at: str | None = None,
+        event_id: str | None = None,
+        delay: timedelta | None = None,
+        timezone: str = "UTC",
+        description: str = "",
+        owner: str = "",
+        tags: Mapping[str, str] = FrozenDict(),
+    ) -> None:
+        super().__init__(
+            name=name, event_timestamp=event_timestamp, created_timestamp=created_timestamp,
+            available_at=available_at, event_id=event_id, delay=delay, timezone=timezone,
+            description=description, owner=owner, tags=tags,
+        )  # fmt: skip
+        self._data = data
+
+    @property
+    def data(self) -> Any:
+        """The frame as it was given, or None."""
+        return self._data
+
+
+def source_type(kind: str) -> type[Source]:
+    """The class of sources of one kind, from the entry points of group ``featurestore.sources``.
+
+    Raises:
+        NotFoundError: if no installed package provides the kind.
+    """
+    for cls in (ParquetSource, CSVSource, InMemorySource):
+        if cls.kind == kind:
+            return cls
+    entry_points = importlib.metadata.entry_points(group="featurestore.sources")
+    for entry_point in entry_points:
+        if entry_point.name == kind:
+            loaded: type[Source] = entry_point.load()
+            return loaded
+    raise NotFoundError.of("Source kind", kind, ["parquet", "csv", "memory", *(e.name for e in entry_points)])
+
+
+def load_source(value: object) -> object:
+    """Turn the JSON form of a source (a mapping with its kind) into the source."""
+    if not isinstance(value, Mapping):
+        return value
+    fields = dict(value)
+    if "kind" not in fields:
+        raise DefinitionError("The JSON of a source lacks its kind.")
+    return source_type(fields.pop("kind"))(**fields)
+
+
+def dump_source(source: Source) -> dict[str, Any]:
+    """The JSON form of a source, with its kind."""
+    return {"kind": source.kind, **source.model_dump(mode="json")}
+
+
+AnySource = Annotated[
+    Source, BeforeValidator(load_source), PlainSerializer(dump_source, return_type=dict[str, Any])
+]

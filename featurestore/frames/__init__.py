@@ -1,0 +1,1 @@
+"""Frames: every form in which rows come in and go out, and their Arrow types."""

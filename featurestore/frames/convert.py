@@ -1,0 +1,98 @@
+"""Frames of other libraries to Arrow and back, without loading a library that is not in use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from featurestore.errors import EntityDataError, MissingDependencyError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+
+def to_arrow_table(frame: Any, *, what: str) -> pa.Table:
+    """An Arrow table of the rows of any supported frame, in their order.
+
+    Takes an Arrow table, record batch or reader, a Polars data frame or lazy frame, a pandas data frame
+    (its columns; not its index), a list of dicts, or a dict of columns.
+
+    Raises:
+        EntityDataError: if `frame` is something else or its columns do not convert; names `what`.
+    """
+    try:
+        return _convert(frame)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise EntityDataError(
+            f"The frame of {what} does not convert to Arrow: {error}.",
+            hint="Each column must hold values of one type.",
+        ) from error
+    except TypeError as error:
+        raise EntityDataError(
+            f"{what} is a {type(frame).__name__}, which is not a frame.",
+            hint="Give an Arrow, Polars or pandas frame, a list of dicts or a dict of columns.",
+        ) from error
+
+
+def _convert(frame: Any) -> pa.Table:
+    if isinstance(frame, pa.Table):
+        return frame
+    if isinstance(frame, pa.RecordBatch):
+        return pa.Table.from_batches([frame])
+    if isinstance(frame, pa.RecordBatchReader):
+        return frame.read_all()
+    library = type(frame).__module__.partition(".")[0]
+    if library == "polars":
+        return _from_polars(frame)
+    if library == "pandas":
+        return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    if isinstance(frame, Mapping):
+        return pa.table({name: _column(values) for name, values in frame.items()})
+    if isinstance(frame, Sequence) and not isinstance(frame, str | bytes):
+        return _from_rows(frame)
+    raise TypeError
+
+
+def _column(values: Any) -> Any:
+    return values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
+
+
+def _from_rows(rows: Sequence[Any]) -> pa.Table:
+    if not all(isinstance(row, Mapping) for row in rows):
+        raise TypeError
+    names = dict.fromkeys(name for row in rows for name in row)
+    return pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})
+
+
+def _from_polars(frame: Any) -> pa.Table:
+    import polars as pl
+
+    eager = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
+    return eager.to_arrow(compat_level=pl.CompatLevel.oldest())
+
+
+def to_polars(table: pa.Table) -> pl.DataFrame:
+    """The table as a Polars data frame."""
+    import polars as pl
+
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def to_pandas(table: pa.Table) -> pd.DataFrame:
+    """The table as a pandas data frame with Arrow-backed types, so that no value changes.
+
+    Raises:
+        MissingDependencyError: if pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise MissingDependencyError(
+            "to_pandas needs pandas, which is not installed.", hint="pip install 'featurestore[pandas]'"
+        ) from error
+    return table.to_pandas(types_mapper=pd.ArrowDtype)

@@ -1,0 +1,171 @@
+"""One materialization of one view: from the offline engine to a published generation.
+
+A full run fills a new generation beside the published one and switches to it in one step; an incremental
+run writes the entities that may have changed into the published one. A run that dies leaves what was
+published readable, and the registry saying that it did not finish.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pyarrow as pa
+
+from featurestore.definitions.instants import duration_to_microseconds, from_microseconds
+from featurestore.materialize.lease import LEASE, LeaseKeeper
+from featurestore.materialize.pushed import carry_over_pushed, pushed_entities
+from featurestore.online.layout import ViewLayout
+from featurestore.progress import Progress
+from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, OfflineEngine, ViewPlan
+from featurestore.protocols.online import MaterializedWrite, OnlineStore
+from featurestore.protocols.registry import Registry, Run, RunKind, RunStatus, ViewState
+
+WRITE_ROWS = 10_000
+GRACE = timedelta(minutes=2)
+"""How long a replaced generation stays readable: longer than any process goes without looking."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaterializationReport:
+    """What one run has written.
+
+    Attributes:
+        view: name of the view.
+        version: the version that was filled, active from now on.
+        kind: full or incremental.
+        rows: how many entities were written.
+        end: the instant whose values are served now.
+        seconds: wall time.
+    """
+
+    view: str
+    version: int
+    kind: RunKind
+    rows: int
+    end: datetime
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Materializer:
+    """Runs materializations of a project.
+
+    Attributes:
+        overlap: how far an incremental run looks back behind the begin of the last one, for rows whose
+            created or available time is earlier than the moment they could be read.
+    """
+
+    project: str
+    registry: Registry
+    online: OnlineStore
+    engine: OfflineEngine
+    overlap: timedelta = timedelta(days=1)
+    lease: timedelta = LEASE
+
+    def run(self, *, layout: ViewLayout, plan: ViewPlan, kind: RunKind, end: int) -> MaterializationReport:
+        """Materialize one view version at the instant `end` (microseconds) and publish it.
+
+        Args:
+            layout: of the version to fill.
+            plan: of the same version with all features, named as they are.
+            kind: an incremental run of a version that was never filled becomes a full one.
+            end: the instant.
+
+        Raises:
+            LeaseHeldError: if another run is writing the view (retryable).
+            InvalidTimeError: if `end` is before the watermark.
+        """
+        began = time.monotonic()
+        name = layout.view.name
+        before = self.registry.view_state(project=self.project, view=name, version=layout.version)
+        if before.generation is None:
+            kind = RunKind.FULL
+        run = self.registry.begin_run(
+            project=self.project, view=name, version=layout.version, kind=kind, end_us=end, lease=self.lease
+        )
+        try:
+            with LeaseKeeper(self.registry, run, self.lease) as keeper:
+                rows = self._fill(run, layout, plan, before, keeper)
+                if kind is RunKind.FULL and before.generation is not None:
+                    carry_over_pushed(self.online, layout, run, old=before.generation)
+            self.registry.publish_run(run=run, rows=rows)
+        except BaseException as error:
+            self.registry.fail_run(run=run, error=f"{type(error).__name__}: {error}")
+            raise
+        if kind is RunKind.FULL:
+            self._retire_replaced(run, layout, before)
+        return MaterializationReport(
+            name, layout.version, kind, rows, from_microseconds(end), time.monotonic() - began
+        )
+
+    def _fill(
+        self, run: Run, layout: ViewLayout, plan: ViewPlan, before: ViewState, keeper: LeaseKeeper
+    ) -> int:
+        space = layout.space(run.generation)
+        changes, pushed = None, None
+        if run.kind is RunKind.INCREMENTAL:
+            changes = self._changes(plan, before)
+            pushed = pushed_entities(self.online, layout, space)
+        keys = None if pushed is None or changes is None else layout.keys.decode(sorted(pushed))
+        batches = self.engine.latest_features(view=plan, at=run.end_us, changes=changes, keys=keys)
+        written = 0
+        with Progress(f"Materializing {layout.view.name}", unit="entities") as progress:
+            for entity_keys, rows in _encoded(batches, layout, run):
+                keeper.check()
+                self._write(run, layout, entity_keys, rows)
+                if pushed:
+                    pushed.difference_update(entity_keys)
+                written += len(rows)
+                progress.advance(len(rows))
+        if pushed:
+            gone = sorted(pushed)
+            self._write(run, layout, gone, [b""] * len(gone))
+        return written
+
+    def _changes(self, plan: ViewPlan, before: ViewState) -> Changes | None:
+        source = plan.source
+        tells = source.available_at is not None or source.created_timestamp is not None
+        if not tells or before.watermark_us is None or before.last_run_began_us is None:
+            return None
+        known_after = before.last_run_began_us - duration_to_microseconds(self.overlap)
+        return Changes(since=before.watermark_us, known_after=known_after)
+
+    def _write(self, run: Run, layout: ViewLayout, keys: list[bytes], rows: list[bytes]) -> None:
+        self.online.write(
+            spaces=[layout.space(run.generation)],
+            keys=keys,
+            rows=rows,
+            rule=MaterializedWrite(run=run.number, end=run.end_us),
+            keep_for=layout.keep_for,
+        )
+
+    def _retire_replaced(self, run: Run, layout: ViewLayout, before: ViewState) -> None:
+        replaced = {before.generation} if before.generation is not None else set()
+        for other in self.registry.runs(project=self.project, view=run.view):
+            if other.number == before.generation:
+                break
+            unfinished = other.status in (RunStatus.FAILED, RunStatus.INTERRUPTED)
+            if unfinished and other.kind is RunKind.FULL and other.version == run.version:
+                replaced.add(other.generation)
+        for generation in replaced:
+            self.online.retire(space=layout.space(generation), keep_for=GRACE)
+
+
+def _encoded(
+    batches: Iterator[pa.RecordBatch], layout: ViewLayout, run: Run
+) -> Iterator[tuple[list[bytes], list[bytes]]]:
+    for large in batches:
+        for start in range(0, large.num_rows, WRITE_ROWS):
+            batch = large.slice(start, WRITE_ROWS)
+            keys = layout.keys.encode(batch).to_pylist()
+            rows = layout.codec.encode(
+                batch,
+                event=batch.column(EVENT_COLUMN),
+                created=batch.column(CREATED_COLUMN),
+                written=run.number,
+                pushed=False,
+            )
+            yield keys, rows

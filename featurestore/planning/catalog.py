@@ -1,0 +1,111 @@
+"""The catalog: a project's definitions, as names in a request are resolved against them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from featurestore.definitions.entity import Entity
+from featurestore.definitions.fingerprint import Registrable
+from featurestore.definitions.service import FeatureService
+from featurestore.definitions.source import InMemorySource, Source, load_source
+from featurestore.definitions.view import FeatureView
+from featurestore.errors import NotFoundError, RegistryIntegrityError
+from featurestore.protocols.registry import RegistryReader, StoredVersion
+
+
+def load_definition(stored: StoredVersion) -> Registrable:
+    """The definition that the registry holds as JSON.
+
+    Raises:
+        RegistryIntegrityError: if the JSON is not that of its kind.
+    """
+    builders = {"entity": Entity, "feature_view": FeatureView, "feature_service": FeatureService}
+    try:
+        if stored.kind == "source":
+            source = load_source(stored.payload)
+            assert isinstance(source, Source)
+            return source
+        return builders[stored.kind](**stored.payload)  # type: ignore[no-any-return, operator]
+    except (ValueError, TypeError, KeyError) as error:
+        raise RegistryIntegrityError(
+            f"The registry holds a {stored.kind} {stored.name!r} version {stored.version} that this release "
+            f"cannot read: {error}.",
+            hint="It may have been written by a newer release, or been edited by hand.",
+        ) from error
+
+
+class Catalog:
+    """A project's definitions at one revision of the registry.
+
+    Args:
+        registry: read for versions that are not the active ones.
+        project: the project's name.
+        memory: sources in the memory of this process, by name; the registry holds only their definitions.
+    """
+
+    def __init__(
+        self, registry: RegistryReader, project: str, memory: Mapping[str, InMemorySource] | None = None
+    ) -> None:
+        self._registry = registry
+        self._project = project
+        self._memory = memory or {}
+        self.revision, self.stored = registry.definitions(project=project)
+        self._loaded: dict[tuple[str, str, int], Registrable] = {}
+
+    def newest(self, kind: str) -> dict[str, StoredVersion]:
+        """Name to newest version, of one kind."""
+        found: dict[str, StoredVersion] = {}
+        for stored in self.stored:
+            if stored.kind == kind and (stored.name not in found or found[stored.name].version < stored.version):
+                found[stored.name] = stored
+        return found
+
+    def service(self, name: str) -> FeatureService | None:
+        """The service called `name`, or None."""
+        stored = self.newest("feature_service").get(name)
+        service = self.load(stored) if stored else None
+        return service if isinstance(service, FeatureService) else None
+
+    def stored_view(self, name: str, version: int | None = None) -> StoredVersion:
+        """A version of a view; None for the active one, else (none is active yet) the newest.
+
+        Raises:
+            NotFoundError: if there is none.
+        """
+        candidates = [s for s in self.stored if s.kind == "feature_view" and s.name == name]
+        if not candidates:
+            raise NotFoundError.of("Feature view or service", name, self.names(), where=f"project {self._project!r}")
+        if version is None:
+            return next((s for s in candidates if s.active), candidates[-1])
+        for stored in candidates:
+            if stored.version == version:
+                return stored
+        return self._registry.version(
+            project=self._project, kind="feature_view", name=name, version=version
+        )
+
+    def view(self, name: str, version: int | None = None) -> FeatureView:
+        """The definition of `stored_view`, its source bound to this process' memory where it lives there."""
+        view = self.load(self.stored_view(name, version))
+        assert isinstance(view, FeatureView)
+        return view
+
+    def load(self, stored: StoredVersion) -> Registrable:
+        """A stored version as a definition."""
+        key = (stored.kind, stored.name, stored.version)
+        if key not in self._loaded:
+            self._loaded[key] = self._bind(load_definition(stored))
+        return self._loaded[key]
+
+    def names(self) -> Iterable[str]:
+        """The names of all views and services."""
+        return [s.name for s in self.stored if s.kind in ("feature_view", "feature_service")]
+
+    def _bind(self, definition: Any) -> Registrable:
+        if isinstance(definition, FeatureView) and isinstance(definition.source, InMemorySource):
+            bound = self._memory.get(definition.source.name)
+            if bound is not None and bound.values_payload() == definition.source.values_payload():
+                return definition.model_copy(update={"source": bound})
+        result: Registrable = definition
+        return result

@@ -1,0 +1,255 @@
+"""What apply would change: the definitions given against those the registry holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from featurestore.definitions.entity import Entity
+from featurestore.definitions.fingerprint import (
+    Registrable,
+    data_hash,
+    definition_payload,
+    metadata_hash,
+    object_kind,
+)
+from featurestore.definitions.service import FeatureService
+from featurestore.definitions.source import Source
+from featurestore.definitions.view import FeatureView
+from featurestore.errors import DefinitionError, NotFoundError
+from featurestore.planning.catalog import Catalog
+from featurestore.protocols.registry import Change, ChangeAction, StoredVersion
+
+_ORDER = ("entity", "source", "feature_view", "feature_service")
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChange:
+    """One change and what it means.
+
+    Attributes:
+        change: what would be written.
+        details: what differs, in words.
+        services: services that use the view and would see the change.
+    """
+
+    change: Change
+    details: tuple[str, ...]
+    services: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What `FeatureStore.apply` would do, at one revision of the registry.
+
+    Attributes:
+        revision: the revision it was made at; applying it fails if the registry has moved since.
+        changes: in the order entities, sources, views, services; empty if nothing changes.
+        unchanged: how many of the given definitions are registered as they are.
+    """
+
+    project: str
+    revision: int
+    changes: tuple[PlannedChange, ...]
+    unchanged: int
+
+    def __str__(self) -> str:
+        lines = [f"Plan for project {self.project!r} at revision {self.revision}:"]
+        for planned in self.changes:
+            lines.append("  " + describe_change(planned))
+            lines += [f"      {detail}" for detail in planned.details]
+        created = sum(p.change.action is ChangeAction.CREATE for p in self.changes)
+        lines.append(
+            f"{created} to create, {len(self.changes) - created} to change, {self.unchanged} unchanged."
+        )
+        return "\n".join(lines)
+
+
+def describe_change(planned: PlannedChange) -> str:
+    """One line such as ``~ feature_view plane_load: version 2 (new data, used by service departure_delay)``."""
+    change = planned.change
+    name = f"{change.kind} {change.name}"
+    used = f"; used by {', '.join(planned.services)}" if planned.services else ""
+    if change.action is ChangeAction.CREATE:
+        return f"+ {name}"
+    if change.action is ChangeAction.NEW_VERSION:
+        fill = ": values change, to be materialized anew" if change.kind == "feature_view" else ""
+        return f"~ {name}@{change.version}{fill}{used}"
+    if change.action is ChangeAction.RETIRE:
+        return f"- {name}{used}"
+    return f"~ {name}@{change.version}: description only"
+
+
+def plan_changes(objects: Iterable[Registrable], catalog: Catalog, *, project: str) -> Plan:
+    """Compare definitions with the registry's.
+
+    Entities and sources that views hold are planned with them. Registered views that use a changed entity
+    or source follow it, given or not.
+
+    Raises:
+        DefinitionError: if one name stands for two definitions, or a service uses what is not there.
+    """
+    given = _collect(objects)
+    registered: dict[Key, StoredVersion] = {
+        (kind, name): stored for kind in _ORDER for name, stored in catalog.newest(kind).items()
+    }
+    wanted = {**_followers(given, registered, catalog), **given}
+    _check_names(wanted, registered)
+    views = {n: v for (k, n), v in wanted.items() if isinstance(v, FeatureView)}
+    for definition in wanted.values():
+        if isinstance(definition, FeatureService):
+            _check_service(definition, views, catalog)
+    changes = []
+    for key in sorted(wanted, key=lambda k: (_ORDER.index(k[0]), k[1])):
+        planned = _compare(wanted[key], registered.get(key), catalog)
+        if planned is not None:
+            changes.append(planned)
+    return Plan(project, catalog.revision, tuple(changes), len(wanted) - len(changes))
+
+
+def plan_retirement(names: Sequence[str], catalog: Catalog, *, project: str) -> Plan:
+    """Plan to retire views and services: they are no longer found by name, their versions stay recorded.
+
+    Raises:
+        NotFoundError: for an unknown name.
+        DefinitionError: if a view is still used by a service that stays.
+    """
+    changes = []
+    for name in names:
+        for kind in ("feature_service", "feature_view"):
+            if stored := catalog.newest(kind).get(name):
+                users = [s for s in _users(name, catalog) if s not in names] if kind == "feature_view" else []
+                if users:
+                    raise DefinitionError(
+                        f"View {name!r} cannot be retired: service {users[0]!r} uses it.",
+                        hint="Change or retire the service first, or name both.",
+                    )
+                changes.append(PlannedChange(_change(ChangeAction.RETIRE, stored), (), ()))
+                break
+        else:
+            raise NotFoundError.of("Feature view or service", name, catalog.names())
+    return Plan(project, catalog.revision, tuple(changes), 0)
+
+
+def _collect(objects: Iterable[Registrable]) -> dict[Key, Registrable]:
+    found: dict[Key, Registrable] = {}
+    for definition in _with_parts(objects):
+        key = (object_kind(definition), definition.name)
+        other = found.setdefault(key, definition)
+        if other != definition:
+            raise DefinitionError(
+                f"{key[0]} {key[1]!r} is defined twice, in two different ways.",
+                hint="Give one of them another name, or use one object in both places.",
+            )
+    return found
+
+
+def _with_parts(objects: Iterable[Registrable]) -> Iterable[Registrable]:
+    for definition in objects:
+        if not isinstance(definition, Entity | Source | FeatureView | FeatureService):
+            raise DefinitionError(
+                f"A {type(definition).__name__} cannot be applied.",
+                hint="Apply entities, sources, feature views and feature services.",
+            )
+        yield definition
+        views = [definition] if isinstance(definition, FeatureView) else []
+        if isinstance(definition, FeatureService):
+            views = [r.definition for r in definition.features if r.definition is not None]
+            yield from views
+        for view in views:
+            yield from (*view.entities, view.source)
+
+
+def _followers(
+    given: Mapping[Key, Registrable], registered: Mapping[Key, StoredVersion], catalog: Catalog
+) -> dict[Key, Registrable]:
+    found: dict[Key, Registrable] = {}
+    for key, stored in registered.items():
+        if key[0] != "feature_view" or key in given:
+            continue
+        view = catalog.load(stored)
+        assert isinstance(view, FeatureView)
+        source = given.get(("source", view.source.name), view.source)
+        entities = tuple(given.get(("entity", entity.name), entity) for entity in view.entities)
+        if source != view.source or entities != view.entities:
+            fields = {**view.__dict__, "source": source, "entities": entities}
+            found[key] = FeatureView(**fields)
+    return found
+
+
+def _check_names(wanted: Mapping[Key, Registrable], registered: Mapping[Key, StoredVersion]) -> None:
+    keys = {*wanted, *registered}
+    for kind, name in wanted:
+        other = {"feature_view": "feature_service", "feature_service": "feature_view"}.get(kind)
+        if other and (other, name) in keys:
+            raise DefinitionError(
+                f"{name!r} would be both a feature view and a feature service.", hint="Rename one of them."
+            )
+
+
+def _check_service(service: FeatureService, views: Mapping[str, FeatureView], catalog: Catalog) -> None:
+    for reference in service.features:
+        try:
+            view = views.get(reference.view) if reference.version is None else None
+            view = view or catalog.view(reference.view, reference.version)
+            for name in reference.features or ():
+                view.feature(name)
+        except NotFoundError as error:
+            raise DefinitionError(
+                f"Service {service.name!r} cannot be applied: {error.message}", hint=error.hint
+            ) from error
+
+
+def _compare(definition: Registrable, stored: StoredVersion | None, catalog: Catalog) -> PlannedChange | None:
+    kind, data, metadata = object_kind(definition), data_hash(definition), metadata_hash(definition)
+    payload = definition_payload(definition)
+    offline_only = isinstance(definition, FeatureView) and not definition.online
+    if stored is None:
+        change = Change(ChangeAction.CREATE, kind, definition.name, 1, data, metadata, payload, offline_only)
+        return PlannedChange(change, (), ())
+    details = tuple(_differences(stored.payload, payload))
+    if stored.data_hash != data:
+        change = Change(
+            ChangeAction.NEW_VERSION, kind, definition.name, stored.version + 1, data, metadata, payload, offline_only
+        )
+        users = tuple(_users(definition.name, catalog)) if kind == "feature_view" else ()
+        return PlannedChange(change, details, users)
+    if stored.metadata_hash != metadata:
+        change = Change(
+            ChangeAction.METADATA, kind, definition.name, stored.version, data, metadata, payload, offline_only
+        )
+        return PlannedChange(change, details, ())
+    return None
+
+
+def _change(action: ChangeAction, stored: StoredVersion) -> Change:
+    return Change(
+        action, stored.kind, stored.name, stored.version, stored.data_hash, stored.metadata_hash, stored.payload, False
+    )
+
+
+def _users(view: str, catalog: Catalog) -> list[str]:
+    services = (catalog.service(name) for name in catalog.newest("feature_service"))
+    return sorted(s.name for s in services if s and any(r.view == view for r in s.features))
+
+
+def _differences(old: object, new: object, path: str = "") -> Iterable[str]:
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for key in dict.fromkeys((*old, *new)):
+            yield from _differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
+    elif isinstance(old, list) and isinstance(new, list) and _named(old) and _named(new):
+        by_name = ({item["name"]: item for item in side} for side in (old, new))
+        yield from _differences(*by_name, path)
+    elif old != new:
+        yield f"{path}: {_short(old)} → {_short(new)}"
+
+
+def _named(items: list[object]) -> bool:
+    return all(isinstance(item, Mapping) and "name" in item for item in items)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, Mapping):
+        return str(value.get("dtype", "…"))
+    return "nothing" if value is None else repr(value)

@@ -1,0 +1,132 @@
+"""Point-in-time plans: a request and entity rows as what an engine carries out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from featurestore.definitions.instants import duration_to_microseconds
+from featurestore.definitions.base import RESERVED_PREFIX
+from featurestore.definitions.source import FileSource, Source
+from featurestore.definitions.view import FeatureView
+from featurestore.errors import EntityDataError, NameClashError, NotFoundError, SourceError
+from featurestore.frames.entity_rows import EntityRows
+from featurestore.frames.keys import key_column
+from featurestore.frames.times import Rounding, time_column
+from featurestore.planning.request import Request, RequestedView
+from featurestore.protocols.offline import TIME_COLUMN, FeatureColumn, Grid, KeyColumn, ViewPlan
+from featurestore.sources.check import check_source
+from featurestore.sources.files import resolve_paths
+
+
+def plan_view(requested: RequestedView, *, root: Path, as_of: int | None = None) -> ViewPlan:
+    """The engine-neutral plan of one view, its source checked.
+
+    Args:
+        requested: the view and its features.
+        root: the folder where relative paths of sources start.
+        as_of: microseconds; rows that were known later do not exist.
+
+    Raises:
+        SourceError: if the source lacks what the view wants, or cannot tell what was known when.
+    """
+    view = requested.view
+    source = locate_source(view.source, root)
+    check_source(view, source)
+    if as_of is not None and source.available_at is None and source.created_timestamp is None:
+        raise SourceError(
+            f"View {view.name!r}: as_of needs to know when rows became known, and source {source.name!r} has "
+            "neither available_at nor created_timestamp.",
+            hint="Declare one of them on the source.",
+        )
+    return ViewPlan(
+        label=requested.label,
+        source=source,
+        keys=tuple(KeyColumn(k, requested.entity_column(k), t) for k, t in view.join_keys.items()),
+        features=tuple(FeatureColumn(r.output, r.feature.column, r.feature.dtype) for r in requested.features),
+        tie_breakers=tuple(
+            FeatureColumn(f.name, f.column, f.dtype) for f in sorted(view.features, key=lambda f: f.name)
+        ),
+        ttl=None if view.ttl is None else duration_to_microseconds(view.ttl),
+        grid=_grid(view),
+        delay=duration_to_microseconds(source.effective_delay),
+        as_of=as_of,
+    )
+
+
+def locate_source(source: Source, root: Path) -> Source:
+    """The source with absolute paths."""
+    return resolve_paths(source, root) if isinstance(source, FileSource) else source
+
+
+def _grid(view: FeatureView) -> Grid | None:
+    if view.schedule is None:
+        return None
+    parts = (view.schedule.every, view.schedule.offset, view.schedule.lag)
+    return Grid(*map(duration_to_microseconds, parts))
+
+
+def engine_entities(
+    request: Request, rows: EntityRows, *, event_timestamp: str, timezone: str
+) -> pa.Table:
+    """Keys and times of the entity rows, in the types that engines get.
+
+    Raises:
+        EntityDataError: if a column is missing or of the wrong type.
+        NameClashError: if a feature would be called like a column of the entity rows.
+    """
+    names = rows.schema.names
+    if event_timestamp not in names:
+        raise EntityDataError(
+            f"The entity rows have no time column {event_timestamp!r}; they have: {', '.join(names)}.",
+            hint='Say which column holds the times: event_timestamp="…".',
+        )
+    check_entity_columns(request, names)
+    columns = request.entity_columns()
+    table = rows.columns(list(dict.fromkeys([*columns, event_timestamp])))
+    times = time_column(table.column(event_timestamp), timezone, name=event_timestamp, rounding=Rounding.DOWN)
+    data = {TIME_COLUMN: times}
+    dtypes = {
+        view.entity_column(key): dtype for view in request.views for key, dtype in view.view.join_keys.items()
+    }
+    for column in columns:
+        data[column] = key_column(table.column(column), dtypes[column], name=column)
+    return pa.table(data)
+
+
+def check_entity_columns(request: Request, names: Sequence[str]) -> None:
+    """Check that entity rows with these columns can be completed by the request.
+
+    Raises:
+        EntityDataError: if a join key is missing, or two views want different types of one column.
+        NameClashError: if a feature would be called like one of the columns.
+    """
+    wanted: dict[str, tuple[str, object]] = {}
+    for view in request.views:
+        for key, dtype in view.view.join_keys.items():
+            column = view.entity_column(key)
+            if column not in names:
+                missing = NotFoundError.of("Join key", column, names, where="the entity rows")
+                raise EntityDataError(
+                    f"View {view.label!r}: {missing.message}",
+                    hint=f'Add the column, or take the key from another one: '
+                    f'view.with_join_keys({{"{key}": "…"}}).',
+                )
+            other, expected = wanted.setdefault(column, (view.label, dtype))
+            if expected != dtype:
+                raise EntityDataError(
+                    f"Column {column!r} is a join key of type {expected} for view {other!r} and of type {dtype} "
+                    f"for view {view.label!r}.",
+                    hint="Rename the key of one of them with with_join_keys.",
+                )
+    for output in request.outputs:
+        if output in names:
+            raise NameClashError(
+                f"The entity rows already have a column called {output!r}, which is also a requested feature.",
+                hint="Use full_feature_names=True, or rename or drop the column.",
+            )
+    for name in names:
+        if name.startswith(RESERVED_PREFIX):
+            raise NameClashError(f"The entity rows have a column {name!r}: {RESERVED_PREFIX!r} is reserved.")

@@ -1,0 +1,147 @@
+"""Training frames: entity rows completed by features, computed when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from featurestore.frames.convert import to_pandas, to_polars
+from featurestore.frames.types import arrow_type
+from featurestore.frames.atomic_file import atomic_path
+from featurestore.progress import Progress
+from featurestore.protocols.offline import OfflineEngine, ViewPlan
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+    from featurestore.frames.entity_rows import EntityRows
+
+
+class TrainingFrame:
+    """The rows of an entity dataframe, in its order, with all its columns, plus the requested features.
+
+    Nothing is computed until one of the ``to_…`` methods is called; each call computes anew, and
+    `to_batches` and `to_parquet` stream.
+    """
+
+    def __init__(
+        self,
+        *,
+        rows: EntityRows,
+        entities: Callable[[], pa.Table],
+        views: tuple[ViewPlan, ...],
+        outputs: tuple[str, ...],
+        engine: OfflineEngine,
+    ) -> None:
+        self._rows = rows
+        self._entities = entities
+        self._views = views
+        self._outputs = outputs
+        self._engine = engine
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns and Arrow types of the frame."""
+        types = {f.output: arrow_type(f.dtype) for view in self._views for f in view.features}
+        fields = [*self._rows.schema, *(pa.field(name, types[name]) for name in self._outputs)]
+        return pa.schema(fields)
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows the frame has: as many as the entity dataframe."""
+        return self._rows.num_rows
+
+    def to_batches(self) -> Iterator[pa.RecordBatch]:
+        """The frame batch by batch, in order.
+
+        Raises:
+            SourceError: if a source cannot be read or contradicts its declaration.
+        """
+        features = _Rechunked(
+            self._engine.historical_features(views=self._views, entities=self._entities())
+        )
+        with Progress("Point-in-time join", total=self.num_rows, unit="rows") as progress:
+            for batch in self._rows.batches():
+                values = features.take(batch.num_rows)
+                columns = [*batch.columns, *(values.column(name) for name in self._outputs)]
+                for part in pa.table(columns, schema=self.schema).to_batches():
+                    yield part
+                progress.advance(batch.num_rows)
+            features.finish()
+
+    def to_arrow(self) -> pa.Table:
+        """The frame as an Arrow table."""
+        return pa.Table.from_batches(self.to_batches(), schema=self.schema)
+
+    def to_polars(self) -> pl.DataFrame:
+        """The frame as a Polars data frame."""
+        return to_polars(self.to_arrow())
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The frame as a pandas data frame with Arrow-backed types, so that no value changes."""
+        return to_pandas(self.to_arrow())
+
+    def to_parquet(self, path: str | Path, **options: Any) -> None:
+        """Write the frame to one Parquet file, batch by batch; the file appears when it is whole.
+
+        Args:
+            path: the file to write.
+            **options: for `pyarrow.parquet.ParquetWriter`, e.g. ``compression="zstd"``.
+        """
+        with atomic_path(Path(path)) as unfinished:
+            with pq.ParquetWriter(unfinished, self.schema, **options) as writer:
+                for batch in self.to_batches():
+                    writer.write_batch(batch)
+
+    def explain(self) -> str:
+        """The plan of each view, and the query that the engine runs for it."""
+        lines = [f"Point-in-time join on engine {self._engine.name}: {self.num_rows:,} entity rows"]
+        lines += [_describe(view) for view in self._views]
+        return "\n".join([*lines, "", self._engine.explain(views=self._views)])
+
+    def __repr__(self) -> str:
+        return f"TrainingFrame({self.num_rows:,} rows, features: {', '.join(self._outputs)})"
+
+
+def _describe(view: ViewPlan) -> str:
+    keys = ", ".join(f"{k.name} = {k.entity_column}" for k in view.keys) or "one row for all"
+    features = ", ".join(f.output for f in view.features)
+    rules = [f"{view.source.event_timestamp} <= time"]
+    rules += [f"delay {view.delay / 1e6:g} s"] if view.delay else []
+    rules += [f"{view.source.available_at} <= time"] if view.source.available_at else []
+    rules += [f"every {view.grid.every / 1e6:g} s"] if view.grid else []
+    rules += [f"ttl {view.ttl / 1e6:g} s"] if view.ttl is not None else []
+    rules += ["as of a past state"] if view.as_of is not None else []
+    return f"- {view.label}: {features}\n    by {keys}; {', '.join(rules)}; source {view.source.name}"
+
+
+class _Rechunked:
+    """Batches of one size from batches of another."""
+
+    def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
+        self._batches = batches
+        self._pending: pa.Table | None = None
+
+    def take(self, count: int) -> pa.Table:
+        parts = [] if self._pending is None else [self._pending]
+        have = sum(part.num_rows for part in parts)
+        while have < count:
+            batch = next(self._batches, None)
+            if batch is None:
+                raise AssertionError(f"The engine returned {count - have} rows fewer than there are entity rows.")
+            parts.append(pa.Table.from_batches([batch]))
+            have += batch.num_rows
+        table = pa.concat_tables(parts)
+        self._pending = table.slice(count)
+        return table.slice(0, count).combine_chunks()
+
+    def finish(self) -> None:
+        left = sum(batch.num_rows for batch in self._batches)
+        left += self._pending.num_rows if self._pending is not None else 0
+        if left:
+            raise AssertionError(f"The engine returned {left} rows more than there are entity rows.")

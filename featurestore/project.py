@@ -1,0 +1,107 @@
+"""An opened project: its configuration, its connections, and its definitions as the registry holds them."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Iterable
+
+from featurestore.adapters import open_engine, open_online_store, open_registry
+from featurestore.configuration import Configuration
+from featurestore.definitions.fingerprint import Registrable, data_hash
+from featurestore.definitions.reference import ViewReference
+from featurestore.definitions.service import FeatureService
+from featurestore.definitions.source import InMemorySource
+from featurestore.definitions.view import FeatureView
+from featurestore.errors import RequestError
+from featurestore.planning.catalog import Catalog
+from featurestore.protocols.offline import OfflineEngine
+from featurestore.protocols.online import OnlineStore
+from featurestore.protocols.registry import Registry, StoredVersion
+
+
+class Project:
+    """What the verbs share. Connections are opened when they are first needed."""
+
+    def __init__(self, config: Configuration) -> None:
+        self.config = config
+        self.name = config.project
+        self._memory: dict[str, InMemorySource] = {}
+        self._catalog: Catalog | None = None
+        self._lock = threading.Lock()
+
+    @functools.cached_property
+    def registry(self) -> Registry:
+        """The registry."""
+        return open_registry(self.config.registry)
+
+    @functools.cached_property
+    def online(self) -> OnlineStore:
+        """The online store."""
+        return open_online_store(self.config.online)
+
+    def engine(self, name: str | None = None) -> OfflineEngine:
+        """The offline engine called `name`, by default the configured one."""
+        return open_engine(name or self.config.offline)
+
+    def catalog(self) -> Catalog:
+        """The definitions as the registry holds them now."""
+        with self._lock:
+            if self._catalog is None or self._catalog.revision != self.registry.revision(project=self.name):
+                self._catalog = Catalog(self.registry, self.name, self._memory)
+            return self._catalog
+
+    def forget(self) -> None:
+        """Read the registry anew at the next use: which versions are active does not move its revision."""
+        with self._lock:
+            self._catalog = None
+
+    def bind_memory(self, objects: Iterable[Registrable]) -> None:
+        """Remember the rows of sources in memory, which the registry does not hold."""
+        for item in objects:
+            views = [item] if isinstance(item, FeatureView) else []
+            if isinstance(item, FeatureService):
+                views = [r.definition for r in item.features if r.definition is not None]
+            for source in (item, *(view.source for view in views)):
+                if isinstance(source, InMemorySource) and source.data is not None:
+                    self._memory[source.name] = source
+        self.forget()
+
+    def registered(self, view: str | FeatureView, *, newest: bool = False) -> StoredVersion:
+        """The registered version that a name or an object means.
+
+        Args:
+            view: ``"name"``, ``"name@version"`` or the object, whose data hash must be the registered one.
+            newest: take an unversioned name as the newest version rather than the active one.
+
+        Raises:
+            NotFoundError: if it is not registered.
+            RequestError: if the object differs from what is registered.
+        """
+        catalog = self.catalog()
+        reference = ViewReference.parse(view) if isinstance(view, str) else ViewReference.of(view)
+        stored = catalog.stored_view(reference.view, reference.version)
+        if newest and reference.version is None:
+            stored = catalog.newest("feature_view")[stored.name]
+        if isinstance(view, FeatureView):
+            check_registered(view, stored)
+        return stored
+
+    def close(self) -> None:
+        """Close all connections."""
+        for name in ("registry", "online"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+
+
+def check_registered(view: FeatureView, stored: StoredVersion) -> None:
+    """Check that a view object is what the registry holds.
+
+    Raises:
+        RequestError: if its values would be others.
+    """
+    if data_hash(view) != stored.data_hash:
+        raise RequestError(
+            f"The object given for view {view.name!r} differs from version {stored.version}, which is registered.",
+            hint="Apply it and materialize it first, or ask for the registered one by name.",
+        )

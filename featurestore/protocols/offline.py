@@ -1,0 +1,144 @@
+"""The seam to offline engines: the engine-neutral plan of a request, and who carries it out.
+
+All instants in a plan are whole microseconds since 1970-01-01T00:00Z (UTC).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from featurestore.definitions.source import Source
+from featurestore.definitions.types import FeatureType
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+TIME_COLUMN = "__fs_time"
+EVENT_COLUMN = "__fs_event"
+CREATED_COLUMN = "__fs_created"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyColumn:
+    """One join key: its column in the source, its column among the entity rows, its type."""
+
+    name: str
+    entity_column: str
+    dtype: FeatureType
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureColumn:
+    """One feature: its column in the result, its column in the source, its type."""
+
+    output: str
+    column: str
+    dtype: FeatureType
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A schedule in microseconds: the effective time of t is the last ``offset + n·every`` with ``+ lag <= t``."""
+
+    every: int
+    offset: int
+    lag: int
+
+
+@dataclass(frozen=True, slots=True)
+class ViewPlan:
+    """One feature view as one request uses it.
+
+    Attributes:
+        label: the view's alias or name, for messages and `explain`.
+        source: with absolute paths.
+        keys: empty for a view of one row for all.
+        features: the requested ones, in the order of the result.
+        tie_breakers: all declared features of the view in name order (law of time, rule 3).
+        ttl: None for no limit.
+        grid: None for a view without schedule.
+        delay: of the source.
+        as_of: rows with ``available_at`` (else ``created_timestamp``) later than this, or null, do not exist.
+    """
+
+    label: str
+    source: Source
+    keys: tuple[KeyColumn, ...]
+    features: tuple[FeatureColumn, ...]
+    tie_breakers: tuple[FeatureColumn, ...]
+    ttl: int | None
+    grid: Grid | None
+    delay: int
+    as_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """Which entities an incremental run looks at: those with a row that
+
+    became visible after the effective time of `since` (and up to that of the run's end), or whose
+    created time (where the source has one) is later than `known_after` or null, or whose `available_at`
+    (where the source has one) is later than `known_after`.
+    """
+
+    since: int
+    known_after: int
+
+
+class OfflineEngine(Protocol):
+    """Carries out plans over the sources; stateless between calls, safe to use from several threads."""
+
+    name: str
+
+    def historical_features(
+        self, *, views: Sequence[ViewPlan], entities: pa.Table
+    ) -> Iterator[pa.RecordBatch]:
+        """The features of all `views` for each entity row, by the law of time.
+
+        Args:
+            views: at least one; all output names are distinct.
+            entities: the views' key columns (under their `entity_column`, already of the declared types)
+                and `TIME_COLUMN` (int64, microseconds); any of them may be null.
+
+        Returns:
+            Batches with one row per entity row, in order: the feature columns of all views in order, in
+            the Arrow types of `featurestore.frames.types.arrow_type`.
+
+        Raises:
+            SourceError: if a source cannot be read, lacks a column, or holds values of another type.
+        """
+        ...
+
+    def latest_features(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The row that each entity has at the instant `at` (rules 1 to 3; the ttl is not applied).
+
+        Args:
+            view: the view; its grid is applied to `at`.
+            at: the instant.
+            changes: only entities that may have changed (united with `keys`).
+            keys: only these entities (key columns by name). Both None: every entity.
+
+        Returns:
+            Batches in any order, one row per entity that has a visible row: key columns by name,
+            `EVENT_COLUMN` (int64), `CREATED_COLUMN` (int64, nullable), then the view's features.
+
+        Raises:
+            SourceError: as for `historical_features`.
+        """
+        ...
+
+    def explain(self, *, views: Sequence[ViewPlan]) -> str:
+        """The query that `historical_features` would run, as text (SQL or a Polars query plan)."""
+        ...
+
+    def query(self, *, sql: str, sources: Mapping[str, Source]) -> pa.Table:
+        """Run a user's SQL over the sources (by name) and over files; its order of rows is kept.
+
+        Raises:
+            SourceError: if the SQL is refused by the engine.
+        """
+        ...

@@ -1,0 +1,213 @@
+"""The seam to registries: versions, runs and leases, read by one protocol and written by another.
+
+Instants are aware datetimes in UTC unless a name ends in ``_us`` (microseconds since 1970).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class StoredVersion:
+    """One version of one definition, as the registry holds it.
+
+    Attributes:
+        kind: entity, source, feature_view or feature_service.
+        payload: the definition's JSON form (`featurestore.definitions.fingerprint.definition_payload`).
+        active: for a feature view, whether unversioned names mean this version.
+    """
+
+    kind: str
+    name: str
+    version: int
+    data_hash: str
+    metadata_hash: str
+    payload: Mapping[str, Any]
+    applied_at: datetime
+    active: bool
+    retired: bool
+
+
+class ChangeAction(StrEnum):
+    """What a plan does to one definition."""
+
+    CREATE = "create"
+    NEW_VERSION = "new version"
+    METADATA = "metadata"
+    RETIRE = "retire"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of a plan: a definition's new state.
+
+    Attributes:
+        version: the number that the version has, or will have.
+        activate: make it the active version at once (views that are not served online).
+    """
+
+    action: ChangeAction
+    kind: str
+    name: str
+    version: int
+    data_hash: str
+    metadata_hash: str
+    payload: Mapping[str, Any]
+    activate: bool
+
+
+class RunKind(StrEnum):
+    """How a run fills the online store."""
+
+    FULL = "full"
+    INCREMENTAL = "incremental"
+
+
+class RunStatus(StrEnum):
+    """How a run ended, if it did. INTERRUPTED: its lease ran out before it said how."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One materialization of one view version.
+
+    Attributes:
+        number: grows by one with each run of the project's view; never reused.
+        generation: the generation it writes: its own number for a full run.
+        start_us: the watermark the run began at (None for a full run): the interval is (start, end].
+        end_us: the instant whose values it writes.
+    """
+
+    project: str
+    view: str
+    version: int
+    number: int
+    kind: RunKind
+    generation: int
+    start_us: int | None
+    end_us: int
+    status: RunStatus
+    began_at: datetime
+    ended_at: datetime | None
+    rows: int | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ViewState:
+    """Where one version of a view stands online.
+
+    Attributes:
+        generation: the published generation, or None if none has been.
+        filling: generations that live runs are filling.
+        watermark_us: the end of the last successful run, or None.
+        last_run: the number of the latest run of the view that has begun, 0 if none has.
+        last_run_began_us: when the last successful run began by the registry's clock, or None.
+    """
+
+    view: str
+    version: int
+    generation: int | None
+    filling: tuple[int, ...]
+    watermark_us: int | None
+    last_run: int
+    last_run_began_us: int | None
+
+
+class RegistryReader(Protocol):
+    """What serving and planning read."""
+
+    def revision(self, *, project: str) -> int:
+        """A number that grows with each commit to the project, 0 for a project without one."""
+        ...
+
+    def definitions(self, *, project: str) -> tuple[int, list[StoredVersion]]:
+        """The revision and, consistent with it, the newest version of every definition and every active one.
+
+        Raises:
+            RegistryIntegrityError: if a stored definition does not match its hash.
+        """
+        ...
+
+    def version(self, *, project: str, kind: str, name: str, version: int | None = None) -> StoredVersion:
+        """One version; None for the active one, else (none is active) the newest.
+
+        Raises:
+            NotFoundError: if there is none, listing those that exist.
+            RegistryIntegrityError: if it does not match its hash.
+        """
+        ...
+
+    def view_state(self, *, project: str, view: str, version: int) -> ViewState:
+        """Where a view version stands online, read in one consistent step."""
+        ...
+
+    def runs(self, *, project: str, view: str | None = None, limit: int = 100) -> list[Run]:
+        """The latest runs, newest first. A run whose lease ran out is reported as INTERRUPTED."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections."""
+        ...
+
+
+class RegistryWriter(Protocol):
+    """What apply and materialize write. Each call is one transaction."""
+
+    def commit(
+        self, *, project: str, expected_revision: int, changes: Sequence[Change], message: str = ""
+    ) -> int:
+        """Apply the changes and return the new revision.
+
+        Raises:
+            StaleRegistryError: if the project's revision is not the expected one; nothing is written.
+        """
+        ...
+
+    def begin_run(
+        self, *, project: str, view: str, version: int, kind: RunKind, end_us: int, lease: timedelta
+    ) -> Run:
+        """Take the view's lease and record that a run has begun.
+
+        An incremental run writes into the published generation and starts at the watermark. Earlier runs
+        whose lease ran out, or whose process on this host is gone, are recorded as INTERRUPTED.
+
+        Raises:
+            LeaseHeldError: if another run holds the lease.
+            InvalidTimeError: if `end_us` is before the version's watermark.
+        """
+        ...
+
+    def extend_lease(self, *, run: Run, lease: timedelta) -> None:
+        """Say that the run is alive.
+
+        Raises:
+            LeaseHeldError: if the lease ran out and was taken by another run.
+        """
+        ...
+
+    def publish_run(self, *, run: Run, rows: int) -> None:
+        """In one step: the run succeeded, its generation and watermark are published, its version is active.
+
+        Raises:
+            LeaseHeldError: if the lease was taken by another run; nothing is published.
+        """
+        ...
+
+    def fail_run(self, *, run: Run, error: str) -> None:
+        """Record that the run failed, and give the lease back."""
+        ...
+
+
+class Registry(RegistryReader, RegistryWriter, Protocol):
+    """A registry that can be read and written."""

@@ -1,0 +1,139 @@
+"""Sources as Arrow: their schemas, and the rows of those that the engines do not read themselves.
+
+Parquet is read by the engines. CSV files and frames in memory reach both engines through here, so that a
+text is parsed in one way only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from featurestore.definitions.source import CSVSource, FileSource, InMemorySource, ParquetSource, Source
+from featurestore.errors import SourceError
+from featurestore.frames.convert import to_arrow_table
+from featurestore.sources.files import list_files
+
+_HIVE = re.compile(r"[/\\]([^/\\=]+)=[^/\\]*(?=[/\\])")
+
+
+def source_schema(source: Source) -> pa.Schema:
+    """The columns of a source (with absolute paths) and their Arrow types, as far as it says them.
+
+    The columns of CSV files and of folder names come as strings.
+
+    Raises:
+        SourceError: if the source cannot be read.
+    """
+    if isinstance(source, InMemorySource):
+        return _frame(source).schema
+    if not isinstance(source, FileSource):
+        raise SourceError(f"Source {source.name!r}: kind {source.kind!r} cannot be read by this release.")
+    read = _parquet_schema if isinstance(source, ParquetSource) else _csv_schema
+    schemas = [_guarded(source, file, read) for file in list_files(source)]
+    try:
+        return pa.unify_schemas(schemas, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise SourceError(
+            f"Source {source.name!r}: its files disagree about a column: {error}.",
+            hint="Rewrite the files with one type per column.",
+        ) from error
+
+
+def read_table(source: Source, columns: Mapping[str, pa.DataType | None]) -> pa.Table:
+    """Columns of a CSV source or of a frame in memory, the rows in their order.
+
+    Args:
+        source: a `CSVSource` (with absolute paths) or an `InMemorySource`.
+        columns: column name to the Arrow type to parse a CSV field as (None: a timestamp or date, as
+            written); frames in memory come in the types they have.
+
+    Raises:
+        SourceError: if the source cannot be read or a field cannot be parsed.
+    """
+    if isinstance(source, InMemorySource):
+        return _frame(source).select(list(columns))
+    if not isinstance(source, CSVSource):
+        raise SourceError(f"Source {source.name!r}: kind {source.kind!r} cannot be read by this release.")
+    tables = [_guarded(source, file, lambda s, f: _read_csv(s, f, columns)) for file in list_files(source)]
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+def hive_columns(source: ParquetSource) -> list[str]:
+    """The columns that stand in the folder names of a hive-partitioned source."""
+    if not source.hive_partitioning:
+        return []
+    return list(dict.fromkeys(name for file in list_files(source) for name in _HIVE.findall(file)))
+
+
+def _guarded(source: FileSource, file: str, read: Any) -> Any:
+    try:
+        return read(source, file)
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(
+            f"Source {source.name!r}: {file} cannot be read as {source.kind}: {error}.",
+            hint="Check that the file is whole and of the kind that the source declares.",
+        ) from error
+
+
+def _parquet_schema(source: ParquetSource, file: str) -> pa.Schema:
+    schema = pq.read_schema(file).remove_metadata()
+    for name in hive_columns(source):
+        if name not in schema.names:
+            schema = schema.append(pa.field(name, pa.string()))
+    return schema
+
+
+def _csv_schema(source: CSVSource, file: str) -> pa.Schema:
+    """Strings, but for the columns that hold times: these are what their first fields look like."""
+    times = (source.event_timestamp, source.created_timestamp, source.available_at)
+    with pa.csv.open_csv(file, parse_options=_csv_format(source)) as reader:
+        fields = [
+            pa.field(field.name, field.type if field.name in times else pa.string()) for field in reader.schema
+        ]
+    return pa.schema(fields)
+
+
+def _csv_format(source: CSVSource) -> pa.csv.ParseOptions:
+    return pa.csv.ParseOptions(delimiter=source.delimiter, newlines_in_values=True)
+
+
+def _read_csv(source: CSVSource, file: str, columns: Mapping[str, pa.DataType | None]) -> pa.Table:
+    found = _csv_schema(source, file)
+    types = {name: _csv_time(found.field(name).type, "us") if t is None else t for name, t in columns.items()}
+    try:
+        return _parse_csv(source, file, types)
+    except pa.ArrowInvalid:
+        finer = {n: _csv_time(found.field(n).type, "ns") if t is None else t for n, t in columns.items()}
+        if finer == types:
+            raise
+        return _parse_csv(source, file, finer)
+
+
+def _csv_time(found: pa.DataType, unit: str) -> pa.DataType:
+    return pa.timestamp(unit, found.tz) if pa.types.is_timestamp(found) else found
+
+
+def _parse_csv(source: CSVSource, file: str, types: Mapping[str, pa.DataType]) -> pa.Table:
+    return pa.csv.read_csv(
+        file,
+        parse_options=_csv_format(source),
+        convert_options=pa.csv.ConvertOptions(
+            column_types=types, include_columns=list(types), strings_can_be_null=True,
+            null_values=[""], quoted_strings_can_be_null=False,
+        ),
+    )  # fmt: skip
+
+
+def _frame(source: InMemorySource) -> pa.Table:
+    if source.data is None:
+        raise SourceError(
+            f"Source {source.name!r} holds rows in the memory of the process that defined it.",
+            hint="Define it here with data=…, or use a ParquetSource so that every process can read it.",
+        )
+    return to_arrow_table(source.data, what=f"source {source.name!r}")

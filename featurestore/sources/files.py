@@ -1,0 +1,38 @@
+"""The files behind a file source."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+
+from featurestore.definitions.source import FileSource
+from featurestore.errors import SourceError
+
+_WILDCARDS = ("*", "?", "[")
+
+
+def resolve_paths(source: FileSource, root: Path) -> FileSource:
+    """The source with absolute paths; relative ones start at `root`."""
+    return source.model_copy(update={"path": tuple(str(root / path) for path in source.path)})
+
+
+def list_files(source: FileSource) -> list[str]:
+    """All files of the source in a fixed order.
+
+    Raises:
+        SourceError: if a path matches nothing.
+    """
+    files: list[str] = []
+    for path in source.path:
+        if Path(path).is_dir():
+            path = str(Path(path) / "**" / f"*.{source.kind}")
+        wild = any(mark in path for mark in _WILDCARDS) and not Path(path).exists()
+        found = sorted(glob.glob(path, recursive=True)) if wild else [path]
+        if not found or not all(Path(file).is_file() for file in found):
+            raise SourceError(
+                f"Source {source.name!r}: no file at {path}.",
+                hint="Check the path; relative paths start at the folder of feature_store.toml, "
+                "else at the working directory.",
+            )
+        files.extend(found)
+    return files

@@ -1,0 +1,345 @@
+"""The feature store: a facade of the verbs that people use."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from featurestore.configuration import load_configuration
+from featurestore.definitions.fingerprint import Registrable
+from featurestore.definitions.instants import to_microseconds
+from featurestore.definitions.view import FeatureView
+from featurestore.materialize.run import MaterializationReport
+from featurestore.materialize.views import materialize_views, retire_online
+from featurestore.online.push import delete_rows, push_rows
+from featurestore.online.reader import OnlineReader
+from featurestore.online.response import OnlineFeatures
+from featurestore.planning.apply import apply_definitions, commit_plan
+from featurestore.planning.changes import Plan, plan_changes, plan_retirement
+from featurestore.planning.historical import historical_features, latest_features
+from featurestore.planning.request import FeaturesArgument, resolve_request
+from featurestore.planning.training_frame import TrainingFrame
+from featurestore.project import Project
+from featurestore.protocols.registry import RunKind
+
+
+class FeatureStore:
+    """A project's feature store. A context manager; safe to use from several threads and after a fork.
+
+    Args:
+        registry: ``sqlite:///registry.db`` or ``postgresql://user@host/database``.
+        online: ``sqlite:///online.db``, ``redis://host:6379/0``, ``rediss://…`` or ``memory://``.
+        offline: name of the offline engine, ``duckdb`` or ``polars``.
+        project: namespace of names, in the registry and in the online store.
+        config: a feature_store.toml. Without it and without `registry`, the nearest one from the working
+            directory upwards is used; arguments win over the file.
+
+    Raises:
+        ConfigurationError: if a setting is wrong or missing.
+
+    Example:
+        >>> import featurestore as fs
+        >>> store = fs.FeatureStore(registry="sqlite:///registry.db", online="memory://")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: str | None = None,
+        online: str | None = None,
+        offline: str | None = None,
+        project: str | None = None,
+        config: str | Path | None = None,
+    ) -> None:
+        self._project = Project(
+            load_configuration(registry=registry, online=online, offline=offline, project=project, path=config)
+        )
+        self._reader = OnlineReader(self._project)
+
+    @property
+    def project(self) -> Project:
+        """The opened project: its name, registry, online store and catalog."""
+        return self._project
+
+    # Definitions -----------------------------------------------------------------------------------------
+
+    def plan(self, objects: Sequence[Registrable]) -> Plan:
+        """What applying the definitions would change; print it to read it.
+
+        Raises:
+            DefinitionError: if the definitions contradict each other or what is registered.
+        """
+        return plan_changes(objects, self._project.catalog(), project=self._project.name)
+
+    def apply(self, what: Plan | Sequence[Registrable], *, message: str = "") -> Plan:
+        """Record a plan's changes in one transaction, or plan definitions and record them.
+
+        Args:
+            what: a plan, which fails if the registry has moved since; or definitions, which are planned
+                again when it has.
+            message: why, for the record.
+
+        Returns:
+            The plan that was applied.
+
+        Raises:
+            StaleRegistryError: if the registry has moved since `what` was planned (retryable).
+            DefinitionError: as for `plan`.
+        """
+        registry = self._project.registry
+        if isinstance(what, Plan):
+            commit_plan(what, registry, message)
+            self._project.forget()
+            return what
+        self._project.bind_memory(what)
+        return apply_definitions(
+            what,
+            project=self._project.name,
+            catalog=self._project.catalog,
+            registry=registry,
+            message=message,
+        )
+
+    def retire(self, names: Sequence[str], *, message: str = "") -> Plan:
+        """Retire views and services: they are no longer found, their online rows are reclaimed.
+
+        Raises:
+            NotFoundError: for an unknown name.
+            DefinitionError: if a service that stays still uses a view.
+        """
+        catalog = self._project.catalog()
+        plan = plan_retirement(names, catalog, project=self._project.name)
+        views = [stored for stored in catalog.stored if stored.kind == "feature_view" and stored.name in names]
+        commit_plan(plan, self._project.registry, message)
+        retire_online(self._project, views)
+        self._reader.forget()
+        return plan
+
+    # Offline ---------------------------------------------------------------------------------------------
+
+    def get_historical_features(
+        self,
+        entity_df: Any,
+        features: FeaturesArgument,
+        *,
+        event_timestamp: str = "event_timestamp",
+        full_feature_names: bool = False,
+        engine: str | None = None,
+        as_of: datetime | None = None,
+        timezone: str = "UTC",
+    ) -> TrainingFrame:
+        """Complete entity rows with the features that were knowable at each row's time.
+
+        Args:
+            entity_df: Arrow, Polars or pandas frame, list of dicts, `pathlib.Path` of a Parquet file, or a
+                string with SQL over the requested views' sources.
+            features: a service, views, parts of views, or names such as ``"view:feature"``.
+            event_timestamp: the time column of the entity rows.
+            full_feature_names: name columns ``view__feature``.
+            engine: ``duckdb`` or ``polars``, by default the store's.
+            as_of: only rows that were known then: an earlier state of the sources.
+            timezone: zone of naive times in the entity rows.
+
+        Returns:
+            A frame with exactly the rows of `entity_df`, in order, and one more column per feature. It is
+            computed when it is converted (``to_arrow()``, ``to_polars()``, ``to_pandas()``, …).
+
+        Raises:
+            NotFoundError: for an unknown name.
+            NameClashError: if two columns would have one name.
+            EntityDataError: if a key or the time is missing or of the wrong type.
+            SourceError: if a source lacks what a view wants of it.
+        """
+        return historical_features(
+            entity_df,
+            resolve_request(features, self._project.catalog(), full_feature_names=full_feature_names),
+            engine=self._project.engine(engine),
+            root=self._project.config.root,
+            event_timestamp=event_timestamp,
+            timezone=timezone,
+            as_of=None if as_of is None else to_microseconds(as_of, what="as_of"),
+        )
+
+    def get_latest_features(
+        self,
+        features: FeaturesArgument,
+        *,
+        at: datetime | None = None,
+        entities: Any = None,
+        full_feature_names: bool = False,
+        engine: str | None = None,
+        as_of: datetime | None = None,
+    ) -> TrainingFrame:
+        """Every entity's values at one instant, for batch scoring.
+
+        Args:
+            features: as for `get_historical_features`.
+            at: the instant, by default now.
+            entities: a frame with the entities in question; by default all that any of the views knows,
+                for which the views must have the same join keys.
+            full_feature_names: name columns ``view__feature``.
+            engine: ``duckdb`` or ``polars``, by default the store's.
+            as_of: only rows that were known then.
+
+        Returns:
+            A frame with the join keys, ``event_timestamp`` (the instant) and the features.
+
+        Raises:
+            RequestError: if `entities` is needed.
+        """
+        return latest_features(
+            entities,
+            resolve_request(features, self._project.catalog(), full_feature_names=full_feature_names),
+            at=to_microseconds(at or datetime.now(UTC), what="at"),
+            engine=self._project.engine(engine),
+            root=self._project.config.root,
+            as_of=None if as_of is None else to_microseconds(as_of, what="as_of"),
+        )
+
+    # Materialization -------------------------------------------------------------------------------------
+
+    def materialize(
+        self,
+        *,
+        end: datetime | None = None,
+        views: Sequence[str | FeatureView] | None = None,
+        engine: str | None = None,
+    ) -> list[MaterializationReport]:
+        """Fill the online store anew with each entity's values at `end`, and switch to them in one step.
+
+        Args:
+            end: the instant, by default now.
+            views: names or objects, by default all views that are served online.
+            engine: ``duckdb`` or ``polars``, by default the store's.
+
+        Raises:
+            InvalidTimeError: if `end` is later than the clock or before the view's watermark.
+            LeaseHeldError: if another run is writing a view (retryable).
+        """
+        return self._materialize(RunKind.FULL, end, views, engine, timedelta(0))
+
+    def materialize_incremental(
+        self,
+        *,
+        end: datetime | None = None,
+        views: Sequence[str | FeatureView] | None = None,
+        engine: str | None = None,
+        overlap: timedelta = timedelta(days=1),
+    ) -> list[MaterializationReport]:
+        """Bring the online store up to `end`, looking only at entities that may have changed.
+
+        What has changed is found by ``available_at`` or created time, else by looking at everything; rows
+        that were removed from a source are only noticed by `materialize`.
+
+        Args:
+            end: the instant, by default now.
+            views: names or objects, by default all views that are served online.
+            engine: ``duckdb`` or ``polars``, by default the store's.
+            overlap: how long after its created or available time a row may still arrive in the source.
+
+        Raises:
+            InvalidTimeError: if `end` is later than the clock or before the view's watermark.
+            LeaseHeldError: if another run is writing a view (retryable).
+        """
+        return self._materialize(RunKind.INCREMENTAL, end, views, engine, overlap)
+
+    # Online ----------------------------------------------------------------------------------------------
+
+    def get_online_features(
+        self,
+        features: FeaturesArgument,
+        entity_rows: Any,
+        *,
+        full_feature_names: bool = False,
+        now: datetime | None = None,
+    ) -> OnlineFeatures:
+        """Look up the features of some entities, in one round trip to the online store.
+
+        Args:
+            features: a service, views, parts of views, or names such as ``"view:feature"``.
+            entity_rows: list of dicts, dict of columns, or a frame; any number of rows.
+            full_feature_names: name columns ``view__feature``.
+            now: the instant at which rows are judged expired, by default the clock's.
+
+        Returns:
+            Values and statuses, one per entity row and feature, in the order of `entity_rows`.
+
+        Raises:
+            NotFoundError: for an unknown name.
+            EntityDataError: if a key is missing or of the wrong type.
+            NotMaterializedError: if nothing has been published for a view yet.
+            OnlineStoreUnavailableError: if the online store cannot be reached (retryable).
+        """
+        return self._reader.read(features, entity_rows, full_feature_names=full_feature_names, now=now)
+
+    async def get_online_features_async(
+        self,
+        features: FeaturesArgument,
+        entity_rows: Any,
+        *,
+        full_feature_names: bool = False,
+        now: datetime | None = None,
+    ) -> OnlineFeatures:
+        """`get_online_features`, without blocking the event loop."""
+        return await self._reader.read_async(
+            features, entity_rows, full_feature_names=full_feature_names, now=now
+        )
+
+    def push(self, view: str | FeatureView, rows: Any) -> None:
+        """Write fresh rows to the online store; of an entity's rows the newest stays.
+
+        Args:
+            view: a view without schedule or delay.
+            rows: a frame with the columns of the view's source.
+
+        Raises:
+            RequestError: if the view does not take pushes.
+            EntityDataError: if a column is missing, of another type, or a key or event timestamp is null.
+            InvalidTimeError: if an event is later than the clock.
+        """
+        push_rows(self._project, view, rows)
+
+    def delete_online(self, view: str | FeatureView, keys: Any) -> None:
+        """Delete entities' rows of a view from the online store.
+
+        A deletion is not remembered: what is still in the source comes back with the next run.
+
+        Args:
+            view: name or object.
+            keys: a frame, list of dicts or dict of columns with the join keys.
+        """
+        delete_rows(self._project, view, keys)
+
+    def _materialize(
+        self,
+        kind: RunKind,
+        end: datetime | None,
+        views: Sequence[str | FeatureView] | None,
+        engine: str | None,
+        overlap: timedelta,
+    ) -> list[MaterializationReport]:
+        try:
+            return materialize_views(
+                self._project, kind=kind, end=end, views=views, engine=engine, overlap=overlap
+            )
+        finally:
+            self._project.forget()
+            self._reader.forget()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._project.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"FeatureStore(project={self._project.name!r})"
