@@ -5,8 +5,8 @@ A feature view is a function from (entity, time) to values that never looks past
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import importlib as _importlib
+import typing as _typing
 
 from featurestore.definitions import (
     CSVSource,
@@ -44,7 +44,7 @@ from featurestore.definitions.types import (
     ZonedTimestamp,
 )
 
-if TYPE_CHECKING:
+if _typing.TYPE_CHECKING:
     from featurestore.online.response import OnlineFeatures, Status
     from featurestore.planning.training_frame import TrainingFrame
     from featurestore.store import FeatureStore
@@ -97,11 +97,11 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> _typing.Any:
     # Engines, drivers and Arrow are loaded when a store is opened, not when definitions are written.
     if name not in _LAZY:
         raise AttributeError(f"module 'featurestore' has no attribute {name!r}")
-    return getattr(importlib.import_module(_LAZY[name]), name)
+    return getattr(_importlib.import_module(_LAZY[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -13,6 +13,7 @@ from featurestore.protocols.registry import Registry
 ONLINE_STORES = "featurestore.online_stores"
 OFFLINE_ENGINES = "featurestore.offline_engines"
 REGISTRIES = "featurestore.registries"
+EXTRAS = {"postgresql": "postgres"}
 
 
 def open_registry(url: str) -> Registry:
@@ -31,7 +32,9 @@ def open_online_store(url: str) -> OnlineStore:
     Raises:
         ConfigurationError: for an unknown scheme.
     """
-    return cast(OnlineStore, _adapter(ONLINE_STORES, _scheme(url, "online store"), "online store URL").from_url(url))
+    return cast(
+        OnlineStore, _adapter(ONLINE_STORES, _scheme(url, "online store"), "online store URL").from_url(url)
+    )
 
 
 def open_engine(name: str) -> OfflineEngine:
@@ -72,5 +75,5 @@ def _load(entry_point: importlib.metadata.EntryPoint) -> Any:
     except ModuleNotFoundError as error:
         raise MissingDependencyError(
             f"{entry_point.name!r} needs the package {error.name!r}, which is not installed.",
-            hint=f"pip install 'featurestore[{entry_point.name}]'",
+            hint=f"pip install 'featurestore[{EXTRAS.get(entry_point.name, entry_point.name)}]'",
         ) from error

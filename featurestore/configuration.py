@@ -120,7 +120,10 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _check_setting(file: Path, name: str, value: object) -> None:
     if name == "definitions":
-        fits, wanted = isinstance(value, list) and all(isinstance(v, str) for v in value), "a list of module names"
+        fits, wanted = (
+            isinstance(value, list) and all(isinstance(v, str) for v in value),
+            "a list of module names",
+        )
     elif name == "refresh_seconds":
         fits, wanted = isinstance(value, int | float) and value > 0, "a positive number"
     else:

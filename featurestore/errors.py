@@ -1,24 +1,24 @@
 """Every error the library raises, as one tree.
 
-    FeatureStoreError
-    ├── DefinitionError               a definition is ill-formed (carries file and line)
-    ├── ConfigurationError            feature_store.toml, a URL or a keyword argument is wrong
-    │   └── MissingDependencyError    an extra has to be installed
-    ├── RequestError                  what was asked for does not fit what is there
-    │   ├── NotFoundError             unknown project, view, feature, service, version or column
-    │   ├── NameClashError            two columns would carry one name
-    │   ├── EntityDataError           keys or times of the entity rows are missing or of the wrong type
-    │   └── InvalidTimeError          an instant lies outside of what may be asked or written
-    ├── SourceError                   a source cannot be read, or its data contradict its declaration
-    ├── RegistryError
-    │   ├── RegistryUnavailableError  (retryable) the database cannot be reached
-    │   ├── StaleRegistryError        (retryable) somebody else committed in between
-    │   ├── LeaseHeldError            (retryable) another run is writing the same view
-    │   └── RegistryIntegrityError    a stored definition does not match its hash
-    └── OnlineStoreError
-        ├── OnlineStoreUnavailableError (retryable) the server cannot be reached or went away
-        ├── NotMaterializedError      nothing has been published for the view yet
-        └── RowFormatError            stored bytes were not written for this view version
+FeatureStoreError
+├── DefinitionError               a definition is ill-formed (carries file and line)
+├── ConfigurationError            feature_store.toml, a URL or a keyword argument is wrong
+│   └── MissingDependencyError    an extra has to be installed
+├── RequestError                  what was asked for does not fit what is there
+│   ├── NotFoundError             unknown project, view, feature, service, version or column
+│   ├── NameClashError            two columns would carry one name
+│   ├── EntityDataError           keys or times of the entity rows are missing or of the wrong type
+│   └── InvalidTimeError          an instant lies outside of what may be asked or written
+├── SourceError                   a source cannot be read, or its data contradict its declaration
+├── RegistryError
+│   ├── RegistryUnavailableError  (retryable) the database cannot be reached
+│   ├── StaleRegistryError        (retryable) somebody else committed in between
+│   ├── LeaseHeldError            (retryable) another run is writing the same view
+│   └── RegistryIntegrityError    a stored definition does not match its hash
+└── OnlineStoreError
+    ├── OnlineStoreUnavailableError (retryable) the server cannot be reached or went away
+    ├── NotMaterializedError      nothing has been published for the view yet
+    └── RowFormatError            stored bytes were not written for this view version
 """
 
 from __future__ import annotations

@@ -10,11 +10,11 @@ from featurestore.adapters import open_engine, open_online_store, open_registry
 from featurestore.configuration import Configuration
 from featurestore.definitions.fingerprint import Registrable, data_hash
 from featurestore.definitions.reference import ViewReference
-from featurestore.definitions.service import FeatureService
 from featurestore.definitions.source import InMemorySource
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import RequestError
 from featurestore.planning.catalog import Catalog
+from featurestore.planning.changes import used_views
 from featurestore.protocols.offline import OfflineEngine
 from featurestore.protocols.online import OnlineStore
 from featurestore.protocols.registry import Registry, StoredVersion
@@ -59,10 +59,7 @@ class Project:
     def bind_memory(self, objects: Iterable[Registrable]) -> None:
         """Remember the rows of sources in memory, which the registry does not hold."""
         for item in objects:
-            views = [item] if isinstance(item, FeatureView) else []
-            if isinstance(item, FeatureService):
-                views = [r.definition for r in item.features if r.definition is not None]
-            for source in (item, *(view.source for view in views)):
+            for source in (item, *(view.source for view in used_views(item))):
                 if isinstance(source, InMemorySource) and source.data is not None:
                     self._memory[source.name] = source
         self.forget()

@@ -55,7 +55,9 @@ class FeatureStore:
         config: str | Path | None = None,
     ) -> None:
         self._project = Project(
-            load_configuration(registry=registry, online=online, offline=offline, project=project, path=config)
+            load_configuration(
+                registry=registry, online=online, offline=offline, project=project, path=config
+            )
         )
         self._reader = OnlineReader(self._project)
 
@@ -112,7 +114,9 @@ class FeatureStore:
         """
         catalog = self._project.catalog()
         plan = plan_retirement(names, catalog, project=self._project.name)
-        views = [stored for stored in catalog.stored if stored.kind == "feature_view" and stored.name in names]
+        views = [
+            stored for stored in catalog.stored if stored.kind == "feature_view" and stored.name in names
+        ]
         commit_plan(plan, self._project.registry, message)
         retire_online(self._project, views)
         self._reader.forget()

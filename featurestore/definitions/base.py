@@ -25,7 +25,7 @@ class FrozenDict(Mapping[str, V]):
 
     __slots__ = ("_items",)
 
-    def __init__(self, items: Mapping[str, V] = {}) -> None:  # noqa: B006 (only ever copied)
+    def __init__(self, items: Mapping[str, V] = {}) -> None:
         self._items = dict(items)
 
     def __getitem__(self, key: str) -> V:
@@ -46,7 +46,9 @@ class FrozenDict(Mapping[str, V]):
 
 def _check_name(name: str) -> str:
     if not name.isascii() or not name.isidentifier() or len(name) > 200:
-        raise ValueError(f"{name!r} is not a name: use ASCII letters, digits and underscores, not a digit first")
+        raise ValueError(
+            f"{name!r} is not a name: use ASCII letters, digits and underscores, not a digit first"
+        )
     if name.startswith(RESERVED_PREFIX):
         raise ValueError(f"{name!r} starts with {RESERVED_PREFIX!r}, which is reserved")
     return name
@@ -73,7 +75,9 @@ Type = Annotated[FeatureType, BeforeValidator(_to_type), PlainSerializer(str, re
 Duration = Annotated[
     timedelta, BeforeValidator(_to_duration), PlainSerializer(_to_microseconds, return_type=int)
 ]
-Tags = Annotated[FrozenDict[str], BeforeValidator(_to_frozen), PlainSerializer(dict, return_type=dict[str, str])]
+Tags = Annotated[
+    FrozenDict[str], BeforeValidator(_to_frozen), PlainSerializer(dict, return_type=dict[str, str])
+]
 
 
 def canonical_json(value: object) -> str:

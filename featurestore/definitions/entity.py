@@ -14,7 +14,7 @@ from featurestore.definitions.types import KEY_TYPES, FeatureType, parse_type
 def _key_type(column: str, dtype: object) -> FeatureType:
     if isinstance(dtype, str):
         dtype = parse_type(dtype)
-    if not isinstance(column, str) or not column or column.startswith(RESERVED_PREFIX):
+    if not column or column.startswith(RESERVED_PREFIX):
         raise ValueError(f"{column!r} is not a column name")
     if not isinstance(dtype, FeatureType) or dtype not in KEY_TYPES:
         raise ValueError(

@@ -43,6 +43,4 @@ class Feature(Definition):
         description: str = "",
         tags: Mapping[str, str] = FrozenDict(),
     ) -> None:
-        super().__init__(
-            name=name, dtype=dtype, column=column or name, description=description, tags=tags
-        )
+        super().__init__(name=name, dtype=dtype, column=column or name, description=description, tags=tags)

@@ -65,7 +65,9 @@ class Source(Definition):
         try:
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError(f"{value!r} is not a time zone; use an IANA name such as Europe/Paris") from error
+            raise ValueError(
+                f"{value!r} is not a time zone; use an IANA name such as Europe/Paris"
+            ) from error
         return value
 
     @property
@@ -85,15 +87,16 @@ def _to_paths(value: object) -> object:
     return tuple(str(path) for path in value)
 
 
-Paths = Annotated[
-    tuple[str, ...], BeforeValidator(_to_paths), PlainSerializer(list, return_type=list[str])
-]
+Paths = Annotated[tuple[str, ...], BeforeValidator(_to_paths), PlainSerializer(list, return_type=list[str])]
 
 
 class FileSource(Source):
     """Base of the sources that are files on a disk."""
 
     path: Paths
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(**fields)
 
     @field_validator("path")
     @classmethod
@@ -246,11 +249,9 @@ def source_type(kind: str) -> type[Source]:
     raise NotFoundError.of("Source kind", kind, ["parquet", "csv", "memory", *(e.name for e in entry_points)])
 
 
-def load_source(value: object) -> object:
+def load_source(payload: Mapping[str, Any]) -> Source:
     """Turn the JSON form of a source (a mapping with its kind) into the source."""
-    if not isinstance(value, Mapping):
-        return value
-    fields = dict(value)
+    fields = dict(payload)
     if "kind" not in fields:
         raise DefinitionError("The JSON of a source lacks its kind.")
     return source_type(fields.pop("kind"))(**fields)
@@ -262,5 +263,7 @@ def dump_source(source: Source) -> dict[str, Any]:
 
 
 AnySource = Annotated[
-    Source, BeforeValidator(load_source), PlainSerializer(dump_source, return_type=dict[str, Any])
+    Source,
+    BeforeValidator(lambda value: load_source(value) if isinstance(value, Mapping) else value),
+    PlainSerializer(dump_source, return_type=dict[str, Any]),
 ]

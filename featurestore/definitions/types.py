@@ -111,7 +111,7 @@ KEY_TYPES = (*INTEGERS, String, Bytes, Bool, Date, Timestamp)
 
 _SCALARS = {t.name: t for t in (*INTEGERS, *FLOATS, Bool, String, Bytes, Date)}
 _PATTERNS = (
-    (re.compile(r"timestamp<(.+)>"), lambda zone: ZonedTimestamp(zone)),
+    (re.compile(r"timestamp<(.+)>"), ZonedTimestamp),
     (re.compile(r"decimal\((\d+), (\d+)\)"), lambda p, s: Decimal(int(p), int(s))),
     (re.compile(r"list<(.+)>"), lambda item: List(parse_type(item))),
     (re.compile(r"vector<(\w+), (\d+)>"), lambda item, n: Vector(int(n), parse_type(item))),

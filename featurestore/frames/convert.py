@@ -14,17 +14,22 @@ if TYPE_CHECKING:
     import polars as pl
 
 
-def to_arrow_table(frame: Any, *, what: str) -> pa.Table:
+def to_arrow_table(frame: Any, *, what: str, types: Mapping[str, pa.DataType] = {}) -> pa.Table:
     """An Arrow table of the rows of any supported frame, in their order.
 
     Takes an Arrow table, record batch or reader, a Polars data frame or lazy frame, a pandas data frame
     (its columns; not its index), a list of dicts, or a dict of columns.
 
+    Args:
+        frame: the rows.
+        what: what they are, for messages.
+        types: the Arrow types that Python values of these columns become; frames keep their own.
+
     Raises:
         EntityDataError: if `frame` is something else or its columns do not convert; names `what`.
     """
     try:
-        return _convert(frame)
+        return _convert(frame, types)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise EntityDataError(
             f"The frame of {what} does not convert to Arrow: {error}.",
@@ -37,7 +42,7 @@ def to_arrow_table(frame: Any, *, what: str) -> pa.Table:
         ) from error
 
 
-def _convert(frame: Any) -> pa.Table:
+def _convert(frame: Any, types: Mapping[str, pa.DataType]) -> pa.Table:
     if isinstance(frame, pa.Table):
         return frame
     if isinstance(frame, pa.RecordBatch):
@@ -50,21 +55,21 @@ def _convert(frame: Any) -> pa.Table:
     if library == "pandas":
         return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     if isinstance(frame, Mapping):
-        return pa.table({name: _column(values) for name, values in frame.items()})
+        return pa.table({name: _column(values, types.get(name)) for name, values in frame.items()})
     if isinstance(frame, Sequence) and not isinstance(frame, str | bytes):
-        return _from_rows(frame)
+        return _from_rows(frame, types)
     raise TypeError
 
 
-def _column(values: Any) -> Any:
-    return values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values)
+def _column(values: Any, dtype: pa.DataType | None) -> Any:
+    return values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, dtype)
 
 
-def _from_rows(rows: Sequence[Any]) -> pa.Table:
+def _from_rows(rows: Sequence[Any], types: Mapping[str, pa.DataType]) -> pa.Table:
     if not all(isinstance(row, Mapping) for row in rows):
         raise TypeError
     names = dict.fromkeys(name for row in rows for name in row)
-    return pa.table({name: pa.array([row.get(name) for row in rows]) for name in names})
+    return pa.table({name: pa.array([row.get(name) for row in rows], types.get(name)) for name in names})
 
 
 def _from_polars(frame: Any) -> pa.Table:
@@ -78,9 +83,7 @@ def to_polars(table: pa.Table) -> pl.DataFrame:
     """The table as a Polars data frame."""
     import polars as pl
 
-    frame = pl.from_arrow(table)
-    assert isinstance(frame, pl.DataFrame)
-    return frame
+    return pl.DataFrame(table)
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:

@@ -45,16 +45,20 @@ class TableRows:
 
     @property
     def schema(self) -> pa.Schema:
+        """Columns and types of the rows as they came."""
         return self._table.schema
 
     @property
     def num_rows(self) -> int:
+        """How many rows there are."""
         return int(self._table.num_rows)
 
     def columns(self, names: Sequence[str]) -> pa.Table:
+        """Some of the columns, in full."""
         return self._table.select(list(names))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
+        """All columns, batch by batch, in order."""
         return iter(self._table.to_batches(max_chunksize=BATCH_ROWS))
 
 
@@ -77,17 +81,21 @@ class ParquetRows:
 
     @property
     def schema(self) -> pa.Schema:
+        """Columns and types of the rows as they came."""
         return self._schema
 
     @property
     def num_rows(self) -> int:
+        """How many rows there are."""
         return int(self._num_rows)
 
     def columns(self, names: Sequence[str]) -> pa.Table:
+        """Some of the columns, in full."""
         with self._open() as file:
             return file.read(columns=list(names)).select(list(names))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
+        """All columns, batch by batch, in order."""
         with self._open() as file:
             yield from file.iter_batches(batch_size=BATCH_ROWS)
 
@@ -98,7 +106,11 @@ def entity_rows(frame: Any) -> EntityRows:
     Raises:
         EntityDataError: if it is no frame, cannot be read, or names two columns alike.
     """
-    rows = ParquetRows(frame) if isinstance(frame, Path) else TableRows(to_arrow_table(frame, what="the entity rows"))
+    rows = (
+        ParquetRows(frame)
+        if isinstance(frame, Path)
+        else TableRows(to_arrow_table(frame, what="the entity rows"))
+    )
     names = rows.schema.names
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:

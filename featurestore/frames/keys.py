@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from featurestore.definitions.types import INTEGERS, Date, FeatureType, String, Timestamp
+from featurestore.definitions.types import INTEGERS, Bytes, Date, FeatureType, String, Timestamp
 from featurestore.errors import EntityDataError
-from featurestore.frames.types import arrow_type
-
+from featurestore.frames.types import arrow_type, is_bytes, is_text
 
 
 def key_column(column: pa.ChunkedArray, dtype: FeatureType, *, name: str) -> pa.ChunkedArray:
@@ -37,14 +36,14 @@ def key_column(column: pa.ChunkedArray, dtype: FeatureType, *, name: str) -> pa.
 
 def _may_be(found: pa.DataType, dtype: FeatureType) -> bool:
     if dtype in INTEGERS:
-        return pa.types.is_integer(found)
+        return bool(pa.types.is_integer(found))
     if dtype == String:
-        return pa.types.is_large_string(found) or pa.types.is_string_view(found)
+        return is_text(found)
+    if dtype == Bytes:
+        return is_bytes(found)
     if dtype == Timestamp:
-        return pa.types.is_timestamp(found)
-    if dtype == Date:
-        return pa.types.is_date64(found)
-    return pa.types.is_large_binary(found) or pa.types.is_fixed_size_binary(found) or pa.types.is_binary_view(found)
+        return bool(pa.types.is_timestamp(found))
+    return bool(dtype == Date and pa.types.is_date64(found))
 
 
 def _key_hint(found: pa.DataType, dtype: FeatureType, name: str) -> str:

@@ -57,7 +57,7 @@ def _instants(times: pa.Array, timezone: str, rounding: Rounding) -> pa.Array:
     before = pc.assume_timezone(local, timezone, ambiguous=rounding.value, nonexistent="earliest")
     after = pc.assume_timezone(local, timezone, ambiguous=rounding.value, nonexistent="latest")
     exists = pc.equal(pc.local_timestamp(before), local)
-    # In a gap, `before` and `after` are its two edges: the offset of the far edge moves the time away from it.
+    # In a gap, `before` and `after` are its two edges: the far one's offset moves the time out.
     edge = after if rounding is Rounding.DOWN else before
     offset = pc.subtract(pc.local_timestamp(edge).cast(pa.int64()), edge.cast(pa.int64()))
     return pc.if_else(exists, before.cast(pa.int64()), pc.subtract(micros, offset))

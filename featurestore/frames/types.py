@@ -6,7 +6,6 @@ import pyarrow as pa
 
 from featurestore.definitions.types import (
     Bytes,
-    Date,
     Decimal,
     FeatureType,
     List,
@@ -54,59 +53,64 @@ def converts(found: pa.DataType, dtype: FeatureType) -> bool:
     Naive timestamps and nanoseconds count as convertible: the source's zone and the law of time say how.
     Lists convert to a vector where each has its length, which only the data can tell.
     """
-    if pa.types.is_null(found):
-        return True
     if pa.types.is_dictionary(found):
         return converts(found.value_type, dtype)
     if isinstance(dtype, ZonedTimestamp):
-        return pa.types.is_timestamp(found)
-    if isinstance(dtype, List):
-        return _is_list(found) and converts(found.value_type, dtype.item)
-    if isinstance(dtype, Vector):
-        return _is_list(found) and converts(found.value_type, dtype.item)
-    if isinstance(dtype, Decimal):
-        return _to_decimal(found, dtype)
-    if dtype == String:
-        return pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found)
-    if dtype == Bytes:
-        return _is_binary(found)
-    if dtype == Date:
-        return pa.types.is_date32(found)
-    return found == _ARROW[str(dtype)] or _widens(found, str(dtype))
+        same = pa.types.is_timestamp(found)
+    elif isinstance(dtype, List | Vector):
+        same = _is_list(found) and converts(found.value_type, dtype.item)
+    elif isinstance(dtype, Decimal):
+        same = _to_decimal(found, dtype)
+    elif dtype == String:
+        same = is_text(found)
+    elif dtype == Bytes:
+        same = is_bytes(found)
+    else:
+        same = found == _ARROW[str(dtype)] or _widens(found, str(dtype))
+    return bool(same or pa.types.is_null(found))
+
+
+def is_text(found: pa.DataType) -> bool:
+    """Whether an Arrow type holds strings, in whatever layout."""
+    return bool(
+        pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found)
+    )
+
+
+def is_bytes(found: pa.DataType) -> bool:
+    """Whether an Arrow type holds bytes, in whatever layout."""
+    return bool(
+        pa.types.is_binary(found)
+        or pa.types.is_large_binary(found)
+        or pa.types.is_fixed_size_binary(found)
+        or pa.types.is_binary_view(found)
+    )
 
 
 def _widens(found: pa.DataType, name: str) -> bool:
-    bits = found.bit_width if pa.types.is_integer(found) or pa.types.is_floating(found) else 0
-    if name in _FLOAT_BITS:
-        if pa.types.is_floating(found):
-            return bits <= _ARROW[name].bit_width
-        magnitude = bits - 1 if pa.types.is_signed_integer(found) else bits
-        return bool(bits) and magnitude <= _FLOAT_BITS[name]
-    if not pa.types.is_integer(found) or not pa.types.is_integer(_ARROW[name]):
+    wanted = _ARROW[name]
+    if name in _FLOAT_BITS and pa.types.is_floating(found):
+        return bool(found.bit_width <= wanted.bit_width)
+    if not pa.types.is_integer(found):
         return False
-    wanted = _ARROW[name].bit_width
-    if pa.types.is_signed_integer(found) == pa.types.is_signed_integer(_ARROW[name]):
-        return bits <= wanted
-    return pa.types.is_unsigned_integer(found) and bits < wanted
+    signed = pa.types.is_signed_integer(found)
+    if name in _FLOAT_BITS:
+        return bool(found.bit_width - signed <= _FLOAT_BITS[name])
+    if not pa.types.is_integer(wanted):
+        return False
+    if signed == pa.types.is_signed_integer(wanted):
+        return bool(found.bit_width <= wanted.bit_width)
+    return bool(not signed and found.bit_width < wanted.bit_width)
 
 
 def _to_decimal(found: pa.DataType, dtype: Decimal) -> bool:
     whole = dtype.precision - dtype.scale
     if pa.types.is_decimal(found):
-        return found.scale <= dtype.scale and found.precision - found.scale <= whole
-    if pa.types.is_integer(found):
-        return len(str(2**found.bit_width)) <= whole
-    return False
+        return bool(found.scale <= dtype.scale and found.precision - found.scale <= whole)
+    return bool(pa.types.is_integer(found) and len(str(2**found.bit_width)) <= whole)
 
 
 def _is_list(found: pa.DataType) -> bool:
-    return pa.types.is_list(found) or pa.types.is_large_list(found) or pa.types.is_fixed_size_list(found)
-
-
-def _is_binary(found: pa.DataType) -> bool:
-    return (
-        pa.types.is_binary(found)
-        or pa.types.is_large_binary(found)
-        or pa.types.is_fixed_size_binary(found)
-        or pa.types.is_binary_view(found)
+    return bool(
+        pa.types.is_list(found) or pa.types.is_large_list(found) or pa.types.is_fixed_size_list(found)
     )

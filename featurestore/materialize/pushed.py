@@ -13,7 +13,7 @@ from featurestore.protocols.online import OnlineStore, PushedWrite, SpaceKeys
 from featurestore.protocols.registry import Run
 
 
-def pushed_entities(online: OnlineStore, layout: ViewLayout, space: bytes) -> set[bytes]:
+def pushed_entities(online: OnlineStore, space: bytes) -> set[bytes]:
     """Keys of the entities whose stored row was pushed: an incremental run has to look at them too."""
     found: set[bytes] = set()
     for keys in online.pushed_keys(space=space):

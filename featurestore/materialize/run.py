@@ -108,7 +108,7 @@ class Materializer:
         changes, pushed = None, None
         if run.kind is RunKind.INCREMENTAL:
             changes = self._changes(plan, before)
-            pushed = pushed_entities(self.online, layout, space)
+            pushed = pushed_entities(self.online, space)
         keys = None if pushed is None or changes is None else layout.keys.decode(sorted(pushed))
         batches = self.engine.latest_features(view=plan, at=run.end_us, changes=changes, keys=keys)
         written = 0

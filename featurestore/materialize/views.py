@@ -76,6 +76,5 @@ def _run(
 
 
 def _layout(project: Project, stored: StoredVersion) -> ViewLayout:
-    view = project.catalog().load(stored)
-    assert isinstance(view, FeatureView)
+    view = project.catalog().load_view(stored)
     return ViewLayout.of(view, project=project.name, version=stored.version)

@@ -8,7 +8,7 @@ from typing import Any
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.fingerprint import Registrable
 from featurestore.definitions.service import FeatureService
-from featurestore.definitions.source import InMemorySource, Source, load_source
+from featurestore.definitions.source import InMemorySource, load_source
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import NotFoundError, RegistryIntegrityError
 from featurestore.protocols.registry import RegistryReader, StoredVersion
@@ -23,10 +23,8 @@ def load_definition(stored: StoredVersion) -> Registrable:
     builders = {"entity": Entity, "feature_view": FeatureView, "feature_service": FeatureService}
     try:
         if stored.kind == "source":
-            source = load_source(stored.payload)
-            assert isinstance(source, Source)
-            return source
-        return builders[stored.kind](**stored.payload)  # type: ignore[no-any-return, operator]
+            return load_source(stored.payload)
+        return builders[stored.kind](**stored.payload)  # type: ignore[no-any-return]
     except (ValueError, TypeError, KeyError) as error:
         raise RegistryIntegrityError(
             f"The registry holds a {stored.kind} {stored.name!r} version {stored.version} that this release "
@@ -57,7 +55,9 @@ class Catalog:
         """Name to newest version, of one kind."""
         found: dict[str, StoredVersion] = {}
         for stored in self.stored:
-            if stored.kind == kind and (stored.name not in found or found[stored.name].version < stored.version):
+            if stored.kind == kind and (
+                stored.name not in found or found[stored.name].version < stored.version
+            ):
                 found[stored.name] = stored
         return found
 
@@ -75,21 +75,19 @@ class Catalog:
         """
         candidates = [s for s in self.stored if s.kind == "feature_view" and s.name == name]
         if not candidates:
-            raise NotFoundError.of("Feature view or service", name, self.names(), where=f"project {self._project!r}")
+            raise NotFoundError.of(
+                "Feature view or service", name, self.names(), where=f"project {self._project!r}"
+            )
         if version is None:
             return next((s for s in candidates if s.active), candidates[-1])
         for stored in candidates:
             if stored.version == version:
                 return stored
-        return self._registry.version(
-            project=self._project, kind="feature_view", name=name, version=version
-        )
+        return self._registry.version(project=self._project, kind="feature_view", name=name, version=version)
 
     def view(self, name: str, version: int | None = None) -> FeatureView:
         """The definition of `stored_view`, its source bound to this process' memory where it lives there."""
-        view = self.load(self.stored_view(name, version))
-        assert isinstance(view, FeatureView)
-        return view
+        return self.load_view(self.stored_view(name, version))
 
     def load(self, stored: StoredVersion) -> Registrable:
         """A stored version as a definition."""
@@ -97,6 +95,13 @@ class Catalog:
         if key not in self._loaded:
             self._loaded[key] = self._bind(load_definition(stored))
         return self._loaded[key]
+
+    def load_view(self, stored: StoredVersion) -> FeatureView:
+        """A stored version of a view as a definition."""
+        view = self.load(stored)
+        if not isinstance(view, FeatureView):
+            raise NotFoundError.of("Feature view", stored.name, self.names())
+        return view
 
     def names(self) -> Iterable[str]:
         """The names of all views and services."""

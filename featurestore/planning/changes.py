@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.fingerprint import (
@@ -153,12 +154,19 @@ def _with_parts(objects: Iterable[Registrable]) -> Iterable[Registrable]:
                 hint="Apply entities, sources, feature views and feature services.",
             )
         yield definition
-        views = [definition] if isinstance(definition, FeatureView) else []
-        if isinstance(definition, FeatureService):
-            views = [r.definition for r in definition.features if r.definition is not None]
-            yield from views
+        views = used_views(definition)
+        yield from (view for view in views if view is not definition)
         for view in views:
-            yield from (*view.entities, view.source)
+            yield from view.entities
+            yield view.source
+
+
+def used_views(definition: Registrable) -> list[FeatureView]:
+    """The view objects that a definition brings along: itself, or those a service was made from."""
+    if isinstance(definition, FeatureView):
+        return [definition]
+    references = definition.features if isinstance(definition, FeatureService) else ()
+    return [reference.definition for reference in references if reference.definition is not None]
 
 
 def _followers(
@@ -168,8 +176,7 @@ def _followers(
     for key, stored in registered.items():
         if key[0] != "feature_view" or key in given:
             continue
-        view = catalog.load(stored)
-        assert isinstance(view, FeatureView)
+        view = catalog.load_view(stored)
         source = given.get(("source", view.source.name), view.source)
         entities = tuple(given.get(("entity", entity.name), entity) for entity in view.entities)
         if source != view.source or entities != view.entities:
@@ -211,13 +218,27 @@ def _compare(definition: Registrable, stored: StoredVersion | None, catalog: Cat
     details = tuple(_differences(stored.payload, payload))
     if stored.data_hash != data:
         change = Change(
-            ChangeAction.NEW_VERSION, kind, definition.name, stored.version + 1, data, metadata, payload, offline_only
+            ChangeAction.NEW_VERSION,
+            kind,
+            definition.name,
+            stored.version + 1,
+            data,
+            metadata,
+            payload,
+            offline_only,
         )
         users = tuple(_users(definition.name, catalog)) if kind == "feature_view" else ()
         return PlannedChange(change, details, users)
     if stored.metadata_hash != metadata:
         change = Change(
-            ChangeAction.METADATA, kind, definition.name, stored.version, data, metadata, payload, offline_only
+            ChangeAction.METADATA,
+            kind,
+            definition.name,
+            stored.version,
+            data,
+            metadata,
+            payload,
+            offline_only,
         )
         return PlannedChange(change, details, ())
     return None
@@ -225,7 +246,14 @@ def _compare(definition: Registrable, stored: StoredVersion | None, catalog: Cat
 
 def _change(action: ChangeAction, stored: StoredVersion) -> Change:
     return Change(
-        action, stored.kind, stored.name, stored.version, stored.data_hash, stored.metadata_hash, stored.payload, False
+        action,
+        stored.kind,
+        stored.name,
+        stored.version,
+        stored.data_hash,
+        stored.metadata_hash,
+        stored.payload,
+        False,
     )
 
 
@@ -239,10 +267,13 @@ def _differences(old: object, new: object, path: str = "") -> Iterable[str]:
         for key in dict.fromkeys((*old, *new)):
             yield from _differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
     elif isinstance(old, list) and isinstance(new, list) and _named(old) and _named(new):
-        by_name = ({item["name"]: item for item in side} for side in (old, new))
-        yield from _differences(*by_name, path)
+        yield from _differences(_by_name(old), _by_name(new), path)
     elif old != new:
         yield f"{path}: {_short(old)} → {_short(new)}"
+
+
+def _by_name(items: list[Any]) -> dict[str, Any]:
+    return {item["name"]: item for item in items}
 
 
 def _named(items: list[object]) -> bool:

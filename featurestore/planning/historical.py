@@ -48,14 +48,17 @@ def latest_features(
 ) -> TrainingFrame:
     """Entities with their features at the instant `at`, given as a column ``event_timestamp``.
 
-    Args:
-        entities: a frame, or None for every entity that one of the views knows.
+    `entities` is a frame, or None for every entity that one of the views knows.
 
     Raises:
         RequestError: if `entities` is None and the views have different join keys.
     """
     views = tuple(plan_view(view, root=root, as_of=as_of) for view in request.views)
-    table = _known_entities(views, at, engine) if entities is None else to_arrow_table(entities, what="the entities")
+    table = (
+        _known_entities(views, at, engine)
+        if entities is None
+        else to_arrow_table(entities, what="the entities")
+    )
     if EVENT_TIMESTAMP in table.schema.names:
         raise EntityDataError(
             f"The entities already have a column {EVENT_TIMESTAMP!r}; their values are all taken at one instant.",

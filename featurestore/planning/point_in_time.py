@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from featurestore.definitions.instants import duration_to_microseconds
 from featurestore.definitions.base import RESERVED_PREFIX
+from featurestore.definitions.instants import duration_to_microseconds
 from featurestore.definitions.source import FileSource, Source
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import EntityDataError, NameClashError, NotFoundError, SourceError
@@ -45,7 +45,9 @@ def plan_view(requested: RequestedView, *, root: Path, as_of: int | None = None)
         label=requested.label,
         source=source,
         keys=tuple(KeyColumn(k, requested.entity_column(k), t) for k, t in view.join_keys.items()),
-        features=tuple(FeatureColumn(r.output, r.feature.column, r.feature.dtype) for r in requested.features),
+        features=tuple(
+            FeatureColumn(r.output, r.feature.column, r.feature.dtype) for r in requested.features
+        ),
         tie_breakers=tuple(
             FeatureColumn(f.name, f.column, f.dtype) for f in sorted(view.features, key=lambda f: f.name)
         ),
@@ -68,9 +70,7 @@ def _grid(view: FeatureView) -> Grid | None:
     return Grid(*map(duration_to_microseconds, parts))
 
 
-def engine_entities(
-    request: Request, rows: EntityRows, *, event_timestamp: str, timezone: str
-) -> pa.Table:
+def engine_entities(request: Request, rows: EntityRows, *, event_timestamp: str, timezone: str) -> pa.Table:
     """Keys and times of the entity rows, in the types that engines get.
 
     Raises:
@@ -111,7 +111,7 @@ def check_entity_columns(request: Request, names: Sequence[str]) -> None:
                 missing = NotFoundError.of("Join key", column, names, where="the entity rows")
                 raise EntityDataError(
                     f"View {view.label!r}: {missing.message}",
-                    hint=f'Add the column, or take the key from another one: '
+                    hint=f"Add the column, or take the key from another one: "
                     f'view.with_join_keys({{"{key}": "…"}}).',
                 )
             other, expected = wanted.setdefault(column, (view.label, dtype))

@@ -12,9 +12,13 @@ from featurestore.definitions.view import FeatureView
 from featurestore.errors import NameClashError, NotFoundError, RequestError
 from featurestore.planning.catalog import Catalog
 
-FeaturesArgument = FeatureService | FeatureView | ViewReference | str | Sequence[
-    FeatureService | FeatureView | ViewReference | str
-]
+FeaturesArgument = (
+    FeatureService
+    | FeatureView
+    | ViewReference
+    | str
+    | Sequence[FeatureService | FeatureView | ViewReference | str]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +85,11 @@ def resolve_request(
     for reference in _references(features, catalog):
         requested = _requested_view(reference, catalog, full_feature_names)
         known = views.setdefault(requested.label, requested)
-        if (known.view, known.version, known.renames) != (requested.view, requested.version, requested.renames):
+        if (known.view, known.version, known.renames) != (
+            requested.view,
+            requested.version,
+            requested.renames,
+        ):
             raise NameClashError(
                 f"The request holds two different views under the name {requested.label!r}.",
                 hint='Give one of them another name: view.alias("other").',
@@ -121,7 +129,9 @@ def _references(features: FeaturesArgument, catalog: Catalog | None) -> Iterable
         if service is None:
             yield reference
         elif item != service.name:
-            raise RequestError(f"{service.name!r} is a service: it has no versions or features of its own to pick.")
+            raise RequestError(
+                f"{service.name!r} is a service: it has no versions or features of its own to pick."
+            )
         else:
             yield from service.features
 

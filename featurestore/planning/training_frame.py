@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from featurestore.frames.atomic_file import atomic_path
 from featurestore.frames.convert import to_pandas, to_polars
 from featurestore.frames.types import arrow_type
-from featurestore.frames.atomic_file import atomic_path
 from featurestore.progress import Progress
 from featurestore.protocols.offline import OfflineEngine, ViewPlan
 
@@ -62,15 +62,12 @@ class TrainingFrame:
         Raises:
             SourceError: if a source cannot be read or contradicts its declaration.
         """
-        features = _Rechunked(
-            self._engine.historical_features(views=self._views, entities=self._entities())
-        )
+        features = _Rechunked(self._engine.historical_features(views=self._views, entities=self._entities()))
         with Progress("Point-in-time join", total=self.num_rows, unit="rows") as progress:
             for batch in self._rows.batches():
                 values = features.take(batch.num_rows)
                 columns = [*batch.columns, *(values.column(name) for name in self._outputs)]
-                for part in pa.table(columns, schema=self.schema).to_batches():
-                    yield part
+                yield from pa.table(columns, schema=self.schema).to_batches()
                 progress.advance(batch.num_rows)
             features.finish()
 
@@ -93,10 +90,12 @@ class TrainingFrame:
             path: the file to write.
             **options: for `pyarrow.parquet.ParquetWriter`, e.g. ``compression="zstd"``.
         """
-        with atomic_path(Path(path)) as unfinished:
-            with pq.ParquetWriter(unfinished, self.schema, **options) as writer:
-                for batch in self.to_batches():
-                    writer.write_batch(batch)
+        with (
+            atomic_path(Path(path)) as unfinished,
+            pq.ParquetWriter(unfinished, self.schema, **options) as writer,
+        ):
+            for batch in self.to_batches():
+                writer.write_batch(batch)
 
     def explain(self) -> str:
         """The plan of each view, and the query that the engine runs for it."""
@@ -133,7 +132,9 @@ class _Rechunked:
         while have < count:
             batch = next(self._batches, None)
             if batch is None:
-                raise AssertionError(f"The engine returned {count - have} rows fewer than there are entity rows.")
+                raise AssertionError(
+                    f"The engine returned {count - have} rows fewer than there are entity rows."
+                )
             parts.append(pa.Table.from_batches([batch]))
             have += batch.num_rows
         table = pa.concat_tables(parts)

@@ -76,11 +76,11 @@ class ViewPlan:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Which entities an incremental run looks at: those with a row that
+    """Which entities an incremental run looks at.
 
-    became visible after the effective time of `since` (and up to that of the run's end), or whose
-    created time (where the source has one) is later than `known_after` or null, or whose `available_at`
-    (where the source has one) is later than `known_after`.
+    Those with a row that became visible after the effective time of `since` (and up to that of the run's
+    end), or whose created time (where the source has one) is later than `known_after` or null, or whose
+    `available_at` (where the source has one) is later than `known_after`.
     """
 
     since: int

@@ -37,7 +37,8 @@ class MaterializedWrite:
 @dataclass(frozen=True, slots=True)
 class PushedWrite:
     """Rows that were pushed: replace a materialized row with an older event timestamp, and a pushed row
-    with an older ``(event, created)``; at full equality the greater bytes stay."""
+    with an older ``(event, created)``; at full equality the greater bytes stay.
+    """
 
 
 class OnlineStore(Protocol):

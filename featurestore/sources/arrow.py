@@ -94,7 +94,8 @@ def _csv_schema(source: CSVSource, file: str) -> pa.Schema:
     times = (source.event_timestamp, source.created_timestamp, source.available_at)
     with pa.csv.open_csv(file, parse_options=_csv_format(source)) as reader:
         fields = [
-            pa.field(field.name, field.type if field.name in times else pa.string()) for field in reader.schema
+            pa.field(field.name, field.type if field.name in times else pa.string())
+            for field in reader.schema
         ]
     return pa.schema(fields)
 

@@ -23,9 +23,8 @@ def list_files(source: FileSource) -> list[str]:
         SourceError: if a path matches nothing.
     """
     files: list[str] = []
-    for path in source.path:
-        if Path(path).is_dir():
-            path = str(Path(path) / "**" / f"*.{source.kind}")
+    for given in source.path:
+        path = str(Path(given) / "**" / f"*.{source.kind}") if Path(given).is_dir() else given
         wild = any(mark in path for mark in _WILDCARDS) and not Path(path).exists()
         found = sorted(glob.glob(path, recursive=True)) if wild else [path]
         if not found or not all(Path(file).is_file() for file in found):

@@ -1,0 +1,61 @@
+"""``python -m benchmarks historical|online|materialize|imports``: measure, print, write a result file."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+from rich.console import Console
+
+from benchmarks import report
+from benchmarks.data import ORDERS, SCALES, Scale
+from benchmarks.suites import SUITES, Options
+
+
+def main() -> int:
+    """Run the benchmarks that were named."""
+    arguments = _parser().parse_args()
+    scale = SCALES[arguments.scale]
+    feast_runs = 0 if arguments.no_feast else min(arguments.feast_runs, arguments.runs)
+    options = Options(scale=scale, runs=arguments.runs, feast_runs=feast_runs, only=arguments.only)
+    _generate(scale)
+    console = Console()
+    wrong = []
+    for name in arguments.benchmark:
+        outcome = SUITES[name](options)
+        path = report.write(name, outcome, options)
+        report.show(console, outcome)
+        console.print(f"written to {path}", soft_wrap=True)
+        wrong += report.wrong_answers(outcome)
+    for each in wrong:
+        console.print(f"[bold red]wrong answer[/]: {each}")
+    return 1 if wrong else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("benchmark", nargs="+", choices=[*SUITES], help="what to measure")
+    parser.add_argument("--scale", choices=[*SCALES], default="full", help="size of the data (default: full)")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each contender (default: 5)")
+    parser.add_argument("--feast-runs", type=int, default=1, help="runs of Feast (default: 1)")
+    parser.add_argument("--no-feast", action="store_true", help="leave Feast and its environment out")
+    parser.add_argument("--only", default="", help="only contenders whose name has this regular expression")
+    return parser
+
+
+def _generate(scale: Scale) -> None:
+    """Make the data, and read it once so that the first contender does not pay for a cold disk.
+
+    In a process of its own: see `harness` on peak memory.
+    """
+    program = f"from benchmarks import data; data.ensure(data.SCALES[{scale.name!r}])"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    for order in ORDERS:
+        with scale.source(order).open("rb") as file:
+            while file.read(2**24):
+                pass
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""Feast as a contender; run by the Python of its own environment (`feast_env`)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+import pandas as pd
+from feast import Entity, FeatureStore, FeatureView, Field, FileSource, ValueType
+from feast.repo_config import RepoConfig
+from feast.types import Float64, Int64
+
+from benchmarks import answer
+from benchmarks.data import END, FEATURES, SCALES, START, Scale
+from benchmarks.protocol import Job, Measurement, Run, serve, timed, timed_calls
+
+VIEW = "customer_measurements"
+REFERENCES = [f"{VIEW}:{name}" for name in FEATURES]
+_NO_LIMIT = timedelta(0)
+
+
+def prepare(job: Job) -> Run:
+    """Apply the definitions to a registry of its own; the run is the timed part."""
+    scale = SCALES[job["scale"]]
+    directory = Path(job["directory"])
+    config = RepoConfig(
+        project="benchmark",
+        provider="local",
+        registry=str(directory / "registry.db"),
+        offline_store={"type": job["engine"]},
+        online_store={"type": "redis", "connection_string": _connection(job["online"])},
+        entity_key_serialization_version=3,
+    )
+    store = FeatureStore(config=config, repo_path=directory)
+    store.apply(_definitions(scale.source(job["order"])))
+    runs: dict[str, Callable[[FeatureStore, Scale], Run]] = {
+        "historical": _historical,
+        "materialize": _materialize,
+        "online": _online,
+    }
+    return runs[job["benchmark"]](store, scale)
+
+
+def _connection(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port},db={parts.path.lstrip('/') or 0}"
+
+
+def _definitions(source: Path) -> list[Any]:
+    entity = Entity(name="customer", join_keys=["entity_id"], value_type=ValueType.INT64)
+    rows = FileSource(
+        name="measurements",
+        path=str(source),
+        timestamp_field="event_timestamp",
+        created_timestamp_column="created_timestamp",
+    )
+    view = FeatureView(
+        name=VIEW,
+        entities=[entity],
+        source=rows,
+        ttl=_NO_LIMIT,
+        schema=[Field(name="entity_id", dtype=Int64), *(Field(name=f, dtype=Float64) for f in FEATURES)],
+    )
+    return [entity, rows, view]
+
+
+def _historical(store: FeatureStore, scale: Scale) -> Run:
+    entity_rows = pd.read_parquet(scale.entity_frame)
+
+    def run(_: Job) -> Measurement:
+        table, measured = timed(lambda: store.get_historical_features(entity_rows, REFERENCES).to_arrow())
+        return measured | {"rows": table.num_rows, "answer": answer.of_features(table)}
+
+    return run
+
+
+def _materialize(store: FeatureStore, scale: Scale) -> Run:
+    def run(_: Job) -> Measurement:
+        _, measured = timed(lambda: store.materialize(START, END))
+        return measured | {"answer": _checked(store, answer.CHECKED_ENTITIES)}
+
+    return run
+
+
+def _online(store: FeatureStore, scale: Scale) -> Run:
+    """Written by `write_to_online_store`: what is measured are the reads, not a materialization."""
+    rows = pd.read_parquet(scale.source("sorted")).sort_values(["event_timestamp", "created_timestamp"])
+    store.write_to_online_store(VIEW, rows.drop_duplicates("entity_id", keep="last"))
+
+    def run(message: Job) -> Measurement:
+        rng = random.Random(message["seed"])
+        count, population = message["entities"], range(scale.entities)
+        entities = [rng.choices(population, k=count) for _ in range(message["calls"])]
+        requests = [[{"entity_id": entity} for entity in some] for some in entities]
+        measured = timed_calls(lambda request: _read(store, request), requests)
+        return measured | {"answer": _checked(store, count)}
+
+    return run
+
+
+def _read(store: FeatureStore, request: list[dict[str, int]]) -> dict[str, list[Any]]:
+    values: dict[str, list[Any]] = store.get_online_features(REFERENCES, request).to_dict()
+    return values
+
+
+def _checked(store: FeatureStore, entities: int) -> str:
+    """The checksum of the first entities, read back."""
+    values = _read(store, [{"entity_id": entity} for entity in range(entities)])
+    return answer.of_matrix(np.array([values[name] for name in FEATURES], dtype=np.float64).T)
+
+
+if __name__ == "__main__":
+    serve(prepare, ("feast", "duckdb", "dask", "pandas", "pyarrow", "numpy", "redis", "hiredis"))

@@ -1,0 +1,1 @@
+"""Hand-written queries: what the library is measured against."""

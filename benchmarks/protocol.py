@@ -1,0 +1,76 @@
+"""How the harness and a contender's process talk: one JSON object a line, over stdin and stdout.
+
+The harness sends the job, the process prepares and answers with its versions; then each line asks for one run
+and is answered with its measurements. Only the standard library is used: Feast's environment runs this too.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import sys
+from collections.abc import Callable, Iterable
+from time import perf_counter
+from typing import Any, TypeVar
+
+Job = dict[str, Any]
+Measurement = dict[str, Any]
+Run = Callable[[Job], Measurement]
+Value = TypeVar("Value")
+
+
+def serve(prepare: Callable[[Job], Run], packages: Iterable[str]) -> None:
+    """Answer the harness until it closes stdin."""
+    # Libraries print to stdout; the harness shall read nothing but answers there.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    run: Run | None = None
+    for line in sys.stdin:
+        message = json.loads(line)
+        if run is None:
+            run = prepare(message)
+            answer: Measurement = {"versions": versions(packages)}
+        else:
+            answer = run(message)
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def timed(call: Callable[[], Value]) -> tuple[Value, Measurement]:
+    """The value of a call, its wall time, and the peak memory of this process so far."""
+    start = perf_counter()
+    value = call()
+    seconds = perf_counter() - start
+    return value, {"seconds": seconds, "peak_bytes": peak_bytes()}
+
+
+def timed_calls(call: Callable[[Any], object], arguments: Iterable[Any]) -> Measurement:
+    """The wall time of each of many calls in microseconds, after a few that warm up."""
+    arguments = list(arguments)
+    for argument in arguments[:20]:
+        call(argument)
+    latencies = []
+    for argument in arguments:
+        start = perf_counter()
+        call(argument)
+        latencies.append((perf_counter() - start) * 1e6)
+    return {"latencies": latencies, "peak_bytes": peak_bytes()}
+
+
+def peak_bytes() -> int:
+    """The largest resident set this process has had (Linux counts in KiB, macOS in bytes)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """The versions of Python and of some installed packages."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            found[package] = "from the source tree"
+    return found

@@ -1,0 +1,199 @@
+"""Tables for people, and result files with everything that was measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from benchmarks import data
+from benchmarks.harness import Contender, Measurement
+from benchmarks.suites import Options, Outcome, Table
+
+_COLUMNS = ("contender", "median", "min … max", "p99", "n", "peak", "to its floor", "Feast is", "answer")
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One contender's measurements in short; times in seconds."""
+
+    median: float
+    low: float
+    high: float
+    p99: float | None
+    peak: int
+    count: int
+    answer: str | None
+
+    @classmethod
+    def of(cls, measurements: Sequence[Measurement]) -> Summary:
+        """Medians over runs; of an online read, over the medians of its bursts."""
+        times = [_seconds(m) for m in measurements]
+        calls = [latency for m in measurements for latency in m.get("latencies", ())]
+        answers = {m["answer"] for m in measurements if "answer" in m}
+        return cls(
+            median=statistics.median(times),
+            low=min(times),
+            high=max(times),
+            p99=statistics.quantiles(calls, n=100)[98] / 1e6 if calls else None,
+            peak=max(m["peak_bytes"] for m in measurements),
+            count=len(calls) or len(times),
+            answer=" or ".join(sorted(answers)) or None,
+        )
+
+
+def _seconds(measurement: Measurement) -> float:
+    if "latencies" in measurement:
+        return float(statistics.median(measurement["latencies"])) / 1e6
+    return float(measurement["seconds"])
+
+
+def wrong_answers(outcome: Outcome) -> list[str]:
+    """The library's contenders whose answers are not those of their floor."""
+    return [
+        f"{table.title}: {contender.name}"
+        for table in outcome.tables
+        for contender in table.contenders
+        if contender.job["kind"] == "ours" and _agrees(contender, table) is False
+    ]
+
+
+def show(console: Console, outcome: Outcome) -> None:
+    """Print one table for each set of contenders that ran side by side."""
+    for table in outcome.tables:
+        console.print(_rich(table))
+
+
+def _rich(table: Table) -> RichTable:
+    fastest_feast = _feast_median(table)
+    shown = RichTable(title=table.title, title_justify="left")
+    for name in _COLUMNS:
+        shown.add_column(name, justify="left" if name in ("contender", "answer") else "right")
+    for contender in table.contenders:
+        summary = Summary.of(contender.measurements)
+        shown.add_row(
+            contender.name,
+            _time(summary.median),
+            f"{_time(summary.low)} … {_time(summary.high)}",
+            _time(summary.p99) if summary.p99 is not None else "",
+            str(summary.count),
+            _with_goal(f"{summary.peak / 2**30:.2f} GB", contender.peak_goal, summary.peak, 2**30, " GB"),
+            _floor_ratio(contender, summary, table),
+            _feast_ratio(contender, summary, fastest_feast),
+            {None: "", True: "same", False: "differs"}[_agrees(contender, table)],
+        )
+    return shown
+
+
+def _floor_ratio(contender: Contender, summary: Summary, table: Table) -> str:
+    floor = _named(table, contender.floor)
+    if floor is None or floor is contender:
+        return ""
+    ratio = summary.median / Summary.of(floor.measurements).median
+    return _with_goal(f"{ratio:.2f}× {floor.name}", contender.goal, ratio, 1, "×")
+
+
+def _feast_ratio(contender: Contender, summary: Summary, feast: float | None) -> str:
+    if feast is None or contender.is_feast:
+        return ""
+    ratio, goal = feast / summary.median, contender.feast_goal
+    return f"{ratio:.1f}× slower" + ("" if goal is None else f" (goal {goal:g}×: {_met(ratio >= goal)})")
+
+
+def _with_goal(text: str, goal: float | None, value: float, unit: int, suffix: str) -> str:
+    return text if goal is None else f"{text} (goal ≤ {goal / unit:g}{suffix}: {_met(value <= goal)})"
+
+
+def _met(met: bool) -> str:
+    return "met" if met else "MISSED"
+
+
+def _agrees(contender: Contender, table: Table) -> bool | None:
+    """Whether a contender gave its floor's answer; one without a floor is held to the first floor."""
+    floor = _named(table, contender.floor) or _named(table, table.contenders[0].floor) or table.contenders[0]
+    mine = Summary.of(contender.measurements).answer
+    expected = Summary.of(floor.measurements).answer
+    if mine is None or expected is None or floor is contender:
+        return None
+    return mine == expected
+
+
+def _named(table: Table, name: str | None) -> Contender | None:
+    return next((contender for contender in table.contenders if contender.name == name), None)
+
+
+def _feast_median(table: Table) -> float | None:
+    medians = [Summary.of(c.measurements).median for c in table.contenders if c.is_feast]
+    return min(medians) if medians else None
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds * 1e3:.3f} ms"
+
+
+def write(name: str, outcome: Outcome, options: Options) -> Path:
+    """Write the result file: sizes, versions, machine, every run."""
+    moment = datetime.now(UTC)
+    result = {
+        "benchmark": name,
+        "at": moment.isoformat(timespec="seconds"),
+        "runs": options.runs,
+        "feast_runs": options.feast_runs,
+        "data": data.describe(options.scale),
+        "machine": _machine(),
+        "server": outcome.server,
+        "tables": [
+            {"title": table.title, "contenders": [_record(c, table) for c in table.contenders]}
+            for table in outcome.tables
+        ],
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}-{options.scale.name}-{moment:%Y%m%dT%H%M%SZ}.json"
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    return path
+
+
+def _record(contender: Contender, table: Table) -> dict[str, Any]:
+    summary = Summary.of(contender.measurements)
+    floor = _named(table, contender.floor)
+    feast = _feast_median(table)
+    return {
+        "name": contender.name,
+        "median_seconds": summary.median,
+        "min_seconds": summary.low,
+        "max_seconds": summary.high,
+        "p99_seconds": summary.p99,
+        "count": summary.count,
+        "peak_bytes": summary.peak,
+        "floor": contender.floor,
+        "ratio_to_floor": summary.median / Summary.of(floor.measurements).median if floor else None,
+        "times_faster_than_feast": feast / summary.median if feast else None,
+        "same_answer": _agrees(contender, table),
+        "versions": contender.versions,
+        "runs": [_run(measurement) for measurement in contender.measurements],
+    }
+
+
+def _run(measurement: Measurement) -> dict[str, Any]:
+    kept = {name: value for name, value in measurement.items() if name != "latencies"}
+    return kept | {"seconds": _seconds(measurement)}
+
+
+def _machine() -> dict[str, Any]:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpus": os.cpu_count(),
+        "memory_bytes": memory,
+        "load_at_end": os.getloadavg(),
+    }

@@ -1,0 +1,158 @@
+"""The benchmarks: which contenders, against which floors, with which goals."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.data import ORDERS, Scale
+from benchmarks.harness import Contender, measure, measure_calls, measure_imports
+from benchmarks.redis_server import Server, started
+
+_OURS, _BARE, _FEAST = 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for."""
+
+    scale: Scale
+    runs: int
+    feast_runs: int
+    only: str = ""
+
+    def chosen(self, contenders: list[Contender]) -> list[Contender]:
+        """The contenders that were asked for."""
+        return [
+            c for c in contenders
+            if re.search(self.only, c.name) and not (c.is_feast and self.feast_runs == 0)
+        ]  # fmt: skip
+
+
+@dataclass(slots=True)
+class Table:
+    """The contenders that were measured side by side."""
+
+    title: str
+    contenders: list[Contender]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one command measured."""
+
+    tables: list[Table]
+    server: str | None = None
+
+
+def historical(options: Options) -> Outcome:
+    """(a) A training frame: all entity rows against one view."""
+    tables = []
+    with started() as server:
+        for order in ORDERS:
+            job = {"benchmark": "historical", "scale": options.scale.name, "order": order}
+            contenders = options.chosen(_historical(job, options.feast_runs))
+            measure(contenders, options.runs, server)
+            tables.append(Table(f"training frame, source {order}", contenders))
+    return Outcome(tables)
+
+
+def _historical(job: dict[str, Any], feast_runs: int) -> list[Contender]:
+    floors = [
+        Contender(f"{engine} {kind}", job | {"kind": kind, "engine": engine}, floor=f"{engine} lawful")
+        for kind in ("lawful", "bare")
+        for engine in ("duckdb", "polars")
+    ]
+    ours = [
+        Contender(
+            f"ours ({engine})",
+            job | {"kind": "ours", "engine": engine},
+            floor=f"{engine} lawful",
+            goal=1.5,
+            feast_goal=15.0 if engine == "duckdb" else None,
+            peak_goal=4 * 2**30,
+        )
+        for engine in ("duckdb", "polars")
+    ]
+    return [*floors, *ours, _feast(job, "duckdb", feast_runs)]
+
+
+def materialize(options: Options) -> Outcome:
+    """(c) The latest row of every entity, into an online store."""
+    tables = []
+    with started() as server:
+        for order in ORDERS:
+            job = {"benchmark": "materialize", "scale": options.scale.name, "order": order}
+            contenders = options.chosen(_materialize(job, options.feast_runs))
+            measure(contenders, options.runs, server)
+            tables.append(Table(f"materialization, source {order}", contenders))
+        return Outcome(tables, server.version())
+
+
+def _materialize(job: dict[str, Any], feast_runs: int) -> list[Contender]:
+    floors = [
+        Contender(f"{engine} query only", job | {"kind": "floor", "engine": engine})
+        for engine in ("duckdb", "polars")
+    ]
+    ours = [
+        Contender(
+            f"ours ({engine}) into {target}",
+            job | {"kind": "ours", "engine": engine},
+            floor=f"{engine} query only",
+            feast_goal=7.0 if target == "redis" else None,
+            database=_OURS if target == "redis" else None,
+        )
+        for engine in ("duckdb", "polars")
+        for target in ("redis", "sqlite")
+    ]
+    # Feast's DuckDB offline store fails in `materialize` on DuckDB 2 (TIMESTAMPTZ_NS), so its default is used.
+    return [*floors, *ours, _feast(job, "dask", feast_runs)]
+
+
+def online(options: Options) -> Outcome:
+    """(b) An online read of one and of a hundred entities."""
+    job = {"benchmark": "online", "scale": options.scale.name, "order": "sorted"}
+    messages = [
+        {"entities": entities, "form": form, "calls": calls}
+        for entities, calls in ((1, 200), (100, 100))
+        for form in ("dicts", "numpy")
+    ]
+    with started() as server:
+        contenders = options.chosen(_online(job, server, options.feast_runs))
+        measured = measure_calls(contenders, options.runs, server, messages)
+        version = server.version()
+    titles = [f"online read of {m['entities']}, into {m['form']}" for m in messages]
+    return Outcome([Table(*pair) for pair in zip(titles, measured, strict=True)], version)
+
+
+def _online(job: dict[str, Any], server: Server, feast_runs: int) -> list[Contender]:
+    bare = job | {"kind": "bare", "model": server.url(_OURS)}
+    feast = _feast(job, "dask", feast_runs)
+    feast.forms = ("dicts",)
+    return [
+        # Ours comes first: the bare read takes the sizes of its keys and rows.
+        Contender("ours", job | {"kind": "ours"}, floor="bare MGET", goal=2.0, database=_OURS),
+        Contender("bare MGET", bare, database=_BARE),
+        feast,
+    ]
+
+
+def imports(options: Options) -> Outcome:
+    """The time to import the package."""
+    contenders = [
+        Contender("import featurestore", {"kind": "ours", "module": "featurestore"}, feast_goal=10.0),
+        Contender("import feast", {"kind": "feast", "module": "feast"}),
+    ]
+    chosen = options.chosen(contenders)
+    measure_imports(chosen, options.runs)
+    return Outcome([Table("import", chosen)])
+
+
+def _feast(job: dict[str, Any], engine: str, runs: int) -> Contender:
+    return Contender(
+        f"feast ({engine})", job | {"kind": "feast", "engine": engine}, database=_FEAST, runs=runs
+    )  # fmt: skip
+
+
+SUITES = {suite.__name__: suite for suite in (historical, online, materialize, imports)}

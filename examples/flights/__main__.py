@@ -1,0 +1,199 @@
+"""The demo: from definitions to a model and to serving, on the flights that left New York in 2013.
+
+Run it with ``make demo``, or ``python -m examples.flights --online redis``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+from rich.console import Console
+from rich.rule import Rule
+from rich.table import Table
+
+import featurestore as fs
+from examples.flights import data, features
+from examples.flights.model import DelayModel
+from examples.flights.naive import cells_that_differ, naive_frame
+from featurestore.testing.servers import RedisServer
+
+HERE = Path(__file__).parent
+NOW = datetime(2013, 12, 30, 17, 0, tzinfo=UTC)
+console = Console(highlight=False, width=110)
+
+
+def main() -> None:
+    """Run the whole way once, and show each step."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--online", choices=["sqlite", "redis"], default="sqlite")
+    began = time.perf_counter()
+    for leftover in ("registry.db", "online.db"):
+        for file in HERE.glob(f"{leftover}*"):
+            file.unlink()
+    with (
+        online_store(parser.parse_args().online) as url,
+        fs.FeatureStore(config=HERE / "feature_store.toml", online=url) as store,
+    ):
+        show_definitions(store)
+        show_training(store)
+        show_serving(store)
+        show_proof(store)
+    console.print(f"\nDone in {time.perf_counter() - began:.0f} s. Look around with the command line:")
+    console.print("  [bold]cd examples/flights && ../../.venv/bin/featurestore status[/]")
+
+
+@contextlib.contextmanager
+def online_store(kind: str) -> Iterator[str | None]:
+    """The URL of the online store: a Redis server of our own, or None for the SQLite of the configuration."""
+    if kind == "sqlite":
+        yield None
+        return
+    with RedisServer.start_new() as server:
+        console.print(f"Started {server.binary} at {server.url}")
+        yield server.url
+
+
+def heading(text: str) -> None:
+    """A line between two steps."""
+    console.print()
+    console.print(Rule(f"[bold]{text}", align="left", style="cyan"))
+
+
+def show_definitions(store: fs.FeatureStore) -> None:
+    """Plan, apply, and list what is there."""
+    heading("1. Definitions: plan and apply")
+    plan = store.plan(features.DEFINITIONS)
+    console.print(str(plan))
+    store.apply(plan)
+    table = Table(
+        "view", "join keys", "known", "ttl", "features", title="Applied feature views", title_justify="left"
+    )
+    for view in (features.last_flight, features.route_state, features.origin_weather, features.plane_facts):
+        table.add_row(
+            view.name, ", ".join(view.join_keys), known_when(view), str(view.ttl or "none"),
+            ", ".join(feature.name for feature in view.features),
+        )  # fmt: skip
+    console.print(table)
+
+
+def known_when(view: fs.FeatureView) -> str:
+    """When a row of the view's source becomes known, in words."""
+    source = view.source
+    return (
+        f"from {source.available_at} on"
+        if source.available_at
+        else f"{source.effective_delay} after {source.event_timestamp}"
+    )
+
+
+def show_training(store: fs.FeatureStore) -> None:
+    """The training frame, and what a naive join would have done."""
+    heading("2. A training frame: all 336,776 flights of 2013, each at its scheduled departure")
+    flights = pl.read_parquet(data.DATA / "flights.parquet")
+    entity_df = flights.select("scheduled_departure", "tailnum", "origin", "dest", "carrier", "dep_delay")
+    began = time.perf_counter()
+    frame = store.get_historical_features(
+        entity_df, features.departure_delay,
+        event_timestamp="scheduled_departure", timezone=data.NEW_YORK,
+    ).to_polars()  # fmt: skip
+    console.print(
+        f"{frame.height:,} rows × {frame.width} columns in {time.perf_counter() - began:.1f} s, "
+        f"in the order of the entity dataframe: {frame.select(entity_df.columns).equals(entity_df)}"
+    )
+    columns = [
+        "scheduled_departure",
+        "tailnum",
+        "dest",
+        "last_dep_delay",
+        "last_landed_at",
+        "temp",
+        "year_built",
+    ]
+    show_rows(frame.filter(pl.col("tailnum") == "N14228").select(columns).head(5))
+    future = frame.filter(
+        pl.col("last_landed_at")
+        > pl.col("scheduled_departure").dt.replace_time_zone(data.NEW_YORK, ambiguous="earliest")
+    )
+    console.print(f"Rows that see a flight which had not landed yet: [bold]{future.height}[/]")
+
+    heading("3. What the naive join would have leaked")
+    naive = naive_frame(frame, flights)
+    differ, cells = cells_that_differ(frame, naive)
+    console.print(
+        "Naive: the latest flight scheduled before, whether it had landed or not.\n"
+        f"Cells that differ: [bold]{differ:,}[/] of {cells:,} ({differ / cells:.1%})."
+    )
+    console.print(
+        "A model for 'more than 15 minutes late', trained until September, judged on October to December:"
+    )
+    honest, leaking = DelayModel(frame), DelayModel(naive)
+    table = Table("trained on", "AUC on its own kind of frame", "AUC on what serving can know")
+    table.add_row(
+        "naive join",
+        f"{leaking.score(naive):.3f}  (too good: it saw the future)",
+        f"{leaking.score(frame):.3f}",
+    )
+    table.add_row("point-in-time join", f"{honest.score(frame):.3f}", f"[bold]{honest.score(frame):.3f}[/]")
+    console.print(table)
+
+
+def show_rows(frame: pl.DataFrame) -> None:
+    """A few rows as a table."""
+    table = Table(*frame.columns)
+    for row in frame.iter_rows():
+        table.add_row(*("" if value is None else str(value) for value in row))
+    console.print(table)
+
+
+def show_serving(store: fs.FeatureStore) -> None:
+    """Materialize, and look some entities up."""
+    heading(f"4. Materialize at {NOW:%Y-%m-%d %H:%M} UTC, and look features up")
+    for report in store.materialize(end=NOW):
+        console.print(f"{report.view:16} {report.rows:6,} entities in {report.seconds:.2f} s")
+    planes = ["N14228", "N712JB", "N0000"]
+    rows = [{"tailnum": tailnum, "origin": "EWR", "dest": "IAH"} for tailnum in planes]
+    answer = store.get_online_features("departure_delay", rows, now=NOW)
+    table = Table("feature", *planes)
+    values = answer.to_dict()
+    for name, statuses in answer.statuses.items():
+        cells = (
+            str(v) if s is fs.Status.PRESENT else f"[dim]{s}[/]"
+            for v, s in zip(values[name], statuses, strict=True)
+        )
+        table.add_row(name, *cells)
+    console.print(table)
+    times = []
+    for _ in range(500):
+        start = time.perf_counter()
+        store.get_online_features("departure_delay", rows[:1], now=NOW).to_dicts()
+        times.append(time.perf_counter() - start)
+    console.print(
+        f"One entity, {len(values) - 3} features of 4 views: {sorted(times)[250] * 1e3:.2f} ms (median of 500)"
+    )
+
+
+def show_proof(store: fs.FeatureStore) -> None:
+    """For every entity of every view: the online value is the training value at that instant."""
+    heading("5. Proof: online equals offline at that instant, for every entity")
+    for view in (features.last_flight, features.route_state, features.origin_weather, features.plane_facts):
+        offline = store.get_latest_features(view, at=NOW).to_arrow().drop_columns(["event_timestamp"])
+        keys = offline.select(list(view.join_keys))
+        online = store.get_online_features(view, keys, now=NOW).to_arrow()
+        equal = online.equals(offline)
+        verdict = "[green]equal[/]" if equal else "[red]DIFFERENT[/]"
+        console.print(
+            f"{view.name:16} {offline.num_rows:6,} entities × {len(view.features)} features: {verdict}"
+        )
+        if not equal:
+            raise SystemExit(f"{view.name}: online and offline differ")
+
+
+if __name__ == "__main__":
+    data.write_data()
+    main()

@@ -1,0 +1,97 @@
+"""The features of the flights example: what is known of a flight at its scheduled departure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import featurestore as fs
+
+plane = fs.Entity("plane", join_keys={"tailnum": fs.String})
+airport = fs.Entity("airport", join_keys={"origin": fs.String})
+route = fs.Entity("route", join_keys={"origin": fs.String, "dest": fs.String})
+
+# A flight's delays belong to its scheduled departure, and are known once it has landed.
+flights = fs.ParquetSource(
+    "flights",
+    path="data/flights.parquet",
+    event_timestamp="scheduled_departure",
+    available_at="landed_at",
+    timezone="America/New_York",
+)
+weather = fs.ParquetSource(
+    "weather",
+    path="data/weather/**/*.parquet",
+    hive_partitioning=True,
+    event_timestamp="observed_at",
+    delay=timedelta(minutes=30),
+)
+register = fs.CSVSource(
+    "plane_register",
+    path="data/planes.csv",
+    event_timestamp="registered_on",
+    delay=timedelta(days=1),
+    timezone="America/New_York",
+)
+
+last_flight = fs.FeatureView(
+    "last_flight",
+    entities=[plane],
+    source=flights,
+    ttl=timedelta(days=3),
+    features=[
+        fs.Feature("last_dep_delay", fs.Float64, column="dep_delay"),
+        fs.Feature("last_arr_delay", fs.Float64, column="arr_delay"),
+        fs.Feature("last_origin", fs.String, column="origin"),
+        fs.Feature("last_landed_at", fs.Timestamp, column="landed_at"),
+    ],
+    description="What this plane did last, as far as it had landed",
+    owner="operations",
+)
+route_state = fs.FeatureView(
+    "route_state",
+    entities=[route],
+    source=flights,
+    ttl=timedelta(days=7),
+    features=[
+        fs.Feature("route_arr_delay", fs.Float64, column="arr_delay"),
+        fs.Feature("route_air_time", fs.Float64, column="air_time"),
+    ],
+    description="The last flight that arrived on this route",
+    owner="operations",
+)
+origin_weather = fs.FeatureView(
+    "origin_weather",
+    entities=[airport],
+    source=weather,
+    ttl=timedelta(hours=6),
+    features=[
+        fs.Feature("temp", fs.Float64),
+        fs.Feature("wind_speed", fs.Float64),
+        fs.Feature("wind_gust", fs.Float64),
+        fs.Feature("precip", fs.Float64),
+        fs.Feature("visib", fs.Float64),
+        fs.Feature("pressure", fs.Float64),
+    ],
+    description="The last weather report at the airport of departure",
+    owner="weather",
+)
+plane_facts = fs.FeatureView(
+    "plane_facts",
+    entities=[plane],
+    source=register,
+    features=[
+        fs.Feature("year_built", fs.Int32),
+        fs.Feature("seats", fs.Int32),
+        fs.Feature("engines", fs.Int32),
+        fs.Feature("manufacturer", fs.String),
+    ],
+    description="Facts of the plane from the register",
+    owner="fleet",
+)
+
+departure_delay = fs.FeatureService(
+    "departure_delay",
+    features=[last_flight, route_state, origin_weather, plane_facts],
+    description="What the model of departure delays reads",
+)
+DEFINITIONS = [plane, airport, route, last_flight, route_state, origin_weather, plane_facts, departure_delay]

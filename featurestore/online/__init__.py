@@ -1,0 +1,1 @@
+"""The online side: keys, row format, the embedded store, reads and pushes."""

@@ -1,0 +1,58 @@
+"""A handful of stored rows, read one by one: numpy would spend more time on beginning than on reading."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, Final
+
+from featurestore.online.header import FORMAT_VERSION, HEADER_SIZE, SIGN
+from featurestore.online.row_layout import RowLayout
+
+FEW: Final = 8
+
+
+class FewRows:
+    """Python values of a few rows.
+
+    Raises:
+        RowFormatError: if a row was not written for this version of the view, or is damaged.
+    """
+
+    def __init__(self, layout: RowLayout, rows: list[bytes]) -> None:
+        self._layout = layout
+        self._rows = rows
+        self._columns = list(zip(*map(self._unpack, rows), strict=True)) or [()] * len(layout.slots)
+        self._nulls = [int.from_bytes(bits, "little") for bits in self._columns[0]]
+        self._any_null = any(self._nulls)
+
+    def _unpack(self, row: bytes) -> tuple[Any, ...]:
+        layout = self._layout
+        if len(row) < layout.size or row[0] != FORMAT_VERSION or row[2:10] != layout.fingerprint:
+            raise layout.rejection(row)
+        values: tuple[Any, ...] = layout.body.unpack_from(row, HEADER_SIZE)
+        ends = (0, *values[1 + len(layout.fixed) :])
+        if len(row) != layout.size + ends[-1] or any(end < begin for begin, end in pairwise(ends)):
+            raise layout.rejection(row)
+        return values
+
+    def events(self) -> list[int]:
+        """Event timestamps in microseconds."""
+        return [int.from_bytes(row[10:18], "big") - SIGN for row in self._rows]
+
+    def python(self, name: str) -> list[Any]:
+        """The values of a feature that is no list."""
+        layout = self._layout
+        slot, convert = layout.slots[name], layout.converters.get(name)
+        plain = list(self._columns[slot]) if slot <= len(layout.fixed) else self._slices(slot)
+        if self._any_null:
+            position = layout.positions[name]
+            nulls = [bits >> position & 1 for bits in self._nulls]
+            pairs = zip(plain, nulls, strict=True)
+            return [None if null else convert(value) if convert else value for value, null in pairs]
+        return list(map(convert, plain)) if convert else plain
+
+    def _slices(self, slot: int) -> list[bytes]:
+        size, first = self._layout.size, slot == 1 + len(self._layout.fixed)
+        begins = (0,) * len(self._rows) if first else self._columns[slot - 1]
+        triples = zip(self._rows, begins, self._columns[slot], strict=True)
+        return [row[size + begin : size + end] for row, begin, end in triples]

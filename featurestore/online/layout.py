@@ -1,0 +1,46 @@
+"""How the rows of one view version lie in the online store: spaces, keys, row format, how long they are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from featurestore.definitions.view import FeatureView
+from featurestore.online.codec import RowCodec
+from featurestore.online.keys import EntityKeyEncoder, space_of
+
+
+@dataclass(frozen=True)
+class ViewLayout:
+    """The layout of one version of a view.
+
+    Attributes:
+        keys: join keys to key bytes and back.
+        codec: features to row bytes and back.
+        keep_for: the store reclaims a row no earlier than this after it was written; None: never.
+    """
+
+    project: str
+    view: FeatureView
+    version: int
+    keys: EntityKeyEncoder
+    codec: RowCodec
+    keep_for: timedelta | None
+
+    @classmethod
+    def of(cls, view: FeatureView, *, project: str, version: int) -> ViewLayout:
+        """The layout of a view version in a project."""
+        features = [(feature.name, feature.dtype) for feature in view.features]
+        label = f"{view.name}@{version}"
+        return cls(
+            project,
+            view,
+            version,
+            EntityKeyEncoder(view.join_keys),
+            RowCodec(features, label=label),
+            view.ttl,
+        )
+
+    def space(self, generation: int) -> bytes:
+        """The key prefix of one generation."""
+        return space_of(self.project, self.view.name, self.version, generation)

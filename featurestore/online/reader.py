@@ -1,0 +1,185 @@
+"""Online reads: entity rows to keys, one round trip, rows to answers."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from featurestore.definitions.base import Definition
+from featurestore.definitions.instants import duration_to_microseconds, to_microseconds
+from featurestore.definitions.reference import ViewReference
+from featurestore.errors import EntityDataError, NameClashError
+from featurestore.frames.convert import to_arrow_table
+from featurestore.frames.keys import key_column
+from featurestore.online.layout import ViewLayout
+from featurestore.online.push import published_space
+from featurestore.online.response import OnlineFeatures, ViewAnswer
+from featurestore.online.serving import ServedFeature, ServedView, ServingPlan, ServingPlans
+from featurestore.planning.point_in_time import check_entity_columns
+from featurestore.planning.request import FeaturesArgument, RequestedView, resolve_request
+from featurestore.project import Project, check_registered
+from featurestore.protocols.online import SpaceKeys
+
+Columns = Mapping[str, Sequence[Any]]
+
+
+class OnlineReader:
+    """Reads features of a project from its online store."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._plans = ServingPlans(project.config.refresh_seconds)
+
+    def read(
+        self, features: FeaturesArgument, rows: Any, *, full_feature_names: bool, now: datetime | None
+    ) -> OnlineFeatures:
+        """Look features up; see `FeatureStore.get_online_features`."""
+        lookup = _Lookup(self._plan(features, full_feature_names), rows, now)
+        return lookup.answer(self._project.online.read(requests=lookup.requests))
+
+    async def read_async(
+        self, features: FeaturesArgument, rows: Any, *, full_feature_names: bool, now: datetime | None
+    ) -> OnlineFeatures:
+        """The same without blocking the event loop."""
+        lookup = _Lookup(self._plan(features, full_feature_names), rows, now)
+        return lookup.answer(await self._project.online.read_async(requests=lookup.requests))
+
+    def forget(self) -> None:
+        """Ask the registry again at the next read."""
+        self._plans.clear()
+
+    def _plan(self, features: FeaturesArgument, full: bool) -> ServingPlan:
+        key = (_request_key(features), full)
+        held = features if isinstance(features, str | Definition) else tuple(features)
+        return self._plans.get(key, held, lambda: self._build(features, full))
+
+    def _build(self, features: FeaturesArgument, full: bool) -> ServingPlan:
+        self._project.forget()
+        request = resolve_request(features, self._project.catalog(), full_feature_names=full)
+        views = tuple(self._served(view) for view in request.views)
+        plan = ServingPlan(views, request.outputs)
+        check_entity_columns(request, plan.entity_columns())
+        return plan
+
+    def _served(self, requested: RequestedView) -> ServedView:
+        project = self._project
+        stored = project.catalog().stored_view(requested.view.name, requested.version)
+        if requested.given:
+            check_registered(requested.view, stored)
+        layout = ViewLayout.of(requested.view, project=project.name, version=stored.version)
+        state = project.registry.view_state(project=project.name, view=stored.name, version=stored.version)
+        return ServedView(
+            label=requested.label,
+            layout=layout,
+            space=published_space(layout, state),
+            entity_columns=tuple((key, requested.entity_column(key)) for key in requested.view.join_keys),
+            features=tuple(
+                ServedFeature(item.feature.name, item.output, item.feature.dtype)
+                for item in requested.features
+            ),
+            ttl=None if requested.view.ttl is None else duration_to_microseconds(requested.view.ttl),
+        )
+
+
+def _request_key(features: FeaturesArgument) -> Hashable:
+    # Definitions are immutable, and the cache keeps them alive: their identity is cheaper than their hash.
+    if isinstance(features, str):
+        return features
+    if isinstance(features, ViewReference):
+        return features, id(features.definition)
+    if isinstance(features, Sequence):
+        return tuple(_request_key(item) for item in features)
+    return id(features)
+
+
+class _Lookup:
+    """One read: the keys it asks for and how rows become its answer."""
+
+    def __init__(self, plan: ServingPlan, rows: Any, now: datetime | None) -> None:
+        self._plan = plan
+        self._now = time.time_ns() // 1000 if now is None else to_microseconds(now, what="now")
+        self._columns, self._count, self._table = _entity_columns(rows, plan)
+        self._keys = [self._encode(view) for view in plan.views]
+        self.requests = [
+            SpaceKeys(view.space, [key for key in keys if key is not None])
+            for view, keys in zip(plan.views, self._keys, strict=True)
+        ]
+
+    def _encode(self, view: ServedView) -> list[bytes | None]:
+        if not view.entity_columns:
+            return [b""] if self._count else []
+        encoder, join_keys = view.layout.keys, view.layout.view.join_keys
+        if self._table is None:
+            return encoder.encode_rows({key: self._columns[column] for key, column in view.entity_columns})
+        keys = {
+            key: key_column(self._table.column(column), join_keys[key], name=column)
+            for key, column in view.entity_columns
+        }
+        encoded: list[bytes | None] = encoder.encode(pa.table(keys)).to_pylist()
+        return encoded
+
+    def answer(self, rows: list[bytes | None]) -> OnlineFeatures:
+        answers, start = [], 0
+        for view, request, keys in zip(self._plan.views, self.requests, self._keys, strict=True):
+            found = rows[start : start + len(request.keys)]
+            start += len(request.keys)
+            if len(request.keys) != len(keys):
+                remaining = iter(found)
+                found = [None if key is None else next(remaining) for key in keys]
+            if not view.entity_columns:
+                found = found * self._count
+            answers.append(ViewAnswer(view, view.layout.codec.decode(found), self._now))
+        return OnlineFeatures(plan=self._plan, entities=self._columns, count=self._count, answers=answers)
+
+
+def _entity_columns(rows: Any, plan: ServingPlan) -> tuple[Columns, int, pa.Table | None]:
+    if isinstance(rows, list):
+        return _from_dicts(rows, plan), len(rows), None
+    if isinstance(rows, Mapping):
+        return rows, _length(rows, plan), None
+    table = to_arrow_table(rows, what="the entity rows")
+    _check_columns(table.schema.names, plan)
+    return {name: table.column(name).to_pylist() for name in table.schema.names}, table.num_rows, table
+
+
+def _from_dicts(rows: list[Mapping[str, Any]], plan: ServingPlan) -> Columns:
+    if not rows:
+        return {column: [] for column in plan.entity_columns()}
+    try:
+        first = rows[0].keys()
+        _check_columns(list(first), plan)
+        return {name: [row[name] for row in rows] for name in first}
+    except (KeyError, AttributeError, TypeError) as error:
+        raise EntityDataError(
+            "The entity rows are not all dicts with the same keys as the first one.",
+            hint='Give e.g. [{"tailnum": "N14228"}, {"tailnum": "N24211"}]; a missing key is None.',
+        ) from error
+
+
+def _length(columns: Columns, plan: ServingPlan) -> int:
+    _check_columns(list(columns), plan)
+    lengths = {len(values) for values in columns.values()}
+    if len(lengths) > 1:
+        raise EntityDataError(f"The columns of the entity rows have different lengths: {sorted(lengths)}.")
+    return lengths.pop() if lengths else 0
+
+
+def _check_columns(names: list[str], plan: ServingPlan) -> None:
+    for name in names:
+        if name in plan.outputs:
+            raise NameClashError(
+                f"The entity rows have a column {name!r}, which is also a requested feature.",
+                hint="Drop the column, or use full_feature_names=True.",
+            )
+    for view in plan.views:
+        for key, column in view.entity_columns:
+            if column not in names:
+                raise EntityDataError(
+                    f"View {view.label!r} needs join key {key!r} in column {column!r}; the entity rows have: "
+                    f"{', '.join(names) or 'none'}.",
+                    hint=f'Add it, or take the key from another column: view.with_join_keys({{"{key}": "…"}}).',
+                )

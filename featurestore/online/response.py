@@ -1,0 +1,188 @@
+"""Answers of the online store: values, statuses and event timestamps, in the form that is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from featurestore.definitions.instants import from_microseconds
+from featurestore.definitions.types import FLOATS, INTEGERS, Bool
+from featurestore.errors import RequestError
+from featurestore.frames.convert import to_polars
+from featurestore.online.codec import DecodedRows
+from featurestore.online.serving import ServedFeature, ServedView, ServingPlan
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_EXACT = 2**53
+
+
+class Status(StrEnum):
+    """What became of one feature of one entity."""
+
+    PRESENT = "PRESENT"
+    NULL = "NULL"
+    EXPIRED = "EXPIRED"
+    NOT_FOUND = "NOT_FOUND"
+
+
+@dataclass(frozen=True)
+class ViewAnswer:
+    """The rows of one view, and when they are judged."""
+
+    view: ServedView
+    rows: DecodedRows
+    now: int
+
+    @cached_property
+    def found(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which entities have a row whose event is not later than now."""
+        return self.rows.present & (self.rows.event <= self.now)
+
+    @cached_property
+    def usable(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Which entities have such a row that is not expired."""
+        if self.view.ttl is None:
+            return self.found
+        return self.found & (self.now - self.rows.event <= self.view.ttl)
+
+    @cached_property
+    def all_usable(self) -> bool:
+        """Whether every entity has a usable row: then values need no masking."""
+        return bool(self.usable.all())
+
+    def values(self, name: str) -> list[Any]:
+        """A feature's values in Python, None where there is none to use."""
+        values = self.rows.python(name)
+        if self.all_usable:
+            return values
+        return [value if usable else None for value, usable in zip(values, self.usable.tolist(), strict=True)]
+
+    def column(self, name: str) -> pa.Array:
+        """A feature's values in Arrow, null where there is none to use."""
+        column = self.rows.column(name)
+        if self.all_usable:
+            return column
+        indices = pa.array(np.arange(len(column)), mask=~self.usable)
+        return column.take(indices)
+
+    def statuses(self, name: str) -> list[Status]:
+        """A feature's statuses."""
+        nulls = self.rows.nulls(name)
+        rows = zip(self.found.tolist(), self.usable.tolist(), nulls.tolist(), strict=True)
+        return [_status(found, usable, null) for found, usable, null in rows]
+
+
+def _status(found: bool, usable: bool, null: bool) -> Status:
+    if not found:
+        return Status.NOT_FOUND
+    if not usable:
+        return Status.EXPIRED
+    return Status.NULL if null else Status.PRESENT
+
+
+class OnlineFeatures:
+    """Features of some entities: one row per entity row that was asked for, in its order.
+
+    A feature's value is None where its status is not PRESENT.
+    """
+
+    def __init__(
+        self,
+        *,
+        plan: ServingPlan,
+        entities: Mapping[str, Sequence[Any]],
+        count: int,
+        answers: Sequence[ViewAnswer],
+    ) -> None:
+        self._plan = plan
+        self._entities = entities
+        self._count = count
+        self._answers = answers
+
+    @cached_property
+    def _features(self) -> list[tuple[ViewAnswer, ServedFeature]]:
+        by_output = {f.output: (answer, f) for answer in self._answers for f in answer.view.features}
+        return [by_output[output] for output in self._plan.outputs]
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """Column name to values: the entity columns that were given, then the features."""
+        columns = {name: list(values) for name, values in self._entities.items()}
+        columns.update((feature.output, answer.values(feature.name)) for answer, feature in self._features)
+        return columns
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """One dict per entity row: its own columns, then the features."""
+        columns = self.to_dict()
+        if not columns:
+            return [{} for _ in range(self._count)]
+        names = list(columns)
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+    def to_arrow(self) -> pa.Table:
+        """The same as an Arrow table, features in their declared types."""
+        columns = {name: pa.array(values) for name, values in self._entities.items()}
+        columns.update((feature.output, answer.column(feature.name)) for answer, feature in self._features)
+        return pa.table(columns)
+
+    def to_polars(self) -> pl.DataFrame:
+        """The same as a Polars data frame."""
+        return to_polars(self.to_arrow())
+
+    def to_numpy(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """The features as float64, shape (entity rows, features), NaN where there is no value.
+
+        Raises:
+            RequestError: if a feature is not a number, or a value would change (an integer beyond 2**53).
+        """
+        matrix = np.empty((self._count, len(self._features)), dtype=np.float64)
+        for position, (answer, feature) in enumerate(self._features):
+            if feature.dtype not in (*INTEGERS, *FLOATS, Bool):
+                raise RequestError(
+                    f"Feature {feature.output!r} is {feature.dtype}, which is not a float64.",
+                    hint="Use to_dicts, to_arrow or to_polars, or ask for numbers only.",
+                )
+            values, usable = answer.rows.numpy(feature.name), answer.usable & ~answer.rows.nulls(feature.name)
+            if feature.dtype in INTEGERS and values.itemsize == 8 and _inexact(values[usable]):
+                raise RequestError(
+                    f"Feature {feature.output!r} holds an integer beyond 2**53, which float64 would change.",
+                    hint="Use to_dicts, to_arrow or to_polars.",
+                )
+            matrix[:, position] = values
+            if not usable.all():
+                matrix[~usable, position] = np.nan
+        return matrix
+
+    @cached_property
+    def statuses(self) -> dict[str, list[Status]]:
+        """Feature to statuses, one per entity row."""
+        return {feature.output: answer.statuses(feature.name) for answer, feature in self._features}
+
+    @cached_property
+    def event_timestamps(self) -> dict[str, list[datetime | None]]:
+        """View (or alias) to the event timestamps of its rows, None where NOT_FOUND."""
+        return {
+            answer.view.label: [
+                from_microseconds(event) if found else None
+                for event, found in zip(answer.rows.event.tolist(), answer.found.tolist(), strict=True)
+            ]
+            for answer in self._answers
+        }
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __repr__(self) -> str:
+        return f"OnlineFeatures({self._count} entities, features: {', '.join(self._plan.outputs)})"
+
+
+def _inexact(values: np.ndarray[Any, np.dtype[Any]]) -> bool:
+    return bool(len(values)) and (int(values.max()) > _EXACT or int(values.min()) < -_EXACT)

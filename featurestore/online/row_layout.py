@@ -1,0 +1,106 @@
+"""Where everything is in the rows of one view version."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Self
+
+import numpy as np
+
+from featurestore.definitions.types import FeatureType
+from featurestore.errors import RowFormatError
+from featurestore.online.fixed_width import stored_dtype
+from featurestore.online.header import FORMAT_VERSION, HEADER_SIZE, order_preserving
+from featurestore.online.python_values import converter
+
+# No feature's name holds a colon.
+VERSION: Final = ":version"
+FLAGS: Final = ":flags"
+FINGERPRINT: Final = ":fingerprint"
+EVENT: Final = ":event"
+CREATED: Final = ":created"
+WRITTEN: Final = ":written"
+NULLS: Final = ":nulls"
+_HEADER = [(VERSION, "u1"), (FLAGS, "u1"), (FINGERPRINT, ">u8"), (EVENT, ">u8"), (CREATED, ">u8"), (WRITTEN, ">u8")]
+_CODES = {"b1": "?", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q"}
+_CODES |= {"f2": "e", "f4": "f", "f8": "d"}
+
+
+@dataclass(frozen=True)
+class RowLayout:
+    """The layout of a row.
+
+    Attributes:
+        label: the view and its version, for messages.
+        columns: types by name, in the order of the names.
+        positions: number of each column in that order, which is that of its bit among the nulls.
+        fixed: columns of fixed width.
+        variable: columns of variable width.
+        dtype: header, bitmap, values of fixed width, ends of those of variable width.
+        body: the same without the header, for `struct`.
+        slots: number of each column among the values of `body`.
+        converters: from plain values (numbers, bytes) to those of Python, for types whose values are not plain.
+        size: bytes of `dtype`.
+        fingerprint: the schema's.
+        blank: a row in which all is null, to stand for one that is not there.
+    """
+
+    label: str
+    columns: Mapping[str, FeatureType]
+    positions: Mapping[str, int]
+    fixed: tuple[str, ...]
+    variable: tuple[str, ...]
+    dtype: np.dtype[Any]
+    body: struct.Struct
+    slots: Mapping[str, int]
+    converters: Mapping[str, Callable[[Any], Any]]
+    size: int
+    fingerprint: bytes
+    blank: bytes
+
+    @classmethod
+    def of(cls, columns: Sequence[tuple[str, FeatureType]], *, fingerprint: bytes, label: str) -> Self:
+        """The layout of columns that are in the order of their names."""
+        stored = {name: stored_dtype(dtype) for name, dtype in columns}
+        variable = [name for name, dtype in stored.items() if dtype is None]
+        nulls = np.dtype(("u1", ((len(columns) + 7) // 8,)))
+        body = [(NULLS, nulls), *((name, dtype) for name, dtype in stored.items() if dtype is not None)]
+        body += [(name, np.dtype("<u4")) for name in variable]
+        dtype: np.dtype[Any] = np.dtype([*_HEADER, *body])
+        header = bytes([FORMAT_VERSION, 0]) + fingerprint + order_preserving(0)
+        blank = header.ljust(HEADER_SIZE, b"\0") + b"\xff" * nulls.itemsize
+        return cls(
+            label=label,
+            columns=dict(columns),
+            positions={name: position for position, (name, _) in enumerate(columns)},
+            fixed=tuple(name for name, dtype in stored.items() if dtype is not None),
+            variable=tuple(variable),
+            dtype=dtype,
+            body=struct.Struct("<" + "".join(_code(part) for _, part in body)),
+            slots={name: slot for slot, (name, _) in enumerate(body)},
+            converters={name: convert for name, dtype in columns if (convert := converter(dtype))},
+            size=dtype.itemsize,
+            fingerprint=fingerprint,
+            blank=blank.ljust(dtype.itemsize, b"\0"),
+        )
+
+    def rejection(self, row: bytes) -> RowFormatError:
+        """The error for a row of another format or schema, or one that is not as long as it has to be."""
+        if len(row) >= HEADER_SIZE and (row[0] != FORMAT_VERSION or row[2:10] != self.fingerprint):
+            problem = (
+                f"expected a row of format {FORMAT_VERSION} with schema {self.fingerprint.hex()}, "
+                f"found format {row[0]} with schema {row[2:10].hex()}."
+            )
+        else:
+            problem = f"a stored row of {len(row)} bytes does not end where it should."
+        return RowFormatError(
+            f"View {self.label}: {problem}",
+            hint="Another version of the library or of the view has written it: materialize the view anew.",
+        )
+
+
+def _code(dtype: np.dtype[Any]) -> str:
+    """The code of `struct`; what it cannot read comes as bytes."""
+    return f"{dtype.itemsize}s" if dtype.shape else _CODES[dtype.str[1:]]

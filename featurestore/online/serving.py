@@ -1,0 +1,113 @@
+"""What a serving process knows: for each request it answers, where every view's rows are.
+
+A plan is looked up by what was asked for, used for `refresh_seconds`, and then looked at anew in the
+background while requests go on; only a plan so old that its generation may have been reclaimed is renewed
+before it is used. The read path itself never asks the registry.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from featurestore.definitions.types import FeatureType
+from featurestore.online.layout import ViewLayout
+
+MOST_PLANS = 1_000
+_log = logging.getLogger(__name__)
+STALE_SECONDS = 60.0
+"""Older plans are renewed before use: less than the time for which a replaced generation stays readable."""
+
+
+@dataclass(frozen=True)
+class ServedFeature:
+    """One feature of a request: its name in the row, its name in the answer, its type."""
+
+    name: str
+    output: str
+    dtype: FeatureType
+
+
+@dataclass(frozen=True)
+class ServedView:
+    """One view of a request, and where its rows are.
+
+    Attributes:
+        label: alias or name.
+        space: the published generation's space.
+        entity_columns: join key to column of the entity rows.
+        ttl: microseconds, or None.
+    """
+
+    label: str
+    layout: ViewLayout
+    space: bytes
+    entity_columns: tuple[tuple[str, str], ...]
+    features: tuple[ServedFeature, ...]
+    ttl: int | None
+
+
+@dataclass(frozen=True)
+class ServingPlan:
+    """All views of a request and the order of its output columns."""
+
+    views: tuple[ServedView, ...]
+    outputs: tuple[str, ...]
+
+    def entity_columns(self) -> list[str]:
+        """The columns that the entity rows must have."""
+        return list(dict.fromkeys(column for view in self.views for _, column in view.entity_columns))
+
+
+@dataclass
+class _Entry:
+    plan: ServingPlan
+    asked_for: object
+    made_at: float
+    renewing: bool = False
+
+
+class ServingPlans:
+    """Serving plans by request, kept fresh.
+
+    Args:
+        refresh_seconds: the age from which a plan is looked at anew.
+    """
+
+    def __init__(self, refresh_seconds: float) -> None:
+        self._refresh = min(refresh_seconds, STALE_SECONDS)
+        self._entries: dict[Hashable, _Entry] = {}
+
+    def get(self, key: Hashable, asked_for: object, build: Callable[[], ServingPlan]) -> ServingPlan:
+        """The plan under `key`, built by `build` if there is none that is fresh enough.
+
+        Args:
+            key: identifies the request; may hold ``id(asked_for)``.
+            asked_for: the object of the request, kept alive as long as the plan so that its id stays its own.
+            build: asks the registry.
+        """
+        entry = self._entries.get(key)
+        now = time.monotonic()
+        if entry is None or now - entry.made_at > STALE_SECONDS:
+            entry = _Entry(build(), asked_for, now)
+            if len(self._entries) >= MOST_PLANS:
+                self._entries.clear()
+            self._entries[key] = entry
+        elif now - entry.made_at > self._refresh and not entry.renewing:
+            entry.renewing = True
+            threading.Thread(target=self._renew, args=(key, entry, build), daemon=True).start()
+        return entry.plan
+
+    def clear(self) -> None:
+        """Forget all plans, after this process has published something itself."""
+        self._entries.clear()
+
+    def _renew(self, key: Hashable, entry: _Entry, build: Callable[[], ServingPlan]) -> None:
+        try:
+            self._entries[key] = _Entry(build(), entry.asked_for, time.monotonic())
+        except Exception as error:  # noqa: BLE001 (a request that needs the plan will raise it)
+            entry.renewing = False
+            _log.warning("a serving plan could not be renewed, going on with the one at hand: %s", error)

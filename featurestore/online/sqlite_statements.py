@@ -1,0 +1,73 @@
+"""The statements of the embedded online store, with the rule of who may replace whom.
+
+Times are milliseconds since the epoch, NULL: never. Blobs compare by their bytes, which is what the header is
+made for: bytes 11 to 18 (counted from 1) are the event, 11 to 26 event and created, 27 to 34 the run.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+USER_VERSION: Final = 1
+SCHEMA: Final = (
+    # AUTOINCREMENT: the rows of a retired space must not show up in one that takes its number.
+    "CREATE TABLE spaces (id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE, expires_at INTEGER)",
+    "CREATE TABLE rows (space INTEGER NOT NULL, key BLOB NOT NULL, row BLOB NOT NULL, expires_at INTEGER,"
+    " PRIMARY KEY (space, key)) WITHOUT ROWID",
+    "CREATE INDEX expiring_rows ON rows (expires_at) WHERE expires_at IS NOT NULL",
+    "CREATE INDEX pushed_rows ON rows (space, key) WHERE substr(row, 2, 1) = x'01'",
+    f"PRAGMA user_version = {USER_VERSION}",
+)
+
+ADD_SPACE: Final = "INSERT INTO spaces (name) VALUES (?) ON CONFLICT DO NOTHING"
+SPACE_ID: Final = "SELECT id FROM spaces WHERE name = ?"
+RETIRE: Final = "UPDATE spaces SET expires_at = ? WHERE name = ?"
+DELETE: Final = "DELETE FROM rows WHERE space = (SELECT id FROM spaces WHERE name = ?) AND key = ?"
+
+# ?1 key, ?2 row, ?3 space, ?4 expires_at, ?5 now, ?6 run, ?7 end
+_INSERT: Final = (
+    "INSERT INTO rows (space, key, row, expires_at) VALUES (?3, ?1, ?2, ?4)"
+    " ON CONFLICT (space, key) DO UPDATE SET row = excluded.row, expires_at = excluded.expires_at"
+    " WHERE rows.expires_at <= ?5 OR CASE WHEN substr(rows.row, 2, 1) = x'01'"
+)
+_SEEN_BY_RUN: Final = "substr(rows.row, 11, 8) <= ?7 AND substr(rows.row, 27, 8) < ?6"
+WRITE_MATERIALIZED: Final = (
+    f"{_INSERT} THEN substr(rows.row, 11, 8) <= substr(excluded.row, 11, 8) OR ({_SEEN_BY_RUN})"
+    " ELSE substr(rows.row, 27, 8) <= ?6 END"
+)
+WRITE_PUSHED: Final = (
+    f"{_INSERT} THEN (substr(excluded.row, 11, 16), excluded.row) > (substr(rows.row, 11, 16), rows.row)"
+    " ELSE substr(excluded.row, 11, 8) > substr(rows.row, 11, 8) END"
+)
+# The source has nothing for the entity; ?2 and ?4 are not used.
+DELETE_REPLACED: Final = (
+    "DELETE FROM rows WHERE space = ?3 AND key = ?1 AND (rows.expires_at <= ?5 OR"
+    f" CASE WHEN substr(rows.row, 2, 1) = x'01' THEN {_SEEN_BY_RUN} ELSE substr(rows.row, 27, 8) <= ?6 END)"
+)
+
+# ?1 now, ?2 at most so many
+RECLAIM: Final = (
+    "DELETE FROM rows WHERE (space, key) IN"
+    " (SELECT space, key FROM rows WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
+    "DELETE FROM rows WHERE (space, key) IN (SELECT rows.space, rows.key FROM spaces CROSS JOIN rows"
+    " ON rows.space = spaces.id WHERE spaces.expires_at <= ?1 LIMIT ?2)",
+    "DELETE FROM spaces WHERE expires_at <= ?1 AND ?2 AND NOT EXISTS (SELECT 1 FROM rows WHERE space = spaces.id)",
+)
+
+PUSHED_KEYS: Final = (
+    "SELECT key FROM rows WHERE space = (SELECT id FROM spaces WHERE name = ?)"
+    " AND substr(row, 2, 1) = x'01' AND key >= ? ORDER BY key LIMIT ?"
+)
+
+
+def select_rows(keys_per_space: list[int]) -> str:
+    """A statement for rows of several spaces. Parameters: now, then of each space its name and its keys.
+
+    Its rows are the number of the space, key and row.
+    """
+    valid = "(expires_at IS NULL OR expires_at > ?1)"
+    return " UNION ALL ".join(
+        f"SELECT {number}, key, row FROM rows WHERE {valid}"  # noqa: S608 (numbers only)
+        f" AND space = (SELECT id FROM spaces WHERE {valid} AND name = ?) AND key IN ({','.join('?' * count)})"
+        for number, count in enumerate(keys_per_space)
+    )

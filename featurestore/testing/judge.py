@@ -1,0 +1,130 @@
+"""An engine against the oracle, on one generated case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from featurestore.frames.times import Rounding, time_column
+from featurestore.frames.types import arrow_type
+from featurestore.protocols.offline import (
+    CREATED_COLUMN,
+    EVENT_COLUMN,
+    TIME_COLUMN,
+    Changes,
+    OfflineEngine,
+    ViewPlan,
+)
+from featurestore.testing import oracle
+from featurestore.testing.compare import assert_rows, by_key, exact, key_id
+from featurestore.testing.plans import key_table, run_historical, run_latest
+from featurestore.testing.strategies import Case, Request
+
+
+def check_historical(engine: OfflineEngine, case: Case) -> None:
+    """The engine's training frame is the oracle's.
+
+    Raises:
+        AssertionError: naming the first row and column that differ.
+    """
+    found = run_historical(engine, case.plans, case_entities(case))
+    assert_rows(found, expected_frame(case))
+
+
+def expected_frame(case: Case) -> list[dict[str, object]]:
+    """The oracle's training frame: all requests side by side."""
+    expected: list[dict[str, object]] = [{} for _ in case.entities]
+    for request in case.requests:
+        prefix = "" if request.label is None else f"{request.label}__"
+        values = oracle.historical(
+            request.view,
+            case.rows,
+            case.entities,
+            timezone=case.entity_zone,
+            as_of=case.as_of,
+            join_keys=request.join_keys,
+            features=request.features,
+        )
+        for row, result in zip(values, expected, strict=True):
+            result.update({prefix + name: value for name, value in row.items()})
+    return expected
+
+
+def case_entities(case: Case) -> pa.Table:
+    """The entity rows of a case as engines get them."""
+    types = {key.entity_column: arrow_type(key.dtype) for plan in case.plans for key in plan.keys}
+    columns = {name: pa.array([row[name] for row in case.entities], dtype) for name, dtype in types.items()}
+    times = pa.chunked_array([case.entity_times])
+    instants = time_column(times, case.entity_zone, name="event_timestamp", rounding=Rounding.DOWN)
+    return pa.table({**columns, TIME_COLUMN: instants})
+
+
+def check_latest(engine: OfflineEngine, case: Case) -> None:
+    """Every entity's row at an instant is the oracle's; so are the rows of some keys, and of changed entities.
+
+    Raises:
+        AssertionError: naming what differs.
+    """
+    request = case.requests[-1]
+    plan, until = request.plan(case.as_of), max(case.at)
+    at = oracle.from_instant(until)
+    expected = oracle.latest(request.view, case.rows, at, as_of=case.as_of)
+    everything = by_key(run_latest(engine, plan, at=until), _names(plan))
+    _assert_same(everything, expected, request, plan, set(expected))
+    asked = _asked_keys(case, plan)
+    if plan.keys:
+        some = by_key(run_latest(engine, plan, at=until, keys=_key_rows(plan, asked)), _names(plan))
+        _assert_same(some, expected, request, plan, {key for key in expected if key in asked})
+    _check_changes(engine, case, plan, expected)
+
+
+def _check_changes(
+    engine: OfflineEngine, case: Case, plan: ViewPlan, expected: Mapping[Any, oracle.Latest]
+) -> None:
+    """Entities that must be looked at are there; those of which no row at all has changed are not."""
+    request, until = case.requests[-1], max(case.at)
+    since = known_after = min(case.at)
+    asked = _asked_keys(case, plan)[:1] if plan.keys else []
+    changes = Changes(since=since, known_after=known_after)
+    keys = _key_rows(plan, asked) if asked else None
+    found = by_key(run_latest(engine, plan, at=until, changes=changes, keys=keys), _names(plan))
+    window = {"since": since, "known_after": known_after, "as_of": case.as_of}
+    least = oracle.changed(request.view, case.rows, until=until, **window) | set(asked)
+    most = oracle.changed(request.view, case.rows, **window) | set(asked)
+    chosen = {key for key in expected if key_id(key) in found}
+    assert {key for key in expected if key in least} <= chosen, f"changed, but left out: {least - chosen}"
+    assert chosen <= most, f"not changed, but there: {chosen - most}"
+    _assert_same(found, expected, request, plan, chosen)
+
+
+def _asked_keys(case: Case, plan: ViewPlan) -> list[tuple[object, ...]]:
+    """Keys of the entity rows, duplicates and nulls included; None in a key is no entity."""
+    return [tuple(row[key.entity_column] for key in plan.keys) for row in case.entities]
+
+
+def _key_rows(plan: ViewPlan, keys: Sequence[tuple[object, ...]]) -> pa.Table:
+    return key_table(plan, [dict(zip(_names(plan), key, strict=True)) for key in keys])
+
+
+def _names(plan: ViewPlan) -> Sequence[str]:
+    return [key.name for key in plan.keys]
+
+
+def _assert_same(
+    found: Mapping[object, Mapping[str, Any]],
+    expected: Mapping[Any, oracle.Latest],
+    request: Request,
+    plan: ViewPlan,
+    keys: set[Any],
+) -> None:
+    wanted = {key_id(key): expected[key] for key in keys}
+    assert set(found) == set(wanted), f"expected the entities {list(wanted)}, found {list(found)}"
+    for key, row in wanted.items():
+        values = {o.output: row.values[name] for o, name in zip(plan.features, request.features, strict=True)}
+        values |= {EVENT_COLUMN: row.event, CREATED_COLUMN: row.created}
+        for name, value in values.items():
+            assert exact(found[key][name]) == exact(value), (
+                f"entity {key}, column {name!r}: expected {value!r}, found {found[key][name]!r}"
+            )

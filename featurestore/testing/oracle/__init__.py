@@ -1,0 +1,28 @@
+"""The law of time in plain Python, slow and obvious: what every engine and store is judged by.
+
+It is written from the contract alone and uses the standard library only. Rows are dicts by source column;
+times are `date`, `datetime` (naive or aware) or `Nano`; None is null.
+"""
+
+from featurestore.testing.oracle.history import Latest, changed, effective_time, historical, latest
+from featurestore.testing.oracle.online import Answer, Status, online
+from featurestore.testing.oracle.pushes import PushedView, PushRefusedError
+from featurestore.testing.oracle.times import Nano, entity_instant, from_instant, known_instant, source_instant
+
+__all__ = [
+    "Answer",
+    "Latest",
+    "Nano",
+    "PushRefusedError",
+    "PushedView",
+    "Status",
+    "changed",
+    "effective_time",
+    "entity_instant",
+    "from_instant",
+    "historical",
+    "known_instant",
+    "latest",
+    "online",
+    "source_instant",
+]

@@ -1,0 +1,89 @@
+"""Fixtures for all tests: real servers, one of each per test process, started when the first test asks.
+
+A test that uses one of them gets the mark of the same name (``-m redis``, ``-m postgres``) by itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+
+from featurestore.testing.servers import PostgresServer, RedisServer
+from featurestore.testing.servers import postgres as postgres_servers
+from featurestore.testing.servers import redis as redis_servers
+
+# Generated cases share two cores with other test processes: the time of a single one says nothing.
+hypothesis.settings.register_profile("featurestore", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("featurestore")
+
+_MARKS = {
+    "redis": {"redis_server", "redis_url", "redis_to_break"},
+    "postgres": {"postgres_server_url", "postgres_url", "postgres_to_break"},
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for mark, fixtures in _MARKS.items():
+            if fixtures & set(getattr(item, "fixturenames", ())):
+                item.add_marker(mark)
+
+
+def pytest_report_header() -> list[str]:
+    given = os.environ.get(postgres_servers.VARIABLE)
+    postgres = (
+        f"the server of {postgres_servers.VARIABLE}" if given else postgres_servers.find_postgres_binaries()
+    )
+    return [f"redis: {redis_servers.find_redis_binary()}", f"postgres: {postgres}"]
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """The Redis-protocol server of this test process. Leave it running; see `redis_to_break`."""
+    with RedisServer.start_new() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """URL of an empty Redis database."""
+    import redis
+
+    with redis.Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return redis_server.url
+
+
+@pytest.fixture
+def redis_to_break() -> Iterator[RedisServer]:
+    """A Redis-protocol server of the test's own, to be stopped, killed and started at will."""
+    with RedisServer.start_new() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_server_url() -> Iterator[str]:
+    """URL of the PostgreSQL server of this test process, or of the one that the environment names."""
+    if given := os.environ.get(postgres_servers.VARIABLE):
+        yield given
+        return
+    with PostgresServer.start_new() as server:
+        yield server.url
+
+
+@pytest.fixture
+def postgres_url(postgres_server_url: str) -> Iterator[str]:
+    """URL of an empty PostgreSQL database of the test's own."""
+    database = postgres_servers.create_database(postgres_server_url)
+    yield database
+    postgres_servers.drop_database(postgres_server_url, database)
+
+
+@pytest.fixture
+def postgres_to_break() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of the test's own, to be stopped, killed and started at will."""
+    with PostgresServer.start_new() as server:
+        yield server

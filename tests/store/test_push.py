@@ -1,0 +1,115 @@
+"""Pushes and how they meet materializations (rule 8), on real stores."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import featurestore as fs
+from featurestore.errors import EntityDataError, InvalidTimeError, NotMaterializedError, RequestError
+from tests.store.conftest import HOUR, MICROSECOND, NOON, Arrivals, online_values
+
+
+def push(store: fs.FeatureStore, event: datetime, value: float, created: datetime | None = None) -> None:
+    row = {"tailnum": "A", "arrived_at": event, "delay": value, "loaded_at": created}
+    store.push("punctuality", [row])
+
+
+@pytest.fixture
+def served(store: fs.FeatureStore, arrivals: Arrivals) -> fs.FeatureStore:
+    arrivals.add("A", NOON, 1.0)
+    store.apply([arrivals.view()])
+    store.materialize(end=NOON)
+    return store
+
+
+def test_the_newest_event_wins_in_whatever_order(served: fs.FeatureStore) -> None:
+    push(served, NOON + 2 * HOUR, 3.0)
+    push(served, NOON + HOUR, 2.0)
+    assert online_values(served, ["A"], NOON + 3 * HOUR) == [3.0]
+
+
+def test_an_older_push_never_replaces_a_materialized_row(served: fs.FeatureStore) -> None:
+    push(served, NOON - MICROSECOND, 9.0)
+    push(served, NOON, 9.0)  # at an equal event timestamp the materialized row stays
+    assert online_values(served, ["A"], NOON) == [1.0]
+
+
+def test_created_breaks_ties_between_pushes(served: fs.FeatureStore) -> None:
+    push(served, NOON + HOUR, 2.0, created=NOON + 2 * HOUR)
+    push(served, NOON + HOUR, 3.0, created=NOON + HOUR)
+    assert online_values(served, ["A"], NOON + HOUR) == [2.0]
+
+
+def test_of_several_rows_in_one_push_the_newest_stays(served: fs.FeatureStore) -> None:
+    events = [NOON + HOUR, NOON + 3 * HOUR, NOON + 2 * HOUR]
+    rows = {"tailnum": ["A"] * 3, "arrived_at": events, "delay": [1.5, 3.5, 2.5]}
+    served.push("punctuality", rows)
+    assert online_values(served, ["A"], NOON + 3 * HOUR) == [3.5]
+
+
+def test_a_pushed_row_that_the_source_confirms_or_denies(served: fs.FeatureStore, arrivals: Arrivals) -> None:
+    push(served, NOON + HOUR, 2.0)
+    served.push("punctuality", [{"tailnum": "ghost", "arrived_at": NOON, "delay": 5.0}])
+    assert online_values(served, ["A", "ghost"], NOON + HOUR) == [2.0, 5.0]
+    for run in (served.materialize_incremental, served.materialize):
+        run(end=NOON + 2 * HOUR)
+        assert online_values(served, ["A", "ghost"], NOON + 2 * HOUR) == [1.0, "NOT_FOUND"]
+        push(served, NOON + HOUR, 2.0)
+        served.push("punctuality", [{"tailnum": "ghost", "arrived_at": NOON, "delay": 5.0}])
+
+
+def test_a_pushed_row_later_than_the_end_survives(served: fs.FeatureStore) -> None:
+    push(served, NOON + 2 * HOUR, 2.0)
+    served.push("punctuality", [{"tailnum": "new", "arrived_at": NOON + 2 * HOUR, "delay": 5.0}])
+    for run in (served.materialize_incremental, served.materialize):
+        run(end=NOON + HOUR)
+        assert online_values(served, ["A", "new"], NOON + 2 * HOUR) == [2.0, 5.0]
+
+
+def test_a_row_that_is_pushed_while_a_run_is_on_survives(
+    served: fs.FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    online = served.project.online
+    write = online.write
+
+    def write_after_a_push(**arguments: object) -> None:
+        monkeypatch.setattr(online, "write", write)
+        push(served, NOON + HOUR, 4.0)
+        served.push("punctuality", [{"tailnum": "new", "arrived_at": NOON + HOUR, "delay": 5.0}])
+        write(**arguments)  # type: ignore[arg-type]
+
+    for run in (served.materialize, served.materialize_incremental):
+        monkeypatch.setattr(online, "write", write_after_a_push)
+        run(end=NOON + 2 * HOUR)
+        assert online_values(served, ["A", "new"], NOON + 2 * HOUR) == [4.0, 5.0]
+        served.delete_online("punctuality", [{"tailnum": "new"}])
+
+
+def test_pushes_that_mean_nothing_are_refused(served: fs.FeatureStore, arrivals: Arrivals) -> None:
+    with pytest.raises(InvalidTimeError, match="later than the clock"):
+        push(served, datetime.now(UTC) + HOUR, 1.0)
+    with pytest.raises(EntityDataError, match="null in 'tailnum'"):
+        served.push("punctuality", [{"tailnum": None, "arrived_at": NOON, "delay": 1.0}])
+    with pytest.raises(EntityDataError, match="needs column 'delay'"):
+        served.push("punctuality", [{"tailnum": "A", "arrived_at": NOON}])
+    with pytest.raises(EntityDataError, match="delay"):
+        served.push("punctuality", [{"tailnum": "A", "arrived_at": NOON, "delay": "late"}])
+    with pytest.raises(EntityDataError, match="'tailnum': expected string, found int64"):
+        served.push("punctuality", [{"tailnum": 5, "arrived_at": NOON, "delay": 1.0}])
+    hourly = arrivals.view(name="hourly", schedule=fs.Schedule(every=HOUR))
+    delayed = arrivals.view(
+        name="delayed",
+        source=fs.ParquetSource(
+            "delayed", path=str(arrivals.path), event_timestamp="arrived_at", delay=timedelta(minutes=1)
+        ),
+    )
+    fresh = arrivals.view(name="fresh")
+    served.apply([hourly, delayed, fresh])
+    for name in ("hourly", "delayed"):
+        with pytest.raises(RequestError, match="does not take pushes"):
+            served.push(name, [{"tailnum": "A", "arrived_at": NOON, "delay": 1.0}])
+    with pytest.raises(NotMaterializedError, match="fresh"):
+        served.push("fresh", [{"tailnum": "A", "arrived_at": NOON, "delay": 1.0}])
+    assert online_values(served, ["A"], NOON) == [1.0]
