@@ -20,7 +20,7 @@ def main() -> int:
     feast_runs = 0 if arguments.no_feast else min(arguments.feast_runs, arguments.runs)
     options = Options(scale=scale, runs=arguments.runs, feast_runs=feast_runs, only=arguments.only)
     _generate(scale)
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=150)
     wrong = []
     for name in arguments.benchmark:
         outcome = SUITES[name](options)

@@ -7,7 +7,6 @@ of the sorted one, no file is larger than memory allows, and a rerun finds its f
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -98,7 +97,7 @@ def ensure(scale: Scale) -> None:
     _write_entity_rows(scale)
     partial = stamp.with_suffix(".part")
     partial.write_text(recipe)
-    os.replace(partial, stamp)
+    partial.replace(stamp)
 
 
 def _write_sources(scale: Scale) -> None:

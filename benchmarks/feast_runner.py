@@ -40,7 +40,7 @@ def prepare(job: Job) -> Run:
     store.apply(_definitions(scale.source(job["order"])))
     runs: dict[str, Callable[[FeatureStore, Scale], Run]] = {
         "historical": _historical,
-        "materialize": _materialize,
+        "materialize": lambda store, _: _materialize(store),
         "online": _online,
     }
     return runs[job["benchmark"]](store, scale)
@@ -79,9 +79,9 @@ def _historical(store: FeatureStore, scale: Scale) -> Run:
     return run
 
 
-def _materialize(store: FeatureStore, scale: Scale) -> Run:
+def _materialize(store: FeatureStore) -> Run:
     def run(_: Job) -> Measurement:
-        _, measured = timed(lambda: store.materialize(START, END))
+        measured = timed(lambda: store.materialize(START, END))[1]
         return measured | {"answer": _checked(store, answer.CHECKED_ENTITIES)}
 
     return run

@@ -10,14 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table as RichTable
 
 from benchmarks import data
 from benchmarks.harness import Contender, Measurement
 from benchmarks.suites import Options, Outcome, Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _COLUMNS = ("contender", "median", "min … max", "p99", "n", "peak", "to its floor", "Feast is", "answer")
 RESULTS = Path(__file__).parent / "results"
@@ -64,7 +66,7 @@ def wrong_answers(outcome: Outcome) -> list[str]:
         f"{table.title}: {contender.name}"
         for table in outcome.tables
         for contender in table.contenders
-        if contender.job["kind"] == "ours" and _agrees(contender, table) is False
+        if contender.job["kind"] == "ours" and _agreement(contender, table) not in (None, "same")
     ]
 
 
@@ -75,24 +77,30 @@ def show(console: Console, outcome: Outcome) -> None:
 
 
 def _rich(table: Table) -> RichTable:
-    fastest_feast = _feast_median(table)
+    rows = [_cells(contender, table) for contender in table.contenders]
     shown = RichTable(title=table.title, title_justify="left")
-    for name in _COLUMNS:
+    filled = [name for name in _COLUMNS if any(row[name] for row in rows)]
+    for name in filled:
         shown.add_column(name, justify="left" if name in ("contender", "answer") else "right")
-    for contender in table.contenders:
-        summary = Summary.of(contender.measurements)
-        shown.add_row(
-            contender.name,
-            _time(summary.median),
-            f"{_time(summary.low)} … {_time(summary.high)}",
-            _time(summary.p99) if summary.p99 is not None else "",
-            str(summary.count),
-            _with_goal(f"{summary.peak / 2**30:.2f} GB", contender.peak_goal, summary.peak, 2**30, " GB"),
-            _floor_ratio(contender, summary, table),
-            _feast_ratio(contender, summary, fastest_feast),
-            {None: "", True: "same", False: "differs"}[_agrees(contender, table)],
-        )
+    for row in rows:
+        shown.add_row(*(row[name] for name in filled))
     return shown
+
+
+def _cells(contender: Contender, table: Table) -> dict[str, str]:
+    summary = Summary.of(contender.measurements)
+    cells = (
+        contender.name,
+        _time(summary.median),
+        f"{_time(summary.low)} … {_time(summary.high)}",
+        "" if summary.p99 is None else _time(summary.p99),
+        str(summary.count),
+        _with_goal(f"{summary.peak / 2**30:.2f} GB", contender.peak_goal, summary.peak, 2**30, " GB"),
+        _floor_ratio(contender, summary, table),
+        _feast_ratio(contender, summary, _feast_median(table)),
+        _agreement(contender, table) or "",
+    )
+    return dict(zip(_COLUMNS, cells, strict=True))
 
 
 def _floor_ratio(contender: Contender, summary: Summary, table: Table) -> str:
@@ -118,14 +126,19 @@ def _met(met: bool) -> str:
     return "met" if met else "MISSED"
 
 
-def _agrees(contender: Contender, table: Table) -> bool | None:
-    """Whether a contender gave its floor's answer; one without a floor is held to the first floor."""
-    floor = _named(table, contender.floor) or _named(table, table.contenders[0].floor) or table.contenders[0]
+def _agreement(contender: Contender, table: Table) -> str | None:
+    """How a contender's answer compares with its floor's; floors are held to the first of the table."""
+    first = table.contenders[0]
+    floor = _named(table, contender.floor) or _named(table, first.floor) or first
+    if floor is contender:
+        floor = first
     mine = Summary.of(contender.measurements).answer
     expected = Summary.of(floor.measurements).answer
     if mine is None or expected is None or floor is contender:
         return None
-    return mine == expected
+    if mine == expected:
+        return "same"
+    return "other order" if mine.rpartition(":")[0] == expected.rpartition(":")[0] else "differs"
 
 
 def _named(table: Table, name: str | None) -> Contender | None:
@@ -178,7 +191,7 @@ def _record(contender: Contender, table: Table) -> dict[str, Any]:
         "floor": contender.floor,
         "ratio_to_floor": summary.median / Summary.of(floor.measurements).median if floor else None,
         "times_faster_than_feast": feast / summary.median if feast else None,
-        "same_answer": _agrees(contender, table),
+        "answer": _agreement(contender, table),
         "versions": contender.versions,
         "runs": [_run(measurement) for measurement in contender.measurements],
     }

@@ -106,7 +106,7 @@ def _materialize(job: dict[str, Any], feast_runs: int) -> list[Contender]:
         for engine in ("duckdb", "polars")
         for target in ("redis", "sqlite")
     ]
-    # Feast's DuckDB offline store fails in `materialize` on DuckDB 2 (TIMESTAMPTZ_NS), so its default is used.
+    # Feast's DuckDB offline store fails in `materialize` on DuckDB 2 (TIMESTAMPTZ_NS): its default is used.
     return [*floors, *ours, _feast(job, "dask", feast_runs)]
 
 

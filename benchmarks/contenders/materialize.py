@@ -29,7 +29,7 @@ def _ours(job: Job, source: Path) -> Run:
     store = ours.open_store(directory, source, online=online, engine=job["engine"])
 
     def run(_: Job) -> Measurement:
-        _, measured = timed(lambda: store.materialize(end=END))
+        measured = timed(lambda: store.materialize(end=END))[1]
         keys = [{"entity_id": key} for key in range(answer.CHECKED_ENTITIES)]
         read = store.get_online_features(ours.SERVICE, keys).to_arrow()
         return measured | {"answer": answer.of_features(read)}

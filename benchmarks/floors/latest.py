@@ -46,9 +46,7 @@ def in_polars(source: Path, end: datetime) -> pa.Table:
     last = narrow.group_by("entity_id").agg(pl.col("event_timestamp").max())
     tied = narrow.join(last, on=["entity_id", "event_timestamp"], how="semi")
     rows = tied.sort("created_timestamp").unique("entity_id", keep="last")["row"]
-    low, high = rows.min(), rows.max()
-    if not isinstance(low, int) or not isinstance(high, int):
-        raise ValueError(f"{source} holds no row before {end}")
+    low, high = rows.to_frame().select(low=pl.col("row").min(), high=pl.col("row").max()).row(0)
     used = pl.repeat(False, high - low + 1, eager=True).scatter(rows - low, True)
     wide = pl.scan_parquet(source).slice(low, len(used)).filter(pl.lit(used))
     return wide.select(_COLUMNS).collect().to_arrow()

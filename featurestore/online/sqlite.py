@@ -18,8 +18,6 @@ from featurestore.online.sqlite_connections import SQLiteConnections
 from featurestore.protocols.online import MaterializedWrite, PushedWrite, SpaceKeys
 
 _PREFIX = "sqlite:///"
-_KEYS_PER_STATEMENT = 10_000
-_SPACES_PER_STATEMENT = 100
 _KEYS_PER_BATCH = 1_000
 
 
@@ -58,14 +56,18 @@ class SQLiteOnlineStore:
     def read(self, *, requests: Sequence[SpaceKeys]) -> list[bytes | None]:
         """See `OnlineStore.read`."""
         now = _milliseconds_now()
-        found: dict[tuple[bytes, bytes], bytes] = {}
+        rows: list[bytes | None] = []
         with self._connections.reading() as connection:
-            for group in _statement_sized(requests):
-                statement = sql.select_rows([len(keys) for _, keys in group])
-                parameters = [now, *(value for space, keys in group for value in (space, *keys))]
-                for number, key, row in connection.execute(statement, parameters):
-                    found[group[number][0], key] = row
-        return [found.get((request.space, key)) for request in requests for key in request.keys]
+            execute = connection.execute
+            for request in requests:
+                space = execute(sql.READABLE_SPACE, (request.space, now)).fetchone()
+                if space is None:
+                    rows += [None] * len(request.keys)
+                    continue
+                for key in request.keys:
+                    found = execute(sql.READ, (space[0], key, now)).fetchone()
+                    rows.append(found and found[0])
+        return rows
 
     async def read_async(self, *, requests: Sequence[SpaceKeys]) -> list[bytes | None]:
         """See `OnlineStore.read_async`."""
@@ -141,21 +143,6 @@ def _execute_all(
     connection: Connection, statement: str, keys: Sequence[bytes], rows: Sequence[bytes], common: list[Any]
 ) -> None:
     connection.executemany(statement, zip(keys, rows, *map(repeat, common), strict=False))
-
-
-def _statement_sized(requests: Sequence[SpaceKeys]) -> Iterator[list[tuple[bytes, Sequence[bytes]]]]:
-    group: list[tuple[bytes, Sequence[bytes]]] = []
-    size = 0
-    for request in requests:
-        for start in range(0, len(request.keys), _KEYS_PER_STATEMENT):
-            keys = request.keys[start : start + _KEYS_PER_STATEMENT]
-            if group and (size + len(keys) > _KEYS_PER_STATEMENT or len(group) == _SPACES_PER_STATEMENT):
-                yield group
-                group, size = [], 0
-            group.append((request.space, keys))
-            size += len(keys)
-    if group:
-        yield group
 
 
 def _milliseconds_now() -> int:

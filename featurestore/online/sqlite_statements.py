@@ -22,6 +22,8 @@ SCHEMA: Final = (
 ADD_SPACE: Final = "INSERT INTO spaces (name) VALUES (?) ON CONFLICT DO NOTHING"
 SPACE_ID: Final = "SELECT id FROM spaces WHERE name = ?"
 RETIRE: Final = "UPDATE spaces SET expires_at = ? WHERE name = ?"
+READABLE_SPACE: Final = "SELECT id FROM spaces WHERE name = ? AND (expires_at IS NULL OR expires_at > ?)"
+READ: Final = "SELECT row FROM rows WHERE space = ? AND key = ? AND (expires_at IS NULL OR expires_at > ?)"
 DELETE: Final = "DELETE FROM rows WHERE space = (SELECT id FROM spaces WHERE name = ?) AND key = ?"
 
 # ?1 key, ?2 row, ?3 space, ?4 expires_at, ?5 now, ?6 run, ?7 end
@@ -55,19 +57,6 @@ RECLAIM: Final = (
 )
 
 PUSHED_KEYS: Final = (
-    "SELECT key FROM rows WHERE space = (SELECT id FROM spaces WHERE name = ?)"
+    "SELECT key FROM rows INDEXED BY pushed_rows WHERE space = (SELECT id FROM spaces WHERE name = ?)"
     " AND substr(row, 2, 1) = x'01' AND key >= ? ORDER BY key LIMIT ?"
 )
-
-
-def select_rows(keys_per_space: list[int]) -> str:
-    """A statement for rows of several spaces. Parameters: now, then of each space its name and its keys.
-
-    Its rows are the number of the space, key and row.
-    """
-    valid = "(expires_at IS NULL OR expires_at > ?1)"
-    return " UNION ALL ".join(
-        f"SELECT {number}, key, row FROM rows WHERE {valid}"  # noqa: S608 (numbers only)
-        f" AND space = (SELECT id FROM spaces WHERE {valid} AND name = ?) AND key IN ({','.join('?' * count)})"
-        for number, count in enumerate(keys_per_space)
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from featurestore.definitions.entity import Entity
@@ -22,6 +23,7 @@ from featurestore.planning.catalog import Catalog
 from featurestore.protocols.registry import Change, ChangeAction, StoredVersion
 
 _ORDER = ("entity", "source", "feature_view", "feature_service")
+_DURATIONS = ("ttl", "delay", "every", "offset", "lag")
 Key = tuple[str, str]
 
 
@@ -269,7 +271,8 @@ def _differences(old: object, new: object, path: str = "") -> Iterable[str]:
     elif isinstance(old, list) and isinstance(new, list) and _named(old) and _named(new):
         yield from _differences(_by_name(old), _by_name(new), path)
     elif old != new:
-        yield f"{path}: {_short(old)} → {_short(new)}"
+        show = _duration if path.rpartition(".")[2] in _DURATIONS else _short
+        yield f"{path}: {show(old)} → {show(new)}"
 
 
 def _by_name(items: list[Any]) -> dict[str, Any]:
@@ -278,6 +281,10 @@ def _by_name(items: list[Any]) -> dict[str, Any]:
 
 def _named(items: list[object]) -> bool:
     return all(isinstance(item, Mapping) and "name" in item for item in items)
+
+
+def _duration(microseconds: Any) -> str:
+    return "none" if microseconds is None else str(timedelta(microseconds=microseconds))
 
 
 def _short(value: object) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.csv
@@ -19,7 +20,8 @@ from featurestore.errors import SourceError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.sources.files import list_files
 
-_HIVE = re.compile(r"[/\\]([^/\\=]+)=[^/\\]*(?=[/\\])")
+_HIVE = re.compile(r"[/\\]([^/\\=]+)=([^/\\]*)(?=[/\\])")
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 def source_schema(source: Source) -> pa.Schema:
@@ -46,29 +48,31 @@ def source_schema(source: Source) -> pa.Schema:
 
 
 def read_table(source: Source, columns: Mapping[str, pa.DataType | None]) -> pa.Table:
-    """Columns of a CSV source or of a frame in memory, the rows in their order.
+    """Columns of a source as one table in memory, the rows in their order.
 
     Args:
-        source: a `CSVSource` (with absolute paths) or an `InMemorySource`.
-        columns: column name to the Arrow type to parse a CSV field as (None: a timestamp or date, as
-            written); frames in memory come in the types they have.
+        source: with absolute paths.
+        columns: column name to the Arrow type to parse a CSV field as. None: what the first fields look
+            like; timestamps always come as written, zoned or not. The columns of other sources come in
+            the types they have.
 
     Raises:
         SourceError: if the source cannot be read or a field cannot be parsed.
     """
     if isinstance(source, InMemorySource):
         return _frame(source).select(list(columns))
-    if not isinstance(source, CSVSource):
+    if not isinstance(source, FileSource):
         raise SourceError(f"Source {source.name!r}: kind {source.kind!r} cannot be read by this release.")
-    tables = [_guarded(source, file, lambda s, f: _read_csv(s, f, columns)) for file in list_files(source)]
-    return pa.concat_tables(tables, promote_options="permissive")
+    read = _read_parquet if isinstance(source, ParquetSource) else _read_csv
+    tables = [_guarded(source, file, lambda s, f: read(s, f, columns)) for file in list_files(source)]
+    return pa.concat_tables(tables, promote_options="permissive").select(list(columns))
 
 
 def hive_columns(source: ParquetSource) -> list[str]:
     """The columns that stand in the folder names of a hive-partitioned source."""
     if not source.hive_partitioning:
         return []
-    return list(dict.fromkeys(name for file in list_files(source) for name in _HIVE.findall(file)))
+    return list(dict.fromkeys(name for file in list_files(source) for name, _ in _HIVE.findall(file)))
 
 
 def _guarded(source: FileSource, file: str, read: Any) -> Any:
@@ -83,21 +87,39 @@ def _guarded(source: FileSource, file: str, read: Any) -> Any:
 
 def _parquet_schema(source: ParquetSource, file: str) -> pa.Schema:
     schema = pq.read_schema(file).remove_metadata()
-    for name in hive_columns(source):
+    for name in _folder_values(source, file):
         if name not in schema.names:
             schema = schema.append(pa.field(name, pa.string()))
     return schema
 
 
+def _folder_values(source: ParquetSource, file: str) -> dict[str, str | None]:
+    found = _HIVE.findall(file) if source.hive_partitioning else []
+    return {name: None if value == _HIVE_NULL else unquote(value) for name, value in found}
+
+
+def _read_parquet(source: ParquetSource, file: str, columns: Mapping[str, pa.DataType | None]) -> pa.Table:
+    folders = _folder_values(source, file)
+    with pq.ParquetFile(file) as parquet:
+        names = [n for n in columns if n in parquet.schema_arrow.names and n not in folders]
+        table = parquet.read(columns=names).select(names)
+        rows = parquet.metadata.num_rows
+    for name in columns:
+        if name in folders:
+            table = table.append_column(name, pa.repeat(pa.scalar(folders[name], pa.string()), rows))
+    return table
+
+
 def _csv_schema(source: CSVSource, file: str) -> pa.Schema:
     """Strings, but for the columns that hold times: these are what their first fields look like."""
     times = (source.event_timestamp, source.created_timestamp, source.available_at)
+    looks = _csv_looks(source, file)
+    return pa.schema([field if field.name in times else field.with_type(pa.string()) for field in looks])
+
+
+def _csv_looks(source: CSVSource, file: str) -> pa.Schema:
     with pa.csv.open_csv(file, parse_options=_csv_format(source)) as reader:
-        fields = [
-            pa.field(field.name, field.type if field.name in times else pa.string())
-            for field in reader.schema
-        ]
-    return pa.schema(fields)
+        return reader.schema
 
 
 def _csv_format(source: CSVSource) -> pa.csv.ParseOptions:
@@ -105,19 +127,26 @@ def _csv_format(source: CSVSource) -> pa.csv.ParseOptions:
 
 
 def _read_csv(source: CSVSource, file: str, columns: Mapping[str, pa.DataType | None]) -> pa.Table:
-    found = _csv_schema(source, file)
-    types = {name: _csv_time(found.field(name).type, "us") if t is None else t for name, t in columns.items()}
+    looks = _csv_looks(source, file)
+
+    def types(unit: str) -> dict[str, pa.DataType]:
+        return {name: _csv_type(wanted, looks.field(name).type, unit) for name, wanted in columns.items()}
+
     try:
-        return _parse_csv(source, file, types)
+        return _parse_csv(source, file, types("us"))
     except pa.ArrowInvalid:
-        finer = {n: _csv_time(found.field(n).type, "ns") if t is None else t for n, t in columns.items()}
-        if finer == types:
+        if types("ns") == types("us"):
             raise
-        return _parse_csv(source, file, finer)
+        return _parse_csv(source, file, types("ns"))
 
 
-def _csv_time(found: pa.DataType, unit: str) -> pa.DataType:
-    return pa.timestamp(unit, found.tz) if pa.types.is_timestamp(found) else found
+def _csv_type(wanted: pa.DataType | None, found: pa.DataType, unit: str) -> pa.DataType:
+    """The type to parse a field as: naive and zoned times are told apart by what is written."""
+    if wanted is not None and not pa.types.is_timestamp(wanted):
+        return pa.float32() if pa.types.is_float16(wanted) else wanted
+    if pa.types.is_timestamp(found):
+        return pa.timestamp(unit, found.tz)
+    return pa.timestamp(unit) if pa.types.is_null(found) else found
 
 
 def _parse_csv(source: CSVSource, file: str, types: Mapping[str, pa.DataType]) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 
 import pyarrow as pa
 
@@ -21,23 +22,33 @@ def check_source(view: FeatureView, source: Source) -> None:
         SourceError: if the source cannot be read, a column is missing or its type does not convert, or the
             event timestamp is a date and no delay is stated.
     """
-    schema = source_schema(source)
+    wanted = [*view.join_keys.items(), *((f.column, f.dtype) for f in view.features)]
+    check_columns(view.name, source, source_schema(source), wanted)
+
+
+def check_columns(
+    label: str, source: Source, schema: pa.Schema, wanted: Iterable[tuple[str, FeatureType]]
+) -> None:
+    """Check that a source with this schema has the wanted columns, and times where it declares them.
+
+    Raises:
+        SourceError: as `check_source`; `label` names the view.
+    """
     as_text = _text_columns(source, schema)
-    wanted: dict[str, FeatureType] = {**view.join_keys, **{f.column: f.dtype for f in view.features}}
-    for column, dtype in wanted.items():
-        found = _column_type(view, source, schema, column)
+    for column, dtype in wanted:
+        found = _column_type(label, source, schema, column)
         if column not in as_text and not converts(found, dtype):
             raise SourceError(
-                f"View {view.name!r}: column {column!r} of source {source.name!r} is {found}, which does not "
+                f"View {label!r}: column {column!r} of source {source.name!r} is {found}, which does not "
                 f"convert to {dtype} without loss.",
                 hint=f"Declare a type that holds {found}, or convert the column in the source.",
             )
     for role in ("event_timestamp", "created_timestamp", "available_at"):
         column = getattr(source, role)
         if column is not None:
-            _check_time(view, source, role, _column_type(view, source, schema, column))
+            _check_time(label, source, role, _column_type(label, source, schema, column))
     if source.event_id is not None:
-        _column_type(view, source, schema, source.event_id)
+        _column_type(label, source, schema, source.event_id)
 
 
 def _text_columns(source: Source, schema: pa.Schema) -> set[str]:
@@ -46,18 +57,18 @@ def _text_columns(source: Source, schema: pa.Schema) -> set[str]:
     return set(hive_columns(source)) if isinstance(source, ParquetSource) else set()
 
 
-def _column_type(view: FeatureView, source: Source, schema: pa.Schema, column: str) -> pa.DataType:
+def _column_type(label: str, source: Source, schema: pa.Schema, column: str) -> pa.DataType:
     if column in schema.names:
         return schema.field(column).type
     near = difflib.get_close_matches(column, schema.names, n=3, cutoff=0.6)
     raise SourceError(
-        f"View {view.name!r}: source {source.name!r} has no column {column!r}; it has: "
+        f"View {label!r}: source {source.name!r} has no column {column!r}; it has: "
         f"{', '.join(schema.names)}.",
         hint=f"Did you mean {' or '.join(map(repr, near))}?" if near else None,
     )
 
 
-def _check_time(view: FeatureView, source: Source, role: str, found: pa.DataType) -> None:
+def _check_time(label: str, source: Source, role: str, found: pa.DataType) -> None:
     if pa.types.is_date(found):
         if role == "event_timestamp" and source.delay is None:
             raise SourceError(
@@ -67,7 +78,7 @@ def _check_time(view: FeatureView, source: Source, role: str, found: pa.DataType
             )
     elif not pa.types.is_timestamp(found) and not pa.types.is_null(found):
         raise SourceError(
-            f"View {view.name!r}: {role} of source {source.name!r} must be a timestamp or a date, "
+            f"View {label!r}: {role} of source {source.name!r} must be a timestamp or a date, "
             f"column {getattr(source, role)!r} is {found}.",
             hint="Convert the column in the source.",
         )

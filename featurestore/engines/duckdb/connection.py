@@ -1,0 +1,138 @@
+"""One DuckDB connection per call: configured, with nothing from outside, gone without a trace afterwards."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+
+from featurestore.engines.duckdb.sql import text
+from featurestore.errors import ConfigurationError, FeatureStoreError, SourceError
+
+BATCH_ROWS = 122_880
+_MARK = "__fs_error|"
+
+
+def raise_error(message: str, *, hint: str) -> str:
+    """SQL that fails with an error of ours when it is evaluated; `reported` reads it back."""
+    return f"error({text(_MARK + message + '|' + hint)})"
+
+
+class Session:
+    """An in-memory database for one call, and the folder that it may spill to.
+
+    Args:
+        memory_limit: of DuckDB, such as ``"4GB"``.
+        threads: how many DuckDB uses.
+        temp_directory: where to spill to.
+        ordered: keep the order of rows where a query does not ask for one.
+
+    Raises:
+        ConfigurationError: if DuckDB refuses a setting.
+    """
+
+    def __init__(
+        self, *, memory_limit: str | None, threads: int | None, temp_directory: Path | None, ordered: bool
+    ) -> None:
+        self._settings: dict[str, Any] = {
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+            "preserve_insertion_order": ordered,
+            **({} if memory_limit is None else {"memory_limit": memory_limit}),
+            **({} if threads is None else {"threads": threads}),
+        }
+        self._temp_directory = temp_directory
+        self._exit = ExitStack()
+
+    def __enter__(self) -> Self:
+        with self._exit as exit_stack:
+            folder = exit_stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="featurestore-", dir=self._temp_directory)
+            )
+            try:
+                self._connection = duckdb.connect(":memory:", config={**self._settings, "temp_directory": folder})
+            except duckdb.Error as error:
+                raise ConfigurationError(
+                    f"DuckDB refuses its settings: {error}",
+                    hint="memory_limit is a text such as '4GB', threads a number of at least 1.",
+                ) from error
+            exit_stack.callback(self._connection.close)
+            self._connection.execute("SET TimeZone = 'UTC'")
+            self._exit = exit_stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._exit.close()
+
+    def register(self, table: str, rows: pa.Table) -> None:
+        """Let queries of this session read an Arrow table."""
+        self._connection.register(table, rows)
+
+    def run(self, sql: str) -> None:
+        """Run a statement that returns nothing."""
+        self._connection.execute(sql)
+
+    def row(self, sql: str) -> dict[str, Any]:
+        """The first row of a query."""
+        found: dict[str, Any] = self._connection.sql(sql).limit(1).to_arrow_table().to_pylist()[0]
+        return found
+
+    def first(self, sql: str) -> dict[str, Any] | None:
+        """The first row of a query, or None if there is none."""
+        rows: list[dict[str, Any]] = self._connection.sql(sql).limit(1).to_arrow_table().to_pylist()
+        return rows[0] if rows else None
+
+    def table(self, sql: str) -> pa.Table | None:
+        """All rows of a query; None if the SQL was no query."""
+        result = self._connection.sql(sql)
+        return None if result is None else result.to_arrow_table()
+
+    def reader(self, sql: str) -> pa.RecordBatchReader:
+        """The rows of a query over tables of this session, while other queries go on."""
+        cursor = self._connection.cursor()
+        self._exit.callback(cursor.close)
+        cursor.execute("SET TimeZone = 'UTC'")
+        return cursor.sql(sql).to_arrow_reader(BATCH_ROWS)
+
+
+@contextmanager
+def reported(source: str) -> Iterator[None]:
+    """Translate DuckDB's errors, and Arrow's about DuckDB's streams, into the library's.
+
+    Raises:
+        SourceError: naming the source.
+        ConfigurationError: if DuckDB ran out of its memory.
+    """
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise ConfigurationError(
+            f"Source {source!r}: DuckDB ran out of memory: {_first_line(error)}",
+            hint="Raise the engine's memory_limit, lower its threads, or free disk space in its temp_directory.",
+        ) from error
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise _translated(source, error) from error
+
+
+def _translated(source: str, error: Exception) -> FeatureStoreError:
+    _, marked, ours = str(error).partition(_MARK)
+    if marked:
+        message, _, hint = ours.partition("\n")[0].partition("|")
+        return SourceError(f"Source {source!r}: {message}", hint=hint)
+    return SourceError(
+        f"Source {source!r} could not be read: {_first_line(error)}",
+        hint="Check that its files are whole, and that its values are of the declared types.",
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,233 @@
+"""Sources as SQL relations: only the needed columns, times as microseconds, and an identity for each row.
+
+Parquet files are read by DuckDB itself. CSV files and frames in memory are registered as Arrow tables, under
+column names of our own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from featurestore.definitions.source import CSVSource, ParquetSource, Source
+from featurestore.definitions.types import FeatureType
+from featurestore.engines.duckdb.connection import Session
+from featurestore.engines.duckdb.sql import SOURCE, aliased, name, nested, numbered, select, text, where
+from featurestore.engines.duckdb.times import EVERY_TIME, MAX_INSTANT, Bounds, Column, instant, near, no_later
+from featurestore.engines.duckdb.types import for_duckdb, value
+from featurestore.frames.types import arrow_type
+from featurestore.protocols.offline import ViewPlan
+from featurestore.sources.arrow import hive_columns, read_table, source_schema
+from featurestore.sources.check import check_columns
+from featurestore.sources.files import list_files
+
+_ROW = "__fs_row"
+_ROW_BITS = 40
+_VIRTUAL = {"file_index", "file_row_number"}
+_ONE_FOR_ALL = Column("0", pa.int8())
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A source that SQL can read.
+
+    Attributes:
+        table: what stands after FROM.
+        columns: by the names that the source gives them.
+        rid: an expression that identifies a row.
+        same_row: the condition that a row has the identity ``{}``.
+        prunes: whether conditions on its raw columns skip parts of it.
+    """
+
+    table: str
+    columns: Mapping[str, Column]
+    rid: str
+    same_row: str
+    prunes: bool
+
+    def from_clause(self) -> str:
+        return f"FROM {self.table} AS {SOURCE}"
+
+
+def open_relation(session: Session, view: ViewPlan, prefix: str) -> Relation:
+    """The source of a view, checked and ready to be read.
+
+    Raises:
+        SourceError: if it cannot be read, lacks a column or has one of another type.
+    """
+    wanted = {column: dtype for column, dtype in _wanted(view)}
+    schema = source_schema(view.source)
+    check_columns(view.label, view.source, schema, wanted.items())
+    if isinstance(view.source, ParquetSource) and _readable(session, view.source, schema):
+        return _parquet(view.source, schema)
+    return _arrow(session, view.source, {**dict.fromkeys(_roles(view.source)), **wanted}, f"{prefix}source")
+
+
+def _wanted(view: ViewPlan) -> Iterable[tuple[str, FeatureType]]:
+    yield from ((key.name, key.dtype) for key in view.keys)
+    yield from ((feature.column, feature.dtype) for feature in (*view.tie_breakers, *view.features))
+
+
+def _roles(source: Source) -> list[str]:
+    roles = (source.event_timestamp, source.created_timestamp, source.available_at, source.event_id)
+    return [column for column in roles if column is not None]
+
+
+def _readable(session: Session, source: ParquetSource, schema: pa.Schema) -> bool:
+    """Whether DuckDB can tell all columns of the files apart and keeps all of their nanoseconds."""
+    folded = [column.lower() for column in schema.names]
+    if len(set(folded)) < len(folded) or _VIRTUAL & set(folded):
+        return False
+    zoned = [f.name for f in schema if pa.types.is_timestamp(f.type) and f.type.unit == "ns" and f.type.tz]
+    if not zoned:
+        return True
+    described = f"DESCRIBE {select(map(name, zoned), f'FROM {parquet_table(source)}')}"
+    kept = session.row(f"SELECT bool_and(column_type = 'TIMESTAMPTZ_NS') AS kept FROM ({described})")
+    return bool(kept["kept"])
+
+
+def parquet_table(source: ParquetSource) -> str:
+    """The table function that reads the files."""
+    files = list_files(source)
+    listed = ", ".join(text(_no_glob(file)) for file in files)
+    options = [f"[{listed}]" if len(files) > 1 else listed]
+    options += ["union_by_name = true"] if len(files) > 1 else []
+    options += [f"hive_partitioning = {str(source.hive_partitioning).lower()}"]
+    options += ["hive_types_autocast = false"] if source.hive_partitioning else []
+    return f"read_parquet({', '.join(options)})"
+
+
+def _no_glob(file: str) -> str:
+    """The name of a file such that DuckDB takes no part of it for a wildcard."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in file)
+
+
+def _parquet(source: ParquetSource, schema: pa.Schema) -> Relation:
+    folders = set(hive_columns(source))
+    columns = {
+        field.name: Column(
+            sql=f"{SOURCE}.{name(field.name)}",
+            type=pa.string() if field.name in folders else field.type,
+            zone=source.timezone,
+            text=field.name in folders,
+        )
+        for field in schema
+    }
+    index, row = f"{SOURCE}.file_index", f"{SOURCE}.file_row_number"
+    if len(list_files(source)) == 1:
+        return Relation(parquet_table(source), columns, rid=row, same_row=f"{row} = {{0}}", prunes=True)
+    return Relation(
+        parquet_table(source),
+        columns,
+        rid=f"({index}::BIGINT << {_ROW_BITS}) + {row}",
+        # Bare columns on this side, so that the join's filters reach the scan.
+        same_row=f"{row} = ({{0}} & {2**_ROW_BITS - 1}) AND {index} = ({{0}} >> {_ROW_BITS})::UBIGINT",
+        prunes=True,
+    )
+
+
+def _arrow(
+    session: Session, source: Source, wanted: Mapping[str, FeatureType | None], table: str
+) -> Relation:
+    types = {column: None if dtype is None else arrow_type(dtype) for column, dtype in wanted.items()}
+    rows = read_table(source, types)
+    folders = set(hive_columns(source)) if isinstance(source, ParquetSource) else set()
+    data: dict[str, pa.ChunkedArray] = {}
+    columns = {}
+    for i, column in enumerate(rows.schema.names):
+        found, zone = _without_zone(for_duckdb(rows.column(column)), source.timezone)
+        data[f"c{i}"] = found
+        columns[column] = Column(f"{SOURCE}.c{i}", found.type, zone, text=column in folders)
+    data[_ROW] = pa.chunked_array([pa.array(np.arange(rows.num_rows, dtype=np.int64))])
+    session.register(table, pa.table(data))
+    rid = f"{SOURCE}.{_ROW}"
+    return Relation(table, columns, rid=rid, same_row=f"{rid} = {{0}}", prunes=False)
+
+
+def _without_zone(column: pa.ChunkedArray, zone: str) -> tuple[pa.ChunkedArray, str]:
+    """Zoned times as naive ones of UTC: DuckDB before 2.0 keeps their nanoseconds only so."""
+    if pa.types.is_timestamp(column.type) and column.type.tz is not None:
+        return column.cast(pa.timestamp(column.type.unit)), "UTC"
+    return column, zone
+
+
+def narrow_rows(view: ViewPlan, relation: Relation, bounds: Bounds = EVERY_TIME) -> str:
+    """The rows of a source without their features, as far as they exist as of the view's `as_of`.
+
+    Columns: k0, k1, … (a constant where there are no keys), event, created, rid and, where the source
+    declares them, available and id.
+    """
+    source = view.source
+    latest_event = MAX_INSTANT - view.delay
+    event = relation.columns[source.event_timestamp]
+    columns = [*aliased(key_values(view, relation), "k")]
+    columns.append(f"{_role(view, relation, 'event_timestamp', up=True)} AS event")
+    columns.append(f"{_role(view, relation, 'created_timestamp', up=False)} AS created")
+    if source.available_at is not None:
+        columns.append(f"{_role(view, relation, 'available_at', up=True)} AS available")
+    if source.event_id is not None:
+        columns.append(f"{relation.columns[source.event_id].sql} AS id")
+    columns.append(f"{relation.rid} AS rid")
+    near_event = near(event, bounds, limit=latest_event) if relation.prunes else None
+    return _checked(view, select(columns, relation.from_clause(), where(near_event)), latest_event)
+
+
+def _checked(view: ViewPlan, rows: str, latest_event: int) -> str:
+    """The rows with their times checked against the delay, and without those unknown at `as_of`."""
+    source = view.source
+    event = "s.event"
+    if view.delay:
+        what = f"event timestamp {source.event_timestamp!r} plus the delay"
+        event = no_later(event, latest_event, what=what)
+    columns = [f"s.{key}" for key in key_names(view)]
+    columns += [f"{event} AS event", "s.created", "s.rid"]
+    if source.available_at is not None:
+        columns.append("s.available")
+    if source.event_id is not None:
+        columns.append("s.id")
+    known = "s.created" if source.available_at is None else "s.available"
+    as_of = None if view.as_of is None else f"{known} <= {view.as_of}"
+    return select(columns, f"FROM {nested(rows, 's')}", where(as_of))
+
+
+def visible_from(view: ViewPlan, rows: str) -> str:
+    """The instant from which a row of `narrow_rows` is visible; null for never."""
+    event = f"{rows}.event + {view.delay}" if view.delay else f"{rows}.event"
+    if view.source.available_at is None:
+        return event
+    available = f"{rows}.available"
+    return f"CASE WHEN {available} > {event} THEN {available} WHEN {available} IS NOT NULL THEN {event} END"
+
+
+def _role(view: ViewPlan, relation: Relation, role: str, *, up: bool) -> str:
+    column = getattr(view.source, role)
+    if column is None:
+        return "NULL::BIGINT"
+    return instant(relation.columns[column], up=up, what=f"{role} {column!r}")
+
+
+def key_values(view: ViewPlan, relation: Relation) -> list[str]:
+    """The join keys of a row of the source, of the declared types."""
+    if not view.keys:
+        return [_ONE_FOR_ALL.sql]
+    return [value(relation.columns[key.name], key.dtype) for key in view.keys]
+
+
+def key_names(view: ViewPlan) -> list[str]:
+    """What the keys are called in SQL: k0, k1, …; one constant where the view has none."""
+    return numbered("k", max(1, len(view.keys)))
+
+
+def wide_rows(
+    relation: Relation, winners: str, columns: Sequence[str], features: Sequence[tuple[str, FeatureType]], prefix: str
+) -> str:
+    """The values of features for the rows whose identity is in `winners.rid`, with columns of `winners`."""
+    values = aliased((value(relation.columns[column], dtype) for column, dtype in features), prefix)
+    return select(
+        [*(f"w.{column}" for column in columns), *values],
+        relation.from_clause(),
+        f"JOIN {winners} w ON {relation.same_row.format('w.rid')}",
+    )

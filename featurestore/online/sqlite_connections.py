@@ -1,0 +1,129 @@
+"""Connections to the embedded online store's file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from featurestore.errors import OnlineStoreError, OnlineStoreUnavailableError
+from featurestore.online.sqlite_statements import SCHEMA, USER_VERSION
+
+_BUSY_SECONDS = 30.0
+_MOST_IDLE = 16
+# A child must not even close what it has inherited (https://www.sqlite.org/howtocorrupt.html, section 2.6).
+_inherited: list[list[sqlite3.Connection]] = []
+
+
+class SQLiteConnections:
+    """Connections that are used by one thread at a time and opened anew after a fork."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._idle: list[sqlite3.Connection] = []
+        self._pid = os.getpid()
+        with self._translated():
+            connection = self._open()
+            try:
+                _prepare(connection, path)
+            except BaseException:
+                connection.close()
+                raise
+            self._idle.append(connection)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection; all statements see the same state."""
+        with self._in_transaction("BEGIN") as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection in a transaction that is committed at the end, or rolled back on an error."""
+        with self._in_transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all idle connections."""
+        while self._idle:
+            self._idle.pop().close()
+
+    @contextlib.contextmanager
+    def _in_transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
+        with self._translated():
+            connection = self._take()
+            try:
+                connection.execute(begin)
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.close()
+                raise
+            self._give_back(connection)
+
+    def _take(self) -> sqlite3.Connection:
+        if self._pid != os.getpid():
+            _inherited.append(self._idle)
+            self._idle, self._pid = [], os.getpid()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._open()
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        if len(self._idle) < _MOST_IDLE:
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def _open(self) -> sqlite3.Connection:
+        # Connections go from thread to thread, but only one thread has one at a time.
+        connection = sqlite3.connect(
+            self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        connection.execute("PRAGMA synchronous = FULL")  # published rows survive a loss of power
+        return connection
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise OnlineStoreUnavailableError(
+                f"The online store {self._path} cannot be used: {error}.",
+                hint="Check that the folder exists, that the disk is not full, and that no process holds a lock.",
+            ) from error
+        except sqlite3.Error as error:
+            raise OnlineStoreError(f"The online store {self._path} cannot be read or written: {error}.") from error
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    _use_write_ahead_log(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > USER_VERSION:
+        raise OnlineStoreError(
+            f"The online store {path} has format {version}, this release knows up to {USER_VERSION}.",
+            hint="Use the release that wrote it, or a newer one.",
+        )
+    if version == 0:
+        for statement in SCHEMA:
+            connection.execute(statement)
+    connection.execute("COMMIT")
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    # SQLite does not wait for this lock by itself when several processes open a new file at the same moment.
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return

@@ -1,0 +1,1 @@
+"""Parts of the conformance suite for offline engines, one file per subject."""

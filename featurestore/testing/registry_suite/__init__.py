@@ -1,0 +1,1 @@
+"""Parts of the conformance suite for registries, one file per subject."""

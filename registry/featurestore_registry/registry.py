@@ -1,0 +1,139 @@
+"""SQLRegistry: the registry's verbs, each one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Self
+
+from featurestore.protocols.registry import Change, Run, RunKind, StoredVersion, ViewState
+from featurestore_registry import commits, definitions, history, leases, runs
+from featurestore_registry.database import Database
+from featurestore_registry.schema import open_schema, upgrade_schema
+
+
+class SQLRegistry:
+    """A registry in SQLite or PostgreSQL; see `featurestore.protocols.registry` for what each verb does.
+
+    Threads may share it, and it survives fork.
+
+    Args:
+        database: its tables are there already.
+
+    Example:
+        >>> import tempfile
+        >>> registry = SQLRegistry.from_url(f"sqlite:///{tempfile.mkdtemp()}/registry.db")
+        >>> registry.revision(project="flights")
+        0
+        >>> registry.close()
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def from_url(cls, url: str) -> Self:
+        """Open ``sqlite:///registry.db`` or ``postgresql://user:password@host:5432/database``.
+
+        The tables of a new database are made. A secret in the URL is never shown.
+
+        Raises:
+            ConfigurationError: if the URL is not that of a registry.
+            MissingDependencyError: if the driver is not installed.
+            RegistryUnavailableError: if the database cannot be reached.
+            RegistryIntegrityError: if a newer release made the tables.
+            RegistryError: if an older release did; see `upgrade`.
+        """
+        database = Database.from_url(url)
+        open_schema(database)
+        return cls(database)
+
+    @classmethod
+    def upgrade(cls, url: str) -> None:
+        """Bring a registry that an older release made up to date; that release cannot use it then.
+
+        Nothing happens if it is up to date.
+
+        Raises:
+            ConfigurationError: if the URL is not that of a registry.
+            MissingDependencyError: if the driver is not installed.
+            RegistryUnavailableError: if the database cannot be reached.
+            RegistryIntegrityError: if a newer release made the tables.
+        """
+        database = Database.from_url(url)
+        upgrade_schema(database)
+        database.close()
+
+    def __repr__(self) -> str:
+        return f"SQLRegistry({self._database.label!r})"
+
+    # Reading ---------------------------------------------------------------------------------------------
+
+    def revision(self, *, project: str) -> int:
+        """See `RegistryReader.revision`."""
+        with self._database.reading() as connection:
+            return definitions.read_revision(connection, project)
+
+    def definitions(self, *, project: str) -> tuple[int, list[StoredVersion]]:
+        """See `RegistryReader.definitions`."""
+        with self._database.reading() as connection:
+            revision = definitions.read_revision(connection, project)
+            return revision, definitions.read_definitions(connection, project)
+
+    def version(self, *, project: str, kind: str, name: str, version: int | None = None) -> StoredVersion:
+        """See `RegistryReader.version`."""
+        with self._database.reading() as connection:
+            return definitions.read_version(connection, project, kind, name, version)
+
+    def view_state(self, *, project: str, view: str, version: int) -> ViewState:
+        """See `RegistryReader.view_state`."""
+        with self._database.reading() as connection:
+            return history.read_view_state(connection, project, view, version)
+
+    def runs(self, *, project: str, view: str | None = None, limit: int = 100) -> list[Run]:
+        """See `RegistryReader.runs`."""
+        with self._database.reading() as connection:
+            return history.read_runs(connection, project, view, limit)
+
+    def close(self) -> None:
+        """See `RegistryReader.close`."""
+        self._database.close()
+
+    # Writing ---------------------------------------------------------------------------------------------
+
+    def commit(
+        self, *, project: str, expected_revision: int, changes: Sequence[Change], message: str = ""
+    ) -> int:
+        """See `RegistryWriter.commit`."""
+        with self._database.writing() as connection:
+            return commits.write_commit(connection, project, expected_revision, changes, message)
+
+    def begin_run(
+        self, *, project: str, view: str, version: int, kind: RunKind, end_us: int, lease: timedelta
+    ) -> Run:
+        """See `RegistryWriter.begin_run`."""
+        with self._database.writing() as connection:
+            return runs.begin_run(
+                connection,
+                project=project,
+                view=view,
+                version=version,
+                kind=kind,
+                end_us=end_us,
+                lease=lease,
+            )
+
+    def extend_lease(self, *, run: Run, lease: timedelta) -> None:
+        """See `RegistryWriter.extend_lease`."""
+        with self._database.writing() as connection:
+            leases.extend_lease(connection, run, lease)
+
+    def publish_run(self, *, run: Run, rows: int) -> None:
+        """See `RegistryWriter.publish_run`."""
+        with self._database.writing() as connection:
+            runs.publish_run(connection, run, rows)
+
+    def fail_run(self, *, run: Run, error: str) -> None:
+        """See `RegistryWriter.fail_run`."""
+        with self._database.writing() as connection:
+            runs.fail_run(connection, run, error)

@@ -1,0 +1,115 @@
+"""The tables, as SQLAlchemy sees them. The migrations make them; a test holds the two against each other.
+
+============================  ==============================================================================
+``fs_schema_version``         one row: which migration the database is at (Alembic's)
+``fs_projects``               one row per project; its revision is what commits compare and swap
+``fs_commits``                one row per commit: when, by whom, why
+``fs_versions``               one row per version of a definition; never changed but to mark it retired
+``fs_payloads``               the JSON form of a version: one row at its creation and one per metadata change
+``fs_active_versions``        which version an unversioned name of a view means
+``fs_runs``                   one row per run of a view version
+``fs_leases``                 one row per view: which run may write it, until when (run 0: none may)
+``fs_view_states``            what of a view version is published online
+============================  ==============================================================================
+
+Nothing is deleted but the active version of what is retired: a project's definitions at revision R are the
+versions with ``created_revision <= R`` that were not retired by R, each with its payload of the greatest
+``revision <= R``. What hangs off versions (runs and states; statistics, training sets and lineage when they
+come) refers to ``fs_versions.id``. Instants are microseconds since 1970 by the database's clock.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+
+METADATA = MetaData()
+
+PROJECTS = Table(
+    "fs_projects",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+)
+
+COMMITS = Table(
+    "fs_commits",
+    METADATA,
+    Column("project", Text, ForeignKey("fs_projects.name"), primary_key=True),
+    Column("revision", BigInteger, primary_key=True),
+    Column("message", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("committed_us", BigInteger, nullable=False),
+)
+
+VERSIONS = Table(
+    "fs_versions",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("project", Text, ForeignKey("fs_projects.name"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("data_hash", Text, nullable=False),
+    Column("created_revision", BigInteger, nullable=False),
+    Column("applied_us", BigInteger, nullable=False),
+    Column("retired_revision", BigInteger),
+    Column("retired_us", BigInteger),
+    UniqueConstraint("project", "kind", "name", "version", name="fs_versions_number"),
+)
+
+PAYLOADS = Table(
+    "fs_payloads",
+    METADATA,
+    Column("version_id", Integer, ForeignKey("fs_versions.id"), primary_key=True),
+    Column("revision", BigInteger, primary_key=True),
+    Column("metadata_hash", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+)
+
+ACTIVE_VERSIONS = Table(
+    "fs_active_versions",
+    METADATA,
+    Column("project", Text, primary_key=True),
+    Column("view", Text, primary_key=True),
+    Column("version_id", Integer, ForeignKey("fs_versions.id"), nullable=False),
+)
+
+RUNS = Table(
+    "fs_runs",
+    METADATA,
+    Column("project", Text, primary_key=True),
+    Column("view", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("version_id", Integer, ForeignKey("fs_versions.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("generation", BigInteger, nullable=False),
+    Column("start_us", BigInteger),
+    Column("end_us", BigInteger, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("began_us", BigInteger, nullable=False),
+    Column("ended_us", BigInteger),
+    Column("row_count", BigInteger),
+    Column("error", Text),
+    Index("fs_runs_began", "project", "began_us"),
+)
+
+LEASES = Table(
+    "fs_leases",
+    METADATA,
+    Column("project", Text, primary_key=True),
+    Column("view", Text, primary_key=True),
+    Column("run", BigInteger, nullable=False),
+    Column("expires_us", BigInteger, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("process", BigInteger, nullable=False),
+    Column("process_started", BigInteger, nullable=False),
+)
+
+VIEW_STATES = Table(
+    "fs_view_states",
+    METADATA,
+    Column("version_id", Integer, ForeignKey("fs_versions.id"), primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+    Column("watermark_us", BigInteger, nullable=False),
+    Column("run_began_us", BigInteger, nullable=False),
+)
