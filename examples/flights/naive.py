@@ -1,7 +1,7 @@
-"""The join that many would write by hand: each plane's, and each route's, latest earlier flight.
+"""The joins that many would write by hand: each plane's, and each route's, latest flight by schedule.
 
-It asks which flight was *scheduled* before, not which had *landed*: it sees delays of flights that were
-still in the air.
+They ask which flight was *scheduled* before, not which had *landed*. With "at or before" they find the flight
+itself, whose delay is what is to be predicted; with "before" they still see flights that were in the air.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import polars as pl
 LEAKING = ["last_dep_delay", "last_arr_delay", "last_origin", "route_arr_delay", "route_air_time"]
 
 
-def naive_frame(frame: pl.DataFrame, flights: pl.DataFrame) -> pl.DataFrame:
-    """The training frame with the leaking columns joined naively instead."""
+def naive_frame(frame: pl.DataFrame, flights: pl.DataFrame, *, itself: bool) -> pl.DataFrame:
+    """The training frame with the leaking columns joined naively instead: at or before, or before."""
     by_plane = {"last_dep_delay": "dep_delay", "last_arr_delay": "arr_delay", "last_origin": "origin"}
     by_route = {"route_arr_delay": "arr_delay", "route_air_time": "air_time"}
     rows = frame.drop(LEAKING).with_row_index("row")
-    rows = _latest(rows, flights, ["tailnum"], by_plane)
-    rows = _latest(rows, flights, ["origin", "dest"], by_route)
+    rows = _latest(rows, flights, ["tailnum"], by_plane, itself)
+    rows = _latest(rows, flights, ["origin", "dest"], by_route, itself)
     return rows.sort("row").select(frame.columns)
 
 
@@ -28,12 +28,10 @@ def cells_that_differ(frame: pl.DataFrame, naive: pl.DataFrame) -> tuple[int, in
 
 
 def _latest(
-    rows: pl.DataFrame, flights: pl.DataFrame, keys: list[str], columns: dict[str, str]
+    rows: pl.DataFrame, flights: pl.DataFrame, keys: list[str], columns: dict[str, str], itself: bool
 ) -> pl.DataFrame:
-    source = flights.select(
-        *keys, "scheduled_departure", **{new: pl.col(old) for new, old in columns.items()}
-    )
+    source = flights.select(*keys, "scheduled_departure", **{new: pl.col(old) for new, old in columns.items()})
     return rows.sort("scheduled_departure").join_asof(
         source.drop_nulls(keys).sort("scheduled_departure"),
-        on="scheduled_departure", by=keys, strategy="backward", allow_exact_matches=False, check_sortedness=False,
+        on="scheduled_departure", by=keys, strategy="backward", allow_exact_matches=itself, check_sortedness=False,
     )  # fmt: skip

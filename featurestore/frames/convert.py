@@ -55,21 +55,26 @@ def _convert(frame: Any, types: Mapping[str, pa.DataType]) -> pa.Table:
     if library == "pandas":
         return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
     if isinstance(frame, Mapping):
-        return pa.table({name: _column(values, types.get(name)) for name, values in frame.items()})
+        return pa.table({name: _column(name, values, types.get(name)) for name, values in frame.items()})
     if isinstance(frame, Sequence) and not isinstance(frame, str | bytes):
         return _from_rows(frame, types)
     raise TypeError
 
 
-def _column(values: Any, dtype: pa.DataType | None) -> Any:
-    return values if isinstance(values, pa.Array | pa.ChunkedArray) else pa.array(values, dtype)
+def _column(name: str, values: Any, dtype: pa.DataType | None) -> Any:
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values
+    try:
+        return pa.array(values, dtype)
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise type(error)(f"column {name!r}: {error}") from error
 
 
 def _from_rows(rows: Sequence[Any], types: Mapping[str, pa.DataType]) -> pa.Table:
     if not all(isinstance(row, Mapping) for row in rows):
         raise TypeError
     names = dict.fromkeys(name for row in rows for name in row)
-    return pa.table({name: pa.array([row.get(name) for row in rows], types.get(name)) for name in names})
+    return pa.table({name: _column(name, [row.get(name) for row in rows], types.get(name)) for name in names})
 
 
 def _from_polars(frame: Any) -> pa.Table:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,12 +21,21 @@ from featurestore.online.decoded import DecodedRows
 from featurestore.online.fixed_width import to_stored
 from featurestore.online.header import FORMAT_VERSION, PUSHED, SIGN
 from featurestore.online.ragged import fixed_width_array, join, null_mask, slices_of
-from featurestore.online.row_layout import CREATED, EVENT, FINGERPRINT, FLAGS, NULLS, VERSION, WRITTEN, RowLayout
+from featurestore.online.row_layout import (
+    CREATED,
+    EVENT,
+    FINGERPRINT,
+    FLAGS,
+    NULLS,
+    VERSION,
+    WRITTEN,
+    RowLayout,
+)
 from featurestore.online.variable_width import to_bytes
 
 __all__ = ["DecodedRows", "RowCodec"]
 
-Int64Values = npt.NDArray[np.int64] | pa.Array | pa.ChunkedArray
+Int64Values: TypeAlias = "npt.NDArray[np.int64] | pa.Array | pa.ChunkedArray"
 
 
 class RowCodec:
@@ -101,8 +110,6 @@ def schema_fingerprint(columns: Sequence[tuple[str, FeatureType]]) -> bytes:
     """The first eight bytes of SHA-256 over names and types, one a line, in the order of the names."""
     text = "".join(f"{name} {dtype}\n" for name, dtype in columns)
     return hashlib.sha256(text.encode()).digest()[:8]
-
-
 
 
 def _ordered(instants: Int64Values) -> npt.NDArray[np.uint64]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from featurestore.definitions.types import List
 from featurestore.online.few_rows import FEW, FewRows
@@ -17,6 +16,9 @@ from featurestore.online.header import FORMAT_VERSION, SIGN
 from featurestore.online.python_values import plain_values
 from featurestore.online.row_layout import EVENT, FINGERPRINT, NULLS, VERSION, RowLayout
 from featurestore.online.variable_width import Slices, from_bytes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class DecodedRows:
@@ -110,6 +112,8 @@ class DecodedRows:
             fits = (self._fixed[VERSION] == FORMAT_VERSION) & (self._fixed[FINGERPRINT] == fingerprint)
             if layout.variable:
                 ends = np.column_stack([self._fixed[name].astype(np.int64) for name in layout.variable])
-                fits &= (np.diff(ends, axis=1) >= 0).all(axis=1) & (ends[:, -1] + layout.size == self._lengths)
+                fits &= (np.diff(ends, axis=1) >= 0).all(axis=1) & (
+                    ends[:, -1] + layout.size == self._lengths
+                )
         if not fits.all():
             raise layout.rejection(self._rows[int(fits.argmin())])

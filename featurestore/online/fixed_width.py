@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore.definitions.types import Bool, Date, Decimal, FeatureType, ScalarType, Vector, ZonedTimestamp
+from featurestore.definitions.types import Bool, Decimal, FeatureType, ScalarType, Vector, ZonedTimestamp
 from featurestore.errors import SourceError
 from featurestore.frames.types import arrow_type
 from featurestore.online.ragged import null_mask, validity
@@ -49,6 +49,18 @@ def stored_dtype(dtype: FeatureType) -> np.dtype[Any] | None:
     return None
 
 
+def fixed_dtype(dtype: FeatureType) -> np.dtype[Any]:
+    """The numpy type of stored values of a type whose width is fixed.
+
+    Raises:
+        TypeError: if it is not.
+    """
+    stored = stored_dtype(dtype)
+    if stored is None:
+        raise TypeError(f"{dtype} has no fixed width")
+    return stored
+
+
 def to_stored(array: pa.Array, dtype: FeatureType, *, name: str) -> Values:
     """The values of an array of ``arrow_type(dtype)`` as an array of `stored_dtype`.
 
@@ -65,9 +77,7 @@ def to_stored(array: pa.Array, dtype: FeatureType, *, name: str) -> Values:
 
 def _values(array: pa.Array, dtype: FeatureType, nulls: Mask | None, name: str) -> Values:
     count, offset = len(array), array.offset
-    stored = stored_dtype(dtype)
-    if stored is None:
-        raise TypeError(f"{dtype} has no fixed width")
+    stored = fixed_dtype(dtype)
     if count == 0:
         return np.zeros(0, stored)
     if isinstance(dtype, Vector):
@@ -103,8 +113,3 @@ def from_stored(values: Values, nulls: Mask | None, dtype: FeatureType) -> pa.Ar
         return pa.Array.from_buffers(arrow_type(dtype), count, [validity(nulls)], children=[items])
     data = np.packbits(values, bitorder="little") if dtype == Bool else np.ascontiguousarray(values)
     return pa.Array.from_buffers(arrow_type(dtype), count, [validity(nulls), pa.py_buffer(data)])
-
-
-def is_time(dtype: FeatureType) -> bool:
-    """Whether stored numbers stand for dates or instants."""
-    return dtype == Date or isinstance(dtype, ZonedTimestamp)

@@ -21,7 +21,7 @@ from featurestore.definitions.types import (
     String,
 )
 from featurestore.errors import EntityDataError
-from featurestore.online.fixed_width import stored_dtype
+from featurestore.online.fixed_width import fixed_dtype
 
 Packer = Callable[[Any], bytes]
 _LENGTH = struct.Struct(">I")
@@ -39,8 +39,7 @@ class OrderedDtype(NamedTuple):
 
 def ordered_dtype(dtype: FeatureType) -> OrderedDtype:
     """The form of an integer, date or timestamp in a key."""
-    stored = stored_dtype(dtype)
-    assert stored is not None
+    stored = fixed_dtype(dtype)
     unsigned = np.dtype(f"u{stored.itemsize}")
     sign = 1 << (8 * stored.itemsize - 1) if stored.kind == "i" else 0
     return OrderedDtype(unsigned, unsigned.newbyteorder(">"), unsigned.type(sign))
@@ -94,7 +93,9 @@ def _string_packer(name: str) -> Packer:
         try:
             text = value.encode()
         except UnicodeEncodeError as error:
-            raise EntityDataError(f"Join key {name!r}: found a text that is not valid Unicode: {error}.") from error
+            raise EntityDataError(
+                f"Join key {name!r}: found a text that is not valid Unicode: {error}."
+            ) from error
         return _LENGTH.pack(len(text)) + text
 
     return packer

@@ -18,7 +18,7 @@ from featurestore.definitions.types import Bool, Bytes, FeatureType, String
 from featurestore.errors import EntityDataError, RowFormatError
 from featurestore.frames.keys import key_column
 from featurestore.frames.types import arrow_type
-from featurestore.online.fixed_width import from_stored, stored_dtype, to_stored
+from featurestore.online.fixed_width import fixed_dtype, from_stored, to_stored
 from featurestore.online.key_values import ordered_dtype, value_packer
 from featurestore.online.ragged import (
     Octets,
@@ -96,7 +96,9 @@ class EntityKeyEncoder:
             raise EntityDataError(
                 "An entity without join keys has one key for all rows.", hint="Use encode with a table."
             )
-        return [None if None in parts else b"".join(filter(None, parts)) for parts in zip(*packed, strict=True)]
+        return [
+            None if None in parts else b"".join(filter(None, parts)) for parts in zip(*packed, strict=True)
+        ]
 
     def decode(self, keys: Sequence[bytes]) -> pa.Table:
         """The join keys of entity keys, a column each.
@@ -139,27 +141,24 @@ def _parts(array: pa.Array, dtype: FeatureType, name: str) -> list[pa.LargeBinar
     return [pa.LargeBinaryArray.from_buffers(packed.type, len(packed), buffers)]
 
 
-def _read(buffer: Octets, start: Positions, ends: Positions, dtype: FeatureType) -> tuple[pa.Array, Positions]:
-    width = 4 if dtype in (String, Bytes) else _width(dtype)
+def _read(
+    buffer: Octets, start: Positions, ends: Positions, dtype: FeatureType
+) -> tuple[pa.Array, Positions]:
+    width = 4 if dtype in (String, Bytes) else fixed_dtype(dtype).itemsize
     _check(start + width <= ends)
     head = gather(buffer, start, np.full(len(start), width, np.int64))
     start = start + width
     if dtype in (String, Bytes):
         lengths = head.view(">u4").astype(np.int64)
         _check(start + lengths <= ends)
-        buffers = [None, pa.py_buffer(offsets_of(lengths).astype(np.int32)), pa.py_buffer(gather(buffer, start, lengths))]
+        offsets, data = offsets_of(lengths).astype(np.int32), gather(buffer, start, lengths)
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
         return pa.Array.from_buffers(arrow_type(dtype), len(start), buffers), start + lengths
     if dtype == Bool:
         return from_stored(head.view(np.bool_), None, dtype), start
     ordered = ordered_dtype(dtype)
-    values = (head.view(ordered.stored).astype(ordered.values) ^ ordered.sign).view(stored_dtype(dtype))
+    values = (head.view(ordered.stored).astype(ordered.values) ^ ordered.sign).view(fixed_dtype(dtype))
     return from_stored(values, None, dtype), start
-
-
-def _width(dtype: FeatureType) -> int:
-    stored = stored_dtype(dtype)
-    assert stored is not None
-    return stored.itemsize
 
 
 def _no_columns(rows: int) -> pa.Table:

@@ -30,7 +30,9 @@ def converter(dtype: FeatureType) -> Callable[[Any], Any] | None:
         return lambda days: date.fromordinal(_FIRST_DAY + days)
     if isinstance(dtype, Decimal):
         # From text: arithmetic would round to the context's precision of 28 digits.
-        return lambda octets: decimal.Decimal(f"{int.from_bytes(octets, 'little', signed=True)}E-{dtype.scale}")
+        return lambda octets: decimal.Decimal(
+            f"{int.from_bytes(octets, 'little', signed=True)}E-{dtype.scale}"
+        )
     if isinstance(dtype, Vector):
         stored = stored_dtype(dtype.item)
         return lambda octets: np.frombuffer(octets, stored).tolist()

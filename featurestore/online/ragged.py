@@ -16,7 +16,9 @@ def gather(buffer: Octets, starts: Positions, lengths: Positions) -> Octets:
     """The slices ``buffer[start : start + length]``, one after the other in one new buffer."""
     ends = np.cumsum(lengths)
     total = int(ends[-1]) if len(ends) else 0
-    return buffer[np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)]
+    positions = np.arange(total, dtype=np.int64) + np.repeat(starts - (ends - lengths), lengths)
+    slices: Octets = buffer[positions]
+    return slices
 
 
 def offsets_of(lengths: Positions) -> Positions:

@@ -13,16 +13,19 @@ import numpy as np
 import pyarrow as pa
 
 from featurestore.definitions.instants import from_microseconds
-from featurestore.definitions.types import FLOATS, INTEGERS, Bool
+from featurestore.definitions.types import FLOATS, INTEGERS, Bool, Int64, UInt64
 from featurestore.errors import RequestError
 from featurestore.frames.convert import to_polars
 from featurestore.online.codec import DecodedRows
+from featurestore.online.few_rows import FEW
 from featurestore.online.serving import ServedFeature, ServedView, ServingPlan
 
 if TYPE_CHECKING:
     import polars as pl
 
 _EXACT = 2**53
+_NUMBERS = frozenset((*INTEGERS, *FLOATS, Bool))
+_LONG = frozenset((Int64, UInt64))
 
 
 class Status(StrEnum):
@@ -143,23 +146,34 @@ class OnlineFeatures:
         Raises:
             RequestError: if a feature is not a number, or a value would change (an integer beyond 2**53).
         """
-        matrix = np.empty((self._count, len(self._features)), dtype=np.float64)
-        for position, (answer, feature) in enumerate(self._features):
-            if feature.dtype not in (*INTEGERS, *FLOATS, Bool):
+        for _, feature in self._features:
+            if feature.dtype not in _NUMBERS:
                 raise RequestError(
                     f"Feature {feature.output!r} is {feature.dtype}, which is not a float64.",
                     hint="Use to_dicts, to_arrow or to_polars, or ask for numbers only.",
                 )
+        if self._count <= FEW:
+            columns = [self._checked(answer.values(f.name), f) for answer, f in self._features]
+            return np.array(columns, dtype=np.float64).T.reshape(self._count, len(columns))
+        matrix = np.empty((self._count, len(self._features)), dtype=np.float64)
+        for position, (answer, feature) in enumerate(self._features):
             values, usable = answer.rows.numpy(feature.name), answer.usable & ~answer.rows.nulls(feature.name)
-            if feature.dtype in INTEGERS and values.itemsize == 8 and _inexact(values[usable]):
+            matrix[:, position] = self._checked(values, feature, usable)
+            if not usable.all():
+                matrix[~usable, position] = np.nan
+        return matrix
+
+    @staticmethod
+    def _checked(values: Any, feature: ServedFeature, usable: Any = None) -> Any:
+        if feature.dtype in _LONG:
+            given = [value for value in values if value is not None] if usable is None else values[usable]
+            some = np.asarray(given)
+            if some.size and (int(some.max()) > _EXACT or int(some.min()) < -_EXACT):
                 raise RequestError(
                     f"Feature {feature.output!r} holds an integer beyond 2**53, which float64 would change.",
                     hint="Use to_dicts, to_arrow or to_polars.",
                 )
-            matrix[:, position] = values
-            if not usable.all():
-                matrix[~usable, position] = np.nan
-        return matrix
+        return values
 
     @cached_property
     def statuses(self) -> dict[str, list[Status]]:
@@ -182,7 +196,3 @@ class OnlineFeatures:
 
     def __repr__(self) -> str:
         return f"OnlineFeatures({self._count} entities, features: {', '.join(self._plan.outputs)})"
-
-
-def _inexact(values: np.ndarray[Any, np.dtype[Any]]) -> bool:
-    return bool(len(values)) and (int(values.max()) > _EXACT or int(values.min()) < -_EXACT)

@@ -23,7 +23,14 @@ EVENT: Final = ":event"
 CREATED: Final = ":created"
 WRITTEN: Final = ":written"
 NULLS: Final = ":nulls"
-_HEADER = [(VERSION, "u1"), (FLAGS, "u1"), (FINGERPRINT, ">u8"), (EVENT, ">u8"), (CREATED, ">u8"), (WRITTEN, ">u8")]
+_HEADER = [
+    (VERSION, "u1"),
+    (FLAGS, "u1"),
+    (FINGERPRINT, ">u8"),
+    (EVENT, ">u8"),
+    (CREATED, ">u8"),
+    (WRITTEN, ">u8"),
+]
 _CODES = {"b1": "?", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q"}
 _CODES |= {"f2": "e", "f4": "f", "f8": "d"}
 

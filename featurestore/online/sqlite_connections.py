@@ -97,7 +97,9 @@ class SQLiteConnections:
                 hint="Check that the folder exists, that the disk is not full, and that no process holds a lock.",
             ) from error
         except sqlite3.Error as error:
-            raise OnlineStoreError(f"The online store {self._path} cannot be read or written: {error}.") from error
+            raise OnlineStoreError(
+                f"The online store {self._path} cannot be read or written: {error}."
+            ) from error
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -12,8 +12,9 @@ USER_VERSION: Final = 1
 SCHEMA: Final = (
     # AUTOINCREMENT: the rows of a retired space must not show up in one that takes its number.
     "CREATE TABLE spaces (id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE, expires_at INTEGER)",
-    "CREATE TABLE rows (space INTEGER NOT NULL, key BLOB NOT NULL, row BLOB NOT NULL, expires_at INTEGER,"
-    " PRIMARY KEY (space, key)) WITHOUT ROWID",
+    """CREATE TABLE rows (
+        space INTEGER NOT NULL, key BLOB NOT NULL, row BLOB NOT NULL, expires_at INTEGER, PRIMARY KEY (space, key)
+    ) WITHOUT ROWID""",
     "CREATE INDEX expiring_rows ON rows (expires_at) WHERE expires_at IS NOT NULL",
     "CREATE INDEX pushed_rows ON rows (space, key) WHERE substr(row, 2, 1) = x'01'",
     f"PRAGMA user_version = {USER_VERSION}",
@@ -44,15 +45,17 @@ WRITE_PUSHED: Final = (
 # The source has nothing for the entity; ?2 and ?4 are not used.
 DELETE_REPLACED: Final = (
     "DELETE FROM rows WHERE space = ?3 AND key = ?1 AND (rows.expires_at <= ?5 OR"
-    f" CASE WHEN substr(rows.row, 2, 1) = x'01' THEN {_SEEN_BY_RUN} ELSE substr(rows.row, 27, 8) <= ?6 END)"
+    f" CASE WHEN substr(rows.row, 2, 1) = x'01' THEN {_SEEN_BY_RUN} ELSE substr(rows.row, 27, 8) <= ?6 END)"  # noqa: S608 (constants)
 )
 
 # ?1 now, ?2 at most so many
 RECLAIM: Final = (
-    "DELETE FROM rows WHERE (space, key) IN"
-    " (SELECT space, key FROM rows WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
-    "DELETE FROM rows WHERE (space, key) IN (SELECT rows.space, rows.key FROM spaces CROSS JOIN rows"
-    " ON rows.space = spaces.id WHERE spaces.expires_at <= ?1 LIMIT ?2)",
+    """DELETE FROM rows WHERE (space, key) IN
+        (SELECT space, key FROM rows WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)""",
+    """DELETE FROM rows WHERE (space, key) IN (
+        SELECT rows.space, rows.key FROM spaces CROSS JOIN rows ON rows.space = spaces.id
+        WHERE spaces.expires_at <= ?1 LIMIT ?2
+    )""",
     "DELETE FROM spaces WHERE expires_at <= ?1 AND ?2 AND NOT EXISTS (SELECT 1 FROM rows WHERE space = spaces.id)",
 )
 

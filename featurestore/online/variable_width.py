@@ -73,7 +73,9 @@ def to_bytes(array: pa.Array, dtype: FeatureType, *, name: str) -> pa.LargeBinar
     item_offsets, item_bytes = slices_of(to_bytes(items, dtype.item, name=name))
     firsts = item_offsets[offsets]
     ends = (item_offsets[1:] - np.repeat(firsts[:-1], counts)).astype(_U32)
-    return join([lengths, bitmap, binary_array(offsets * 4, ends.view(np.uint8)), binary_array(firsts, item_bytes)])
+    return join(
+        [lengths, bitmap, binary_array(offsets * 4, ends.view(np.uint8)), binary_array(firsts, item_bytes)]
+    )
 
 
 def _kept(counts: Positions, kept: Mask) -> tuple[Octets, Positions, Positions]:
@@ -101,9 +103,9 @@ def from_bytes(values: Slices, nulls: Mask | None, dtype: FeatureType) -> pa.Arr
     """
     if not isinstance(dtype, List):
         data = gather(values.buffer, values.starts, values.lengths)
-        offsets = offsets_of(values.lengths).astype(np.int32)
-        buffers = [validity(nulls), pa.py_buffer(offsets), pa.py_buffer(data)]
-        return pa.Array.from_buffers(arrow_type(dtype), len(offsets) - 1, buffers)
+        ends = offsets_of(values.lengths).astype(np.int32)
+        buffers = [validity(nulls), pa.py_buffer(ends), pa.py_buffer(data)]
+        return pa.Array.from_buffers(arrow_type(dtype), len(ends) - 1, buffers)
     counts = _counts(values, nulls)
     offsets = offsets_of(counts)
     item_nulls = _item_nulls(values, counts, offsets)
@@ -130,7 +132,8 @@ def _item_nulls(values: Slices, counts: Positions, offsets: Positions) -> Mask |
     bits = np.unpackbits(bitmap, bitorder="little")
     rows_bits = offsets_of(sizes)[:-1] * 8
     positions = np.arange(offsets[-1]) + np.repeat(rows_bits - offsets[:-1], counts)
-    return bits[positions].view(np.bool_)
+    nulls: Mask = bits[positions].view(np.bool_)
+    return nulls
 
 
 def _items(values: Slices, counts: Positions, nulls: Mask | None, item: FeatureType) -> pa.Array:
@@ -162,4 +165,6 @@ def _lengths(ends: Positions, counts: Positions, room: Positions) -> Positions:
 
 def _check(holds: Mask) -> None:
     if not holds.all():
-        raise RowFormatError("A list in a stored row is damaged: its length and its bytes do not fit together.")
+        raise RowFormatError(
+            "A list in a stored row is damaged: its length and its bytes do not fit together."
+        )

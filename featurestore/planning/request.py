@@ -120,6 +120,8 @@ def _references(features: FeaturesArgument, catalog: Catalog | None) -> Iterable
             continue
         try:
             reference = as_reference(item)
+        except RequestError:
+            raise
         except ValueError as error:
             raise RequestError(
                 f"A request cannot hold a {type(item).__name__}.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -90,9 +91,10 @@ def _check_changes(
     changes = Changes(since=since, known_after=known_after)
     keys = _key_rows(plan, asked) if asked else None
     found = by_key(run_latest(engine, plan, at=until, changes=changes, keys=keys), _names(plan))
-    window = {"since": since, "known_after": known_after, "as_of": case.as_of}
-    least = oracle.changed(request.view, case.rows, until=until, **window) | set(asked)
-    most = oracle.changed(request.view, case.rows, **window) | set(asked)
+    changed = partial(
+        oracle.changed, request.view, case.rows, since=since, known_after=known_after, as_of=case.as_of
+    )
+    least, most = changed(until=until) | set(asked), changed() | set(asked)
     chosen = {key for key in expected if key_id(key) in found}
     assert {key for key in expected if key in least} <= chosen, f"changed, but left out: {least - chosen}"
     assert chosen <= most, f"not changed, but there: {chosen - most}"
@@ -113,7 +115,7 @@ def _names(plan: ViewPlan) -> Sequence[str]:
 
 
 def _assert_same(
-    found: Mapping[object, Mapping[str, Any]],
+    found: Mapping[tuple[object, ...], Mapping[str, Any]],
     expected: Mapping[Any, oracle.Latest],
     request: Request,
     plan: ViewPlan,

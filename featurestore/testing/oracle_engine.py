@@ -59,8 +59,10 @@ class OracleEngine:
         if wanted is not None and keys is not None:
             wanted |= {key_id(tuple(row.values())) for row in _rows(keys)}
         if wanted is not None and changes is not None:
-            window = {"since": changes.since, "known_after": changes.known_after, "as_of": _as_of(view)}
-            wanted |= {key_id(key) for key in oracle.changed(definition, rows, **window)}
+            moved = oracle.changed(
+                definition, rows, since=changes.since, known_after=changes.known_after, as_of=_as_of(view)
+            )
+            wanted |= {key_id(key) for key in moved}
         chosen = [row for key, row in found.items() if wanted is None or key_id(key) in wanted]
         schema, names = latest_schema(view), _names(view)
         columns: dict[str, list[Any]] = {k.name: [r.key[i] for r in chosen] for i, k in enumerate(view.keys)}
@@ -72,7 +74,7 @@ class OracleEngine:
         return "\n".join(f"{plan.label}: section 2 of the contract, row by row" for plan in views)
 
     def query(self, *, sql: str, sources: Mapping[str, Source]) -> pa.Table:
-        raise SourceError("The oracle speaks no SQL.")
+        raise SourceError(f"The oracle speaks no SQL: {sql!r} over {list(sources)}.")
 
 
 def _names(plan: ViewPlan) -> dict[str, str]:

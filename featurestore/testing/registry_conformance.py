@@ -42,7 +42,7 @@ class RegistryConformance(DefinitionCases, CommitCases, RunCases, LeaseCases, Pr
         registry.close()
 
     @pytest.fixture
-    def another(self, registry: Registry, open_registry: OpenRegistry) -> Iterator[Registry]:  # noqa: ARG002
+    def another(self, registry: Registry, open_registry: OpenRegistry) -> Iterator[Registry]:
         """The same registry, opened a second time."""
         registry = open_registry()
         yield registry

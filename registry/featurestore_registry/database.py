@@ -100,12 +100,12 @@ class Database:
         except PoolTimeoutError as error:
             raise self._unavailable("all connections are in use") from error
         except (OperationalError, InterfaceError) as error:
-            raise self._unavailable(str(error.orig).strip()) from error
+            raise self._unavailable(_first_line(error)) from error
         except DBAPIError as error:
             if error.connection_invalidated:
-                raise self._unavailable(str(error.orig).strip()) from error
+                raise self._unavailable(_first_line(error)) from error
             raise RegistryError(
-                f"The database of the registry {self.label} refused: {str(error.orig).strip()}.",
+                f"The database of the registry {self.label} refused: {_first_line(error)}.",
                 hint="Check that it is the right database, and what its user may do in it.",
             ) from error
 
@@ -116,6 +116,11 @@ class Database:
             if self.label.startswith("sqlite")
             else "Check that the server is up, and that address, user and password are right.",
         )
+
+
+def _first_line(error: DBAPIError) -> str:
+    # The other lines quote the statement and its values.
+    return str(error.orig).strip().partition("\n")[0]
 
 
 def now_us(connection: Connection) -> int:

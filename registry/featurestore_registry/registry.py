@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from typing import Self
 
@@ -44,8 +45,11 @@ class SQLRegistry:
             RegistryIntegrityError: if a newer release made the tables.
             RegistryError: if an older release did; see `upgrade`.
         """
-        database = Database.from_url(url)
-        open_schema(database)
+        with ExitStack() as undo:
+            database = Database.from_url(url)
+            undo.callback(database.close)
+            open_schema(database)
+            undo.pop_all()
         return cls(database)
 
     @classmethod
@@ -61,8 +65,8 @@ class SQLRegistry:
             RegistryIntegrityError: if a newer release made the tables.
         """
         database = Database.from_url(url)
-        upgrade_schema(database)
-        database.close()
+        with closing(database):
+            upgrade_schema(database)
 
     def __repr__(self) -> str:
         return f"SQLRegistry({self._database.label!r})"

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from featurestore.engines.duckdb import DuckDBEngine
-from featurestore.engines.polars import PolarsEngine
+import importlib
+
 from featurestore.protocols.offline import OfflineEngine
 
-ENGINES: dict[str, type[OfflineEngine]] = {"duckdb": DuckDBEngine, "polars": PolarsEngine}
+ENGINES = {"duckdb": "DuckDBEngine", "polars": "PolarsEngine"}
+
+
+def make_engine(name: str) -> OfflineEngine:
+    """A new engine; only its own library is loaded."""
+    engine: OfflineEngine = getattr(importlib.import_module(f"featurestore.engines.{name}"), ENGINES[name])()
+    return engine

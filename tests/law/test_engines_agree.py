@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from featurestore.testing.judge import check_historical, check_latest
 from featurestore.testing.strategies import Case, as_csv, as_parquet, cases, csv_can_hold
-from tests.engines.available import ENGINES
+from tests.engines.available import ENGINES, make_engine
 
 
 @pytest.fixture(params=ENGINES, scope="module")
 def engine(request):
-    return ENGINES[request.param]()
+    return make_engine(request.param)
 
 
 @settings(max_examples=600)

@@ -22,7 +22,7 @@ class AsyncConnections:
 
     async def exchange(self, commands: bytes, replies: int) -> list[Any]:
         """See `Connections.exchange`."""
-        pool = await self._pool()
+        pool: Any = await self._pool()  # the driver's methods are not all annotated
         connection = await pool.get_connection()
         try:
             try:

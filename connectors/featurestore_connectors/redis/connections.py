@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from redis.connection import BlockingConnectionPool, ConnectionInterface
+from redis.connection import BlockingConnectionPool
 from redis.exceptions import ConnectionError as BrokenConnectionError
 
 
@@ -17,7 +17,8 @@ class Connections:
     """Connections of threads; the driver's pool begins anew in a forked child."""
 
     def __init__(self, options: Mapping[str, Any]) -> None:
-        self._pool = BlockingConnectionPool(**options)
+        make_pool: Any = BlockingConnectionPool  # the driver's methods are not annotated
+        self._pool = make_pool(**options)
 
     def exchange(self, commands: bytes, replies: int) -> list[Any]:
         """Send packed commands and read a reply for each. They must be safe to be sent twice.
@@ -40,7 +41,7 @@ class Connections:
         self._pool.disconnect()
 
 
-def _exchange(connection: ConnectionInterface, commands: bytes, replies: int) -> list[Any]:
+def _exchange(connection: Any, commands: bytes, replies: int) -> list[Any]:
     try:
         connection.send_packed_command([commands])
         return [connection.read_response(disable_decoding=True) for _ in range(replies)]

@@ -53,7 +53,8 @@ def set_if_absent(space: bytes, pairs: Sequence[tuple[bytes, bytes]], expiry: by
     options = b"$2\r\nNX\r\n" + (b"$2\r\nPX\r\n" + bulk(expiry) if expiry else b"")
     head = b"*%d\r\n$3\r\nSET\r\n" % (6 if expiry else 4)
     return b"".join(
-        b"%b$%d\r\n%b%b%b\r\n$%d\r\n%b\r\n%b" % (head, frame + len(key), start, key, end, len(row), row, options)
+        b"%b$%d\r\n%b%b%b\r\n$%d\r\n%b\r\n%b"
+        % (head, frame + len(key), start, key, end, len(row), row, options)
         for key, row in pairs
     )
 

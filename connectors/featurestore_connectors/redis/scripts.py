@@ -34,7 +34,9 @@ class Script:
     digest: bytes = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "digest", hashlib.sha1(self.text, usedforsecurity=False).hexdigest().encode())
+        object.__setattr__(
+            self, "digest", hashlib.sha1(self.text, usedforsecurity=False).hexdigest().encode()
+        )
 
 
 MATERIALIZED: Final = Script(

@@ -111,7 +111,12 @@ class RedisOnlineStore:
         return f"RedisOnlineStore({self._where})"
 
     def _write_materialized(
-        self, space: bytes, keys: Sequence[bytes], rows: Sequence[bytes], rule: MaterializedWrite, expiry: bytes
+        self,
+        space: bytes,
+        keys: Sequence[bytes],
+        rows: Sequence[bytes],
+        rule: MaterializedWrite,
+        expiry: bytes,
     ) -> None:
         arguments = [expiry, run_number(rule.run), order_preserving(rule.end)]
         fresh = True
@@ -127,7 +132,9 @@ class RedisOnlineStore:
         left = [pair for pair, reply in zip(filled, replies, strict=True) if reply is None]
         return left if len(filled) == len(pairs) else left + [pair for pair in pairs if not pair[1]]
 
-    def _write_pushed(self, space: bytes, keys: Sequence[bytes], rows: Sequence[bytes], expiry: bytes) -> None:
+    def _write_pushed(
+        self, space: bytes, keys: Sequence[bytes], rows: Sequence[bytes], expiry: bytes
+    ) -> None:
         for pairs in _batches(keys, rows):
             # Noted first: a key too many does no harm.
             note = resp.command(b"SADD", _index_of_pushed(space), *(key for key, _ in pairs))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import redis.asyncio.connection as asynchronous
-import redis.connection as synchronous
+import redis.asyncio.connection
+import redis.connection
 
 from featurestore.errors import ConfigurationError
 
+# The driver's functions are not all annotated.
+_synchronous: Any = redis.connection
+_asynchronous: Any = redis.asyncio.connection
 _SCHEMES = ("redis", "rediss")
 _DEFAULTS: dict[str, Any] = {
     "host": "localhost",
@@ -52,9 +55,9 @@ def parse(url: str) -> Options:
             hint="Write redis://:${REDIS_PASSWORD}@host:6379/0.",
         )
     try:
-        threads = {**_DEFAULTS, **synchronous.parse_url(url), **_FIXED}
-        loops = {**_DEFAULTS, **asynchronous.parse_url(url), **_FIXED}
-        pool = synchronous.BlockingConnectionPool(**threads)
+        threads = {**_DEFAULTS, **_synchronous.parse_url(url), **_FIXED}
+        loops = {**_DEFAULTS, **_asynchronous.parse_url(url), **_FIXED}
+        pool = _synchronous.BlockingConnectionPool(**threads)
         pool.connection_class(**pool.connection_kwargs)  # knows which options there are; does not connect
     except (TypeError, ValueError):
         # Not chained: the driver's message repeats parts of the URL.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import astuple
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from featurestore.engines.duckdb.sql import text
+from featurestore.engines.duckdb.tables import Tables
 from featurestore.errors import ConfigurationError, FeatureStoreError, SourceError
 
 BATCH_ROWS = 122_880
@@ -57,7 +59,9 @@ class Session:
                 tempfile.TemporaryDirectory(prefix="featurestore-", dir=self._temp_directory)
             )
             try:
-                self._connection = duckdb.connect(":memory:", config={**self._settings, "temp_directory": folder})
+                self._connection = duckdb.connect(
+                    ":memory:", config={**self._settings, "temp_directory": folder}
+                )
             except duckdb.Error as error:
                 raise ConfigurationError(
                     f"DuckDB refuses its settings: {error}",
@@ -77,24 +81,51 @@ class Session:
         """Let queries of this session read an Arrow table."""
         self._connection.register(table, rows)
 
-    def run(self, sql: str) -> None:
-        """Run a statement that returns nothing."""
-        self._connection.execute(sql)
+    def run(self, *statements: str) -> None:
+        """Run statements that return nothing."""
+        for statement in statements:
+            self._connection.execute(statement)
+
+    def keep(self, tables: Tables, kept: Container[str]) -> None:
+        """Give back the memory of all of a view's tables but some."""
+        names = ", ".join(map(text, astuple(tables)))
+        existing = self._connection.sql(
+            f"SELECT table_name, table_type FROM information_schema.tables WHERE table_name IN ({names})"
+        )
+        # Views first: they read the tables.
+        for table, kind in sorted(existing.fetchall(), key=lambda row: str(row[1]) != "VIEW"):
+            if table not in kept:
+                self.run(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} {table}")
 
     def row(self, sql: str) -> dict[str, Any]:
-        """The first row of a query."""
-        found: dict[str, Any] = self._connection.sql(sql).limit(1).to_arrow_table().to_pylist()[0]
+        """The only row of a query."""
+        found: dict[str, Any] = self._connection.sql(sql).to_arrow_table().to_pylist()[0]
         return found
 
     def first(self, sql: str) -> dict[str, Any] | None:
-        """The first row of a query, or None if there is none."""
-        rows: list[dict[str, Any]] = self._connection.sql(sql).limit(1).to_arrow_table().to_pylist()
+        """The row of a query that returns one at most."""
+        rows: list[dict[str, Any]] = self._connection.sql(sql).to_arrow_table().to_pylist()
         return rows[0] if rows else None
 
-    def table(self, sql: str) -> pa.Table | None:
-        """All rows of a query; None if the SQL was no query."""
-        result = self._connection.sql(sql)
-        return None if result is None else result.to_arrow_table()
+    def query(self, sql: str) -> pa.Table:
+        """The rows of a user's query.
+
+        Raises:
+            SourceError: if DuckDB refuses it, or it returns no rows because it is no query.
+        """
+        try:
+            result = self._connection.sql(sql)
+            if result is not None:
+                return result.to_arrow_table()
+        except duckdb.Error as error:
+            raise SourceError(
+                f"DuckDB refuses the SQL: {error}",
+                hint="Sources are tables under their names; the engine's dialect of SQL applies.",
+            ) from error
+        raise SourceError(
+            "The SQL is no query: it returns no rows.",
+            hint="Write one SELECT statement that returns the entity rows.",
+        )
 
     def reader(self, sql: str) -> pa.RecordBatchReader:
         """The rows of a query over tables of this session, while other queries go on."""

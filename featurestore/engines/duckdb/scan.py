@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from featurestore.definitions.source import CSVSource, ParquetSource, Source
+from featurestore.definitions.source import ParquetSource, Source
 from featurestore.definitions.types import FeatureType
 from featurestore.engines.duckdb.connection import Session
 from featurestore.engines.duckdb.sql import SOURCE, aliased, name, nested, numbered, select, text, where
@@ -49,6 +49,7 @@ class Relation:
     prunes: bool
 
     def from_clause(self) -> str:
+        """FROM, with the alias that the columns use."""
         return f"FROM {self.table} AS {SOURCE}"
 
 
@@ -58,7 +59,7 @@ def open_relation(session: Session, view: ViewPlan, prefix: str) -> Relation:
     Raises:
         SourceError: if it cannot be read, lacks a column or has one of another type.
     """
-    wanted = {column: dtype for column, dtype in _wanted(view)}
+    wanted = dict(_wanted(view))
     schema = source_schema(view.source)
     check_columns(view.label, view.source, schema, wanted.items())
     if isinstance(view.source, ParquetSource) and _readable(session, view.source, schema):
@@ -221,11 +222,37 @@ def key_names(view: ViewPlan) -> list[str]:
     return numbered("k", max(1, len(view.keys)))
 
 
+def entity_names(views: Iterable[ViewPlan]) -> dict[str, str]:
+    """What the key columns of the entity rows are called in SQL, by their own names: e0, e1 and so on."""
+    columns = dict.fromkeys(key.entity_column for view in views for key in view.keys)
+    return {column: f"e{i}" for i, column in enumerate(columns)}
+
+
+def entity_columns(views: Iterable[ViewPlan], view: ViewPlan) -> list[str]:
+    """The join keys of one view among the entity rows, in SQL."""
+    names = entity_names(views)
+    return [names[key.entity_column] for key in view.keys] or [_ONE_FOR_ALL.sql]
+
+
 def wide_rows(
-    relation: Relation, winners: str, columns: Sequence[str], features: Sequence[tuple[str, FeatureType]], prefix: str
+    relation: Relation,
+    winners: str,
+    columns: Sequence[str],
+    features: Mapping[str, Sequence[tuple[str, FeatureType]]],
 ) -> str:
-    """The values of features for the rows whose identity is in `winners.rid`, with columns of `winners`."""
-    values = aliased((value(relation.columns[column], dtype) for column, dtype in features), prefix)
+    """The values of features for the rows whose identity is in `winners.rid`, with columns of `winners`.
+
+    Args:
+        relation: the source.
+        winners: the table.
+        columns: of that table.
+        features: column and type of each, by the prefix of their numbered names.
+    """
+    values = [
+        expression
+        for prefix, wanted in features.items()
+        for expression in aliased((value(relation.columns[c], dtype) for c, dtype in wanted), prefix)
+    ]
     return select(
         [*(f"w.{column}" for column in columns), *values],
         relation.from_clause(),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from textwrap import indent
 
 SOURCE = "__fs_source"
+_QUOTED_OR_NEWLINE = re.compile(r"""\"(?:[^"]|"")*\"|'(?:[^']|'')*'|\n""")
 
 
 def name(text: str) -> str:
@@ -31,7 +32,9 @@ def where(*conditions: str | None) -> str:
 
 def nested(query: str, alias: str) -> str:
     """A query to select from."""
-    return "(\n" + indent(query, "  ") + f"\n) {alias}"
+    # A name or a text may hold line breaks of its own.
+    indented = _QUOTED_OR_NEWLINE.sub(lambda found: "\n  " if found[0] == "\n" else found[0], query)
+    return f"(\n  {indented}\n) {alias}"
 
 
 def create(table: str, query: str, *, view: bool = False) -> str:
@@ -40,7 +43,7 @@ def create(table: str, query: str, *, view: bool = False) -> str:
 
 
 def aliased(expressions: Iterable[str], prefix: str) -> list[str]:
-    """The expressions under numbered names: ``k0``, ``k1``, …"""
+    """The expressions under numbered names: ``k0``, ``k1`` and so on."""
     return [f"{expression} AS {prefix}{i}" for i, expression in enumerate(expressions)]
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from featurestore.definitions.types import FLOATS, FeatureType, List, Vector
-from featurestore.engines.duckdb.sql import nested, select, where
+from featurestore.engines.duckdb.sql import nested, numbered, select, where
 
 
-def greatest_first(columns: Iterable[str], dtypes: Iterable[FeatureType]) -> str:
+def greatest_first(columns: Iterable[str], dtypes: Iterable[FeatureType]) -> list[str]:
     """ORDER BY terms that put the greatest tuple first: null lowest, one NaN, highest, −0.0 just below 0.0."""
     keys = [key for column, dtype in zip(columns, dtypes, strict=True) for key in _keys(column, dtype)]
-    return ", ".join(f"{key} DESC NULLS LAST" for key in keys)
+    return [f"{key} DESC NULLS LAST" for key in keys]
 
 
 def _keys(expression: str, dtype: FeatureType) -> list[str]:
@@ -42,12 +42,20 @@ def _list_key(expression: str, item: FeatureType, depth: int) -> str:
     return f"list_transform({expression}, lambda {x}: {{{', '.join(fields)}}})"
 
 
-def losers(table: str, columns: Sequence[str], dtypes: Sequence[FeatureType]) -> str:
-    """The DELETE that leaves one row of each group of tied rows, whose values are in `columns`."""
-    order = greatest_first(columns, dtypes) or "rid"
-    placed = select(
-        ["rid", f"row_number() OVER (PARTITION BY code, place ORDER BY {order}, rid) AS nth"],
-        f"FROM {table}",
-        where("tied"),
-    )
-    return f"DELETE FROM {table}\nWHERE tied AND rid IN (SELECT rid FROM {nested(placed, 'placed')} WHERE nth > 1)"
+def nth_of_tied(table: str, dtypes: Sequence[FeatureType], condition: str = "") -> str:
+    """The place of each row (rid, nth) among the rows of one code and place; 1 is the greatest.
+
+    Args:
+        table: with columns code, place, rid and the tie breakers t0, t1, …
+        dtypes: of the tie breakers.
+        condition: which rows are looked at.
+    """
+    order = ", ".join([*greatest_first(numbered("t", len(dtypes)), dtypes), "rid"])
+    nth = f"row_number() OVER (PARTITION BY code, place ORDER BY {order}) AS nth"
+    return select(["rid", nth], f"FROM {table}", where(condition))
+
+
+def losers(table: str, dtypes: Sequence[FeatureType]) -> str:
+    """The statement that leaves one of each group of tied rows, whose tie breakers are in the table."""
+    placed = nested(nth_of_tied(table, dtypes, "tied"), "n")
+    return f"DELETE FROM {table}\nWHERE tied AND rid IN (SELECT rid FROM {placed} WHERE nth > 1)"

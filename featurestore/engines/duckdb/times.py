@@ -127,13 +127,18 @@ def near(column: Column, bounds: Bounds, *, limit: int) -> str | None:
 
     It lets through everything within the bounds, and what `instant` reports as an error.
     """
-    slack = 0 if pa.types.is_timestamp(column.type) and (column.type.tz or column.zone == "UTC") else _LOCAL_SLACK
+    slack = (
+        0 if pa.types.is_timestamp(column.type) and (column.type.tz or column.zone == "UTC") else _LOCAL_SLACK
+    )
     kind = _sql_type(column.type)
     if kind is None:
         return None
     earliest = _literal(bounds.earliest, -slack - 1, kind)
     latest = _literal(bounds.latest, slack + 1, kind)
-    conditions = [f"{column.sql} >= {earliest}" if earliest else "", f"{column.sql} <= {latest}" if latest else ""]
+    conditions = [
+        f"{column.sql} >= {earliest}" if earliest else "",
+        f"{column.sql} <= {latest}" if latest else "",
+    ]
     within = " AND ".join(c for c in conditions if c)
     if not within:
         return None

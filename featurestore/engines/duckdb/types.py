@@ -68,7 +68,9 @@ def _has_times(dtype: FeatureType) -> bool:
 
 def returned(expression: str, dtype: FeatureType) -> str:
     """The expression in the form in which it leaves DuckDB."""
-    return f"{expression}::{sql_type(dtype.item)}[{dtype.length}]" if isinstance(dtype, Vector) else expression
+    return (
+        f"{expression}::{sql_type(dtype.item)}[{dtype.length}]" if isinstance(dtype, Vector) else expression
+    )
 
 
 def to_declared(column: pa.Array, dtype: FeatureType) -> pa.Array:

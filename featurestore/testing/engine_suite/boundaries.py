@@ -86,7 +86,7 @@ class BoundaryCases:
         times = at(NOON + HOUR, NOON + HOUR + MINUTE - MICROSECOND, NOON + HOUR + MINUTE)
         assert ask(engine, view, times) == {"x": [None, None, 7]}
 
-    @pytest.mark.parametrize("ttl", [None, timedelta(days=3_650_000)])
+    @pytest.mark.parametrize("ttl", [None, timedelta(days=3_660_000)])
     def test_the_ends_of_the_calendar_are_instants_like_others(self, engine: OfflineEngine, ttl: Any) -> None:
         first, last = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
         view = make_view(rows((1, first, 1), (1, last, 2)), ttl=ttl, delay=MINUTE)

@@ -55,7 +55,7 @@ class LatestCases:
     def test_columns_and_instants(self, engine: OfflineEngine) -> None:
         data = rows((1, NOON, None, 1), (2, NOON, NOON + HOUR, 2), columns=FULL)
         found = by_key(run_latest(engine, plan_view(make_view(data, created_timestamp="made")), at=micros(NOON)), ["k"])
-        assert list(found.values())[0].keys() == {"k", EVENT_COLUMN, CREATED_COLUMN, "x"}
+        assert next(iter(found.values())).keys() == {"k", EVENT_COLUMN, CREATED_COLUMN, "x"}
         assert {row["k"]: row[CREATED_COLUMN] for row in found.values()} == {1: None, 2: micros(NOON + HOUR)}
         assert {row[EVENT_COLUMN] for row in found.values()} == {micros(NOON)}
 
@@ -121,9 +121,9 @@ class LatestCases:
         assert latest(engine, make_view(data), NOON + HOUR, since=NOON) == {2: 2, 3: 3}
 
     def test_changes_by_time_give_the_latest_row_of_the_entity(self, engine: OfflineEngine) -> None:
-        data = rows((1, NOON + MINUTE, NOON + DAY, 1), (1, NOON, NOON + MINUTE, 2), (1, NOON, NOON, 3), columns=FULL)
+        data = rows((1, NOON + MINUTE, NOON + DAY, 1), (1, NOON, NOON + MINUTE, 3), (1, NOON, NOON, 2), columns=FULL)
         view = make_view(data, available_at="made")
-        assert latest(engine, view, NOON + HOUR, since=NOON) == {1: 2}
+        assert latest(engine, view, NOON + HOUR, since=NOON) == {1: 3}
 
     def test_changes_count_from_the_effective_time(self, engine: OfflineEngine) -> None:
         view = make_view(rows((1, NOON + MINUTE, 1), (2, NOON, 2)), schedule=Schedule(HOUR))

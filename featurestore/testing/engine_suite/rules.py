@@ -9,7 +9,18 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from featurestore.definitions.types import Bool, Bytes, Date, FeatureType, Int8, Int64, String, Timestamp, UInt64
+from featurestore.definitions.types import (
+    Bool,
+    Bytes,
+    Date,
+    FeatureType,
+    Int8,
+    Int64,
+    String,
+    Timestamp,
+    UInt64,
+)
+from featurestore.frames.types import arrow_type
 from featurestore.protocols.offline import TIME_COLUMN, OfflineEngine
 from featurestore.testing.engine_suite.base import (
     DAY,
@@ -173,10 +184,12 @@ class RuleCases:
     def test_every_type_of_key_is_told_apart(
         self, engine: OfflineEngine, dtype: FeatureType, keys: Sequence[Any]
     ) -> None:
-        data = rows(*((key, NOON, i) for i, key in enumerate(keys)))
+        data = pa.table({
+            "k": pa.array(keys, arrow_type(dtype)), "at": pa.array([NOON] * len(keys)), "x": range(len(keys))
+        })  # fmt: skip
         view = make_view(data, keys={"k": dtype})
         asked = [{"k": key, "event_timestamp": NOON} for key in [*keys[::-1], None]]
-        assert ask(engine, view, asked) == {"x": [*range(len(keys))][::-1] + [None]}
+        assert ask(engine, view, asked) == {"x": [*reversed(range(len(keys))), None]}
 
     def test_a_source_key_of_a_narrower_type(self, engine: OfflineEngine) -> None:
         table = pa.table({"k": pa.array([1, 2, None], pa.int16()), "at": pa.array([NOON] * 3), "x": [1, 2, 3]})

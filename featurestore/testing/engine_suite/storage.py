@@ -169,9 +169,13 @@ class StorageCases:
             "v",
             entities=[Entity("e", join_keys={"k": Int64})],
             source=InMemorySource("s", data=table, event_timestamp="at"),
-            features=[Feature("a", Int64, column="k"), Feature("b", Timestamp, column="at"), Feature("c", Float64, column="k")],
+            features=[
+                Feature("a", Int64, column="k"),
+                Feature("b", Timestamp, column="at"),
+                Feature("c", Int64, column="k"),
+            ],
         )
-        assert ask(engine, view, at(NOON)) == {"a": [1], "b": [NOON], "c": [1.0]}
+        assert ask(engine, view, at(NOON)) == {"a": [1], "b": [NOON], "c": [1]}
 
     def test_a_missing_file(self, engine: OfflineEngine, tmp_path: Path) -> None:
         with pytest.raises(SourceError, match="no-such"):

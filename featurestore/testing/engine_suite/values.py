@@ -79,10 +79,14 @@ def typed_view(dtype: FeatureType, values: Sequence[Any], **more: Any) -> Any:
     return make_view(table, features={"x": dtype}, **more)
 
 
+def _type_only(value: object) -> str:
+    return str(value) if isinstance(value, FeatureType) else ""
+
+
 class ValueCases:
     """Order and type of every kind of value."""
 
-    @pytest.mark.parametrize(("dtype", "ascending"), ASCENDING, ids=lambda v: str(v) if isinstance(v, FeatureType) else "")
+    @pytest.mark.parametrize(("dtype", "ascending"), ASCENDING, ids=_type_only)
     def test_the_greatest_of_two_tied_rows_is_chosen(
         self, engine: OfflineEngine, dtype: FeatureType, ascending: Sequence[Any]
     ) -> None:
@@ -97,18 +101,18 @@ class ValueCases:
             found = ask(engine, make_view(table, features={"x": dtype}), entities)["x"]
             assert [exact(value) for value in found] == [exact(value) for value in ascending[1:]]
 
-    @pytest.mark.parametrize(("dtype", "values"), ASCENDING, ids=lambda v: str(v) if isinstance(v, FeatureType) else "")
+    @pytest.mark.parametrize(("dtype", "values"), ASCENDING, ids=_type_only)
     def test_the_greatest_of_many_tied_rows_is_chosen(
-        self, engine: OfflineEngine, dtype: FeatureType, values: Sequence[Any]
+        self, engine: OfflineEngine, dtype: FeatureType, values: list[Any]
     ) -> None:
         middle = len(values) // 2
         for turned in (values, values[::-1], values[middle:] + values[:middle]):
             (found,) = ask(engine, typed_view(dtype, turned), at(NOON))["x"]
             assert exact(found) == exact(values[-1])
 
-    @pytest.mark.parametrize(("dtype", "values"), ASCENDING, ids=lambda v: str(v) if isinstance(v, FeatureType) else "")
+    @pytest.mark.parametrize(("dtype", "values"), ASCENDING, ids=_type_only)
     def test_values_come_back_as_they_are_beside_missing_ones(
-        self, engine: OfflineEngine, dtype: FeatureType, values: Sequence[Any]
+        self, engine: OfflineEngine, dtype: FeatureType, values: list[Any]
     ) -> None:
         table = pa.table({
             "k": pa.array(range(len(values)), pa.int64()), "at": pa.array([NOON] * len(values)),
@@ -192,4 +196,5 @@ class ValueCases:
         texts = pa.array(["b", "a", None, "b"]).dictionary_encode()
         table = pa.table({"k": texts, "at": pa.array([NOON] * 4), "x": texts})
         view = make_view(table, keys={"k": String}, features={"x": String})
-        assert ask(engine, view, [{"k": k, "event_timestamp": NOON} for k in ("a", "b", "c")]) == {"x": ["a", "b", None]}
+        asked = [{"k": k, "event_timestamp": NOON} for k in ("a", "b", "c")]
+        assert ask(engine, view, asked) == {"x": ["a", "b", None]}

@@ -7,7 +7,13 @@ times are `date`, `datetime` (naive or aware) or `Nano`; None is null.
 from featurestore.testing.oracle.history import Latest, changed, effective_time, historical, latest
 from featurestore.testing.oracle.online import Answer, Status, online
 from featurestore.testing.oracle.pushes import PushedView, PushRefusedError
-from featurestore.testing.oracle.times import Nano, entity_instant, from_instant, known_instant, source_instant
+from featurestore.testing.oracle.times import (
+    Nano,
+    entity_instant,
+    from_instant,
+    known_instant,
+    source_instant,
+)
 
 __all__ = [
     "Answer",

@@ -55,7 +55,8 @@ def historical(
         view: with plain features.
         rows: of the source, by source column.
         entities: the rows to be completed.
-        event_timestamp: their time column; naive times are of `timezone`.
+        event_timestamp: their time column.
+        timezone: of naive times among them.
         as_of: rows that were known later do not exist.
         join_keys: renamed keys, key to column of the entity rows.
         features: by default all of the view's.

@@ -11,9 +11,11 @@ from typing import Any
 from featurestore.definitions.types import FeatureType, List, Vector, ZonedTimestamp
 from featurestore.testing.oracle.times import Nano, from_instant, source_instant
 
+
 def order_key(value: object) -> tuple[Any, ...]:
     """A tuple that sorts as the value does: null lowest at every depth, one NaN and highest, −0.0 below 0.0,
-    false before true, strings and bytes by their bytes, lists element by element."""
+    false before true, strings and bytes by their bytes, lists element by element.
+    """
     if value is None:
         return (0,)
     if isinstance(value, float):

@@ -69,7 +69,8 @@ class PushedView:
 
     def publish(self, run: Run) -> None:
         """The run becomes visible: pushes survive if their event is later than the run's end or they came
-        after it had begun."""
+        after it had begun.
+        """
         self.materialized = run.rows
         for key, arrived in self.pushed.items():
             self.pushed[key] = [p for p in arrived if p.row.event > run.end or p.arrival > run.begun]

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.feature import Feature
 from featurestore.definitions.source import InMemorySource, Source
+from featurestore.definitions.types import FeatureType, Int64, String
 from featurestore.definitions.view import FeatureView
 from featurestore.protocols.offline import ViewPlan
 from featurestore.testing.oracle import from_instant
@@ -23,8 +24,7 @@ from featurestore.testing.strategies.times import Clock, TimeColumn, clocks, tim
 
 Rows = list[dict[str, Any]]
 AnyColumn = Column | TimeColumn
-_IDS = Column(Feature("id", "string").dtype, pa.string(), ("a", "b", "", None))  # type: ignore[arg-type]
-_NUMBERED = Column(Feature("id", "int64").dtype, pa.int64(), (0, -1, None))  # type: ignore[arg-type]
+_IDS = (Column(String, pa.string(), ("a", "b", "", None)), Column(Int64, pa.int64(), (0, -1, None)))
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,9 @@ class _Layout:
     """Columns of the source by name, and which of them are keys and features."""
 
     columns: dict[str, AnyColumn]
-    keys: tuple[str, ...]
+    keys: dict[str, FeatureType]
     features: tuple[Feature, ...]
-    roles: dict[str, str]
+    roles: dict[str, Any]
 
 
 @st.composite
@@ -110,7 +110,7 @@ def cases(draw: st.DrawFn) -> Case:
         "s", data=table, event_timestamp="at", delay=clock.delay, timezone=clock.zone, **layout.roles
     )
     first = _request(source, layout, clock, draw(_subsets([f.name for f in layout.features])))
-    requests = (first, *draw(st.one_of(st.just(()), st.tuples(_second(first, clock)))))
+    requests = (first, *draw(st.one_of(st.just(()), st.tuples(_second(first)))))
     renamed = sorted({name for request in requests for name in request.join_keys.values()})
     entity_column = draw(time_columns(clock))
     entities = draw(_entities(clock, layout, renamed, entity_column))
@@ -134,12 +134,13 @@ def _layouts(draw: st.DrawFn, clock: Clock) -> _Layout:
     if len(keys) == 3 or not keys:
         keys = draw(st.sampled_from([keys, {"k0": draw(key_columns())}]))
     values = {f"c{i}": c for i, c in enumerate(draw(st.lists(feature_columns(), min_size=1, max_size=3)))}
-    columns: dict[str, AnyColumn] = {"at": draw(time_columns(clock, empty=True)), **keys, **values}
+    event = draw(time_columns(clock, dates=clock.delay is not None, empty=True))
+    columns: dict[str, AnyColumn] = {"at": event, **keys, **values}
     names = draw(st.permutations(["f", "F", "g", "order"]))
-    features = [Feature(name, c.dtype, column=column) for (column, c), name in zip(values.items(), names)]
+    features = [Feature(name, c.dtype, column=column) for (column, c), name in zip(values.items(), names, strict=False)]
     if keys and draw(st.integers(0, 9)) == 9:
         features.append(Feature("copy", keys["k0"].dtype, column="k0"))
-    roles: dict[str, str] = {}
+    roles: dict[str, Any] = {}
     for role in ("created_timestamp", "available_at"):
         name = draw(st.sampled_from([None, role, role, "created_timestamp", "at"]))
         if name is not None:
@@ -147,8 +148,8 @@ def _layouts(draw: st.DrawFn, clock: Clock) -> _Layout:
             columns.setdefault(name, draw(time_columns(clock, dates=False, empty=True)))
     if draw(st.integers(0, 2)) == 2:
         roles["event_id"] = "event_id"
-        columns["event_id"] = draw(st.sampled_from([_IDS, _NUMBERED]))
-    return _Layout(columns, tuple(keys), tuple(features), roles)
+        columns["event_id"] = draw(st.sampled_from(_IDS))
+    return _Layout(columns, {k: c.dtype for k, c in keys.items()}, tuple(features), roles)
 
 
 @st.composite
@@ -193,9 +194,7 @@ def _often_first(pool: Sequence[object]) -> st.SearchStrategy[object]:
 def _request(source: Source, layout: _Layout, clock: Clock, features: Sequence[str]) -> Request:
     view = FeatureView(
         "v",
-        entities=[Entity("e", join_keys={k: layout.columns[k].dtype for k in layout.keys})]  # type: ignore[union-attr]
-        if layout.keys
-        else [],
+        entities=[Entity("e", join_keys=layout.keys)] if layout.keys else [],
         source=source,
         features=layout.features,
         ttl=clock.ttl,
@@ -205,7 +204,7 @@ def _request(source: Source, layout: _Layout, clock: Clock, features: Sequence[s
 
 
 @st.composite
-def _second(draw: st.DrawFn, first: Request, clock: Clock) -> Request:
+def _second(draw: st.DrawFn, first: Request) -> Request:
     """The same view under an alias: other keys, or another ttl and schedule."""
     view = first.view.model_copy(update=draw(st.sampled_from([{}, {"ttl": None}, {"schedule": None}])))
     keys = list(view.join_keys)

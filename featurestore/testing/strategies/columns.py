@@ -44,7 +44,7 @@ _INSTANTS = (
     datetime(2024, 11, 3, 5, 30, tzinfo=UTC),
     datetime(2024, 11, 3, 6, 30, tzinfo=UTC),
 )
-_DECIMALS = (Number("0"), Number("-0.01"), Number("0.01"), Number("9999999.99"), Number("-9999999.99"))
+_DECIMALS = (Number(0), Number("-0.01"), Number("0.01"), Number("9999999.99"), Number("-9999999.99"))
 
 
 @dataclass(frozen=True)

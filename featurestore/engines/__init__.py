@@ -1,0 +1,1 @@
+"""Offline engines: one folder each, the same file names in every one."""

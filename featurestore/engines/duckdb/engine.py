@@ -1,0 +1,182 @@
+"""The DuckDB engine: runs the steps that the other modules write, view by view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from featurestore.definitions.source import ParquetSource, Source
+from featurestore.engines.duckdb import explain, fetch, latest, lives, match
+from featurestore.engines.duckdb.connection import Session, reported
+from featurestore.engines.duckdb.scan import (
+    Relation,
+    entity_columns,
+    entity_names,
+    key_names,
+    open_relation,
+    parquet_table,
+)
+from featurestore.engines.duckdb.sql import create, name
+from featurestore.engines.duckdb.tables import Tables
+from featurestore.engines.duckdb.types import for_duckdb
+from featurestore.protocols.offline import (
+    CREATED_COLUMN,
+    EVENT_COLUMN,
+    TIME_COLUMN,
+    Changes,
+    ViewPlan,
+)
+from featurestore.sources.arrow import read_table, source_schema
+
+
+class DuckDBEngine:
+    """Offline engine on DuckDB, in process. Results larger than memory are spilled and streamed.
+
+    Args:
+        memory_limit: what DuckDB may use, such as ``"4GB"`` (default: 80 % of the machine's memory). CSV
+            files and frames in memory are beside it.
+        threads: how many it uses (default: all cores).
+        temp_directory: where it spills to (default: the system's folder for temporary files); nothing stays
+            there.
+    """
+
+    name = "duckdb"
+
+    def __init__(
+        self,
+        *,
+        memory_limit: str | None = None,
+        threads: int | None = None,
+        temp_directory: str | Path | None = None,
+    ) -> None:
+        self._memory_limit = memory_limit
+        self._threads = threads
+        self._temp_directory = None if temp_directory is None else Path(temp_directory)
+
+    def _session(self, *, ordered: bool = False) -> Session:
+        return Session(
+            memory_limit=self._memory_limit,
+            threads=self._threads,
+            temp_directory=self._temp_directory,
+            ordered=ordered,
+        )
+
+    def historical_features(
+        self, *, views: Sequence[ViewPlan], entities: pa.Table
+    ) -> Iterator[pa.RecordBatch]:
+        """The features of all `views` for each entity row; see `OfflineEngine`."""
+        with self._session() as session:
+            session.register("entities", _entity_rows(views, entities))
+            parts = [
+                _historical(session, view, entity_columns(views, view), f"v{i}_")
+                for i, view in enumerate(views)
+            ]
+            yield from fetch.side_by_side(parts)
+
+    def latest_features(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The row that each entity has at the instant `at`; see `OfflineEngine`."""
+        with self._session() as session:
+            tables = Tables.of("")
+            with reported(view.source.name):
+                if keys is not None:
+                    session.register("given", _given_keys(view, keys))
+                relation = open_relation(session, view, "")
+                restricted = keys is not None or changes is not None
+                if restricted:
+                    given = None if keys is None else "given"
+                    session.run(latest.wanted(view, relation, tables, at, changes, given))
+                session.run(latest.latest_keys(view, relation, tables, at, restricted=restricted))
+                session.run(latest.latest_narrow(view, relation, tables, at))
+                session.run(*latest.latest_match(tables))
+                _fetch(session, view, relation, tables)
+                reader = session.reader(fetch.latest_result(view, tables))
+            columns = [
+                *((key.name, key.dtype) for key in view.keys),
+                (EVENT_COLUMN, None),
+                (CREATED_COLUMN, None),
+                *((feature.output, feature.dtype) for feature in view.features),
+            ]
+            yield from fetch.batches(reader, columns, view.source.name)
+
+    def explain(self, *, views: Sequence[ViewPlan]) -> str:
+        """The SQL of the steps that `historical_features` takes for each view."""
+        with self._session() as session:
+            plans = []
+            for i, view in enumerate(views):
+                with reported(view.source.name):
+                    relation = open_relation(session, view, f"v{i}_")
+                    plans.append(explain.explained(view, relation, entity_columns(views, view), f"v{i}_"))
+        return "\n\n".join(plans)
+
+    def query(self, *, sql: str, sources: Mapping[str, Source]) -> pa.Table:
+        """Run a user's SQL over the sources (by name) and over files; see `OfflineEngine`."""
+        with self._session(ordered=True) as session:
+            for label, source in sources.items():
+                with reported(source.name):
+                    _offer(session, label, source)
+            return session.query(sql)
+
+
+def _historical(
+    session: Session, view: ViewPlan, columns: Sequence[str], prefix: str
+) -> Iterator[pa.RecordBatch]:
+    tables = Tables.of(prefix)
+    with reported(view.source.name):
+        relation = open_relation(session, view, prefix)
+        session.run(match.entity_keys(view, tables, columns))
+        session.run(match.spine(view, tables, columns))
+        asked = session.row(match.asked_times(tables))
+        limits = match.bounds(view, asked["earliest"], asked["latest"])
+        session.run(match.narrow(view, relation, tables, limits))
+        if match.is_nearest(view):
+            session.run(*match.nearest(view, tables))
+        else:
+            _match_lives(session, view, relation, tables)
+        _fetch(session, view, relation, tables)
+        reader = session.reader(fetch.result(view, tables))
+    outputs = [(feature.output, feature.dtype) for feature in view.features]
+    return fetch.batches(reader, outputs, view.source.name)
+
+
+def _match_lives(session: Session, view: ViewPlan, relation: Relation, tables: Tables) -> None:
+    session.run(*lives.placed(view, tables), lives.points(tables))
+    rows_go = session.first(lives.some_go(tables)) is not None
+    steps = lives.match(view, tables, rows_go=rows_go)
+    session.run(*steps, lives.doubtful(tables))
+    if session.first(f"FROM {tables.doubtful} LIMIT 1") is not None:
+        session.run(*lives.refined(view, relation, tables), *steps)
+
+
+def _fetch(session: Session, view: ViewPlan, relation: Relation, tables: Tables) -> None:
+    session.run(*fetch.winners(tables))
+    tied = session.first(fetch.some_tied(tables)) is not None
+    session.run(*fetch.values(view, relation, tables, tied=tied))
+    fetch.check_vectors(session, view, tables)
+    session.keep(tables, (tables.keys, tables.match, tables.values))
+
+
+def _entity_rows(views: Sequence[ViewPlan], entities: pa.Table) -> pa.Table:
+    """The entity rows as the queries know them: row (their number), t, and keys e0, e1 and so on."""
+    names = entity_names(views)
+    row = pa.array(np.arange(entities.num_rows, dtype=np.int64))
+    keys = {sql: entities.column(column) for column, sql in names.items()}
+    return pa.table({"row": row, "t": entities.column(TIME_COLUMN), **keys})
+
+
+def _given_keys(view: ViewPlan, keys: pa.Table) -> pa.Table:
+    if not view.keys:
+        return pa.table({"k0": pa.array([0], pa.int32())})
+    return pa.table({k: keys.column(key.name) for k, key in zip(key_names(view), view.keys, strict=True)})
+
+
+def _offer(session: Session, label: str, source: Source) -> None:
+    if isinstance(source, ParquetSource):
+        session.run(create(name(label), f"FROM {parquet_table(source)}", view=True))
+        return
+    rows = read_table(source, dict.fromkeys(source_schema(source).names))
+    session.register(label, pa.table({c: for_duckdb(rows.column(c)) for c in rows.schema.names}))

@@ -1,0 +1,162 @@
+"""Late materialization: the features of the rows that won, read once, and returned row by entity row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from featurestore.definitions.types import FeatureType, Vector
+from featurestore.engines.duckdb.connection import Session, reported
+from featurestore.engines.duckdb.scan import Relation, key_names, wide_rows
+from featurestore.engines.duckdb.sql import create, nested, numbered, select, where
+from featurestore.engines.duckdb.tables import Tables
+from featurestore.engines.duckdb.ties import losers
+from featurestore.engines.duckdb.types import returned, to_declared
+from featurestore.errors import SourceError
+from featurestore.frames.types import arrow_type
+from featurestore.protocols.offline import ViewPlan
+
+_WINNER = ("code", "place", "event", "created", "rid", "tied")
+
+
+def winners(t: Tables) -> list[str]:
+    """groups, winners: the source rows at the winning places, the latest created ones of each, tied or not."""
+    groups = select(
+        ["n.code", "n.place", "any_value(n.event) AS event", "max(n.created) AS created", "min(n.rid) AS rid",
+         "count(*) AS rows"],
+        f"FROM {t.placed} n",
+        f"SEMI JOIN {t.match} m ON n.code = m.code AND n.place = m.place",
+        "GROUP BY n.code, n.place",
+    )  # fmt: skip
+    latest = select(
+        ["n.code", "n.place", "n.event", "n.created", "n.rid"],
+        f"FROM {t.placed} n",
+        f"JOIN {t.groups} g ON n.code = g.code AND n.place = g.place",
+        where("g.rows > 1", "n.created IS NOT DISTINCT FROM g.created"),
+    )
+    query = "\nUNION ALL\n".join([
+        select(["code", "place", "event", "created", "rid", "FALSE AS tied"], f"FROM {t.groups}", where("rows = 1")),
+        select(["*", "count(*) OVER (PARTITION BY code, place) > 1 AS tied"], f"FROM {nested(latest, 'n')}"),
+    ])  # fmt: skip
+    return [create(t.groups, groups), create(t.winners, query)]
+
+
+def some_tied(t: Tables) -> str:
+    """A row if any winners are tied."""
+    return select(["rid"], f"FROM {t.winners}", where("tied"), "LIMIT 1")
+
+
+def values(view: ViewPlan, relation: Relation, t: Tables, *, tied: bool) -> list[str]:
+    """values: the features f0, f1, … of the winners in one scan; of those that are tied only the greatest."""
+    features = [(f.column, f.dtype) for f in view.features]
+    if not tied:
+        return [create(t.values, wide_rows(relation, t.winners, _WINNER, {"f": features}))]
+    breakers = [(f.column, f.dtype) for f in view.tie_breakers]
+    return [
+        create(t.values, wide_rows(relation, t.winners, _WINNER, {"f": features, "t": breakers})),
+        losers(t.values, [dtype for _, dtype in breakers]),
+    ]
+
+
+def check_vectors(session: Session, view: ViewPlan, t: Tables) -> None:
+    """Check that the vectors among the fetched values are whole and of the declared length.
+
+    Raises:
+        SourceError: naming the entity of one that is not.
+    """
+    for i, feature in enumerate(view.features):
+        if isinstance(feature.dtype, Vector):
+            found = session.first(_bad_vector(view, t, f"f{i}", feature.dtype))
+            if found is not None:
+                raise _vector_error(view, feature.column, feature.dtype, found)
+
+
+def _bad_vector(view: ViewPlan, t: Tables, column: str, dtype: Vector) -> str:
+    return select(
+        [*(f"k.{key}" for key in key_names(view)), f"len(v.{column}) AS length"],
+        f"FROM {t.values} v",
+        f"JOIN {t.keys} k ON k.code = v.code",
+        where(f"len(v.{column}) <> {dtype.length} OR len(v.{column}) <> list_count(v.{column})"),
+        "LIMIT 1",
+    )
+
+
+def _vector_error(view: ViewPlan, column: str, dtype: Vector, found: dict[str, object]) -> SourceError:
+    keys = ", ".join(f"{key.name}={found[k]!r}" for key, k in zip(view.keys, key_names(view), strict=False))
+    length = found["length"]
+    what = f"has {length} items" if length != dtype.length else "has a null inside"
+    return SourceError(
+        f"View {view.label!r}: column {column!r} of source {view.source.name!r} holds a vector that {what} "
+        f"for {keys or 'the one row of all'}, expected {dtype}.",
+        hint="Repair the row, or declare the feature as a list.",
+    )
+
+
+def result(view: ViewPlan, t: Tables) -> str:
+    """The features of each entity row, in order."""
+    return select(
+        _returned_features(view, "v"),
+        f"FROM {t.match} m",
+        f"LEFT JOIN {t.values} v ON v.code = m.code AND v.place = m.place",
+        "ORDER BY m.row",
+    )
+
+
+def latest_result(view: ViewPlan, t: Tables) -> str:
+    """Keys, times and features of each winner."""
+    keys = [f"k.{key}" for key, _ in zip(key_names(view), view.keys, strict=False)]
+    return select(
+        [*keys, "v.event", "v.created", *_returned_features(view, "v")],
+        f"FROM {t.values} v",
+        f"JOIN {t.keys} k ON k.code = v.code",
+    )
+
+
+def _returned_features(view: ViewPlan, rows: str) -> list[str]:
+    names = numbered("f", len(view.features))
+    return [
+        f"{returned(f'{rows}.{name}', feature.dtype)} AS {name}"
+        for name, feature in zip(names, view.features, strict=True)
+    ]
+
+
+def batches(
+    reader: pa.RecordBatchReader, columns: Sequence[tuple[str, FeatureType | None]], source: str
+) -> Iterator[pa.RecordBatch]:
+    """The batches of a result under the names and in the types of `columns` (None: int64).
+
+    Raises:
+        SourceError: if DuckDB fails while it computes them.
+    """
+    schema = pa.schema(
+        [(name, pa.int64() if dtype is None else arrow_type(dtype)) for name, dtype in columns]
+    )
+    while True:
+        with reported(source):
+            batch = next(reader, None)
+            if batch is None:
+                return
+            arrays = [
+                column if dtype is None else to_declared(column, dtype)
+                for column, (_, dtype) in zip(batch.columns, columns, strict=True)
+            ]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def side_by_side(parts: Sequence[Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
+    """One batch of all columns for each run of rows that all parts have ready."""
+    if len(parts) == 1:
+        yield from parts[0]
+        return
+    heads: list[pa.RecordBatch | None] = [next(part, None) for part in parts]
+    while all(head is not None for head in heads):
+        ready = [head for head in heads if head is not None]
+        rows = min(head.num_rows for head in ready)
+        columns = [column for head in ready for column in head.slice(0, rows).columns]
+        fields = [field for head in ready for field in head.schema]
+        yield pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+        heads = [
+            head.slice(rows) if head.num_rows > rows else next(part, None)
+            for head, part in zip(ready, parts, strict=True)
+        ]

@@ -1,0 +1,92 @@
+"""The row that each entity has at one instant: found by key on narrow columns, before its features are read."""
+
+from __future__ import annotations
+
+from featurestore.engines.duckdb.scan import Relation, key_names, narrow_rows, visible_from
+from featurestore.engines.duckdb.sql import create, equal, nested, select, where
+from featurestore.engines.duckdb.tables import Tables
+from featurestore.engines.duckdb.times import Bounds, effective_instant
+from featurestore.protocols.offline import Changes, ViewPlan
+
+
+def wanted(
+    view: ViewPlan, relation: Relation, t: Tables, at: int, changes: Changes | None, given: str | None
+) -> str:
+    """wanted: the entities that may have changed, and those that are given (a table with keys k0, k1, …)."""
+    keys = key_names(view)
+    parts = [select([f"g.{key}" for key in keys], f"FROM {given} g")] if given is not None else []
+    if changes is not None:
+        changed = nested(narrow_rows(view, relation), "x")
+        parts.append(
+            select([f"x.{key}" for key in keys], f"FROM {changed}", where(_changed(view, at, changes)))
+        )
+    union = "\nUNION ALL\n".join(parts)
+    present = [f"{key} IS NOT NULL" for key in keys]
+    return create(
+        t.wanted, select([f"DISTINCT {', '.join(keys)}"], f"FROM {nested(union, 'u')}", where(*present))
+    )
+
+
+def _changed(view: ViewPlan, at: int, changes: Changes) -> str:
+    since, until = (effective_instant(time, view.grid) for time in (changes.since, at))
+    visible = visible_from(view, "x")
+    ways = [f"({visible} > {since} AND {visible} <= {until})"]
+    if view.source.created_timestamp is not None:
+        ways.append(f"x.created > {changes.known_after}")
+        ways.append("x.created IS NULL")
+    if view.source.available_at is not None:
+        ways.append(f"x.available > {changes.known_after}")
+    return "(" + " OR ".join(ways) + ")"
+
+
+def visible_at(view: ViewPlan, at: int) -> tuple[Bounds, str]:
+    """Which event timestamps are visible at an instant, and the exact condition on rows called x."""
+    until = effective_instant(at, view.grid)
+    return Bounds(None, until - view.delay), f"{visible_from(view, 'x')} <= {until}"
+
+
+def latest_keys(view: ViewPlan, relation: Relation, t: Tables, at: int, *, restricted: bool) -> str:
+    """keys: the entities with a visible row, under codes, and the latest event timestamp of each."""
+    limits, visible = visible_at(view, at)
+    keys = key_names(view)
+    found = select(
+        [*(f"x.{key}" for key in keys), "max(x.event) AS event"],
+        f"FROM {nested(narrow_rows(view, relation, limits), 'x')}",
+        f"SEMI JOIN {t.wanted} w ON {equal('w', 'x', keys)}" if restricted else "",
+        where(visible, *(f"x.{key} IS NOT NULL" for key in keys)),
+        "GROUP BY " + ", ".join(f"x.{key}" for key in keys),
+    )
+    return create(t.keys, select(["row_number() OVER () AS code", "*"], f"FROM {nested(found, 'k')}"))
+
+
+def latest_narrow(view: ViewPlan, relation: Relation, t: Tables, at: int) -> str:
+    """narrow: the rows that may be an entity's latest.
+
+    Where rows can be corrected, these are all visible rows that are the last of their event (those that are
+    equal to it in created and event timestamp too: the greatest of them wins anyway); else those with the
+    latest event timestamp.
+    """
+    limits, visible = visible_at(view, at)
+    columns = ["k.code", "x.event", "x.created", "x.rid"]
+    same = equal("k", "x", key_names(view))
+    last = ""
+    if view.source.event_id is None:
+        same += " AND x.event = k.event"
+    else:
+        order = "x.created DESC NULLS LAST, x.event DESC"
+        last = f"QUALIFY x.id IS NULL OR rank() OVER (PARTITION BY k.code, x.id ORDER BY {order}) = 1"
+    query = select(
+        columns,
+        f"FROM {nested(narrow_rows(view, relation, limits), 'x')}",
+        f"JOIN {t.keys} k ON {same}",
+        where(visible),
+        last,
+    )
+    return create(t.narrow, query)
+
+
+def latest_match(t: Tables) -> list[str]:
+    """placed, match: the latest event timestamp of each entity."""
+    placed = select(["code", "event AS place", "event", "created", "rid"], f"FROM {t.narrow}")
+    match = select(["code", "max(event) AS place"], f"FROM {t.narrow}", "GROUP BY code")
+    return [create(t.placed, placed, view=True), create(t.match, match)]
