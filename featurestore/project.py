@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 from featurestore.adapters import open_engine, open_online_store, open_registry
 from featurestore.configuration import Configuration
-from featurestore.definitions.fingerprint import Registrable, data_hash
+from featurestore.definitions.base import Definition
+from featurestore.definitions.fingerprint import data_hash
 from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.source import InMemorySource
 from featurestore.definitions.view import FeatureView
@@ -56,7 +57,7 @@ class Project:
         with self._lock:
             self._catalog = None
 
-    def bind_memory(self, objects: Iterable[Registrable]) -> None:
+    def bind_memory(self, objects: Iterable[Definition]) -> None:
         """Remember the rows of sources in memory, which the registry does not hold."""
         for item in objects:
             for source in (item, *(view.source for view in used_views(item))):

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from featurestore.configuration import load_configuration
-from featurestore.definitions.fingerprint import Registrable
+from featurestore.definitions.base import Definition
 from featurestore.definitions.instants import to_microseconds
 from featurestore.definitions.view import FeatureView
 from featurestore.materialize.run import MaterializationReport
@@ -68,7 +68,7 @@ class FeatureStore:
 
     # Definitions -----------------------------------------------------------------------------------------
 
-    def plan(self, objects: Sequence[Registrable]) -> Plan:
+    def plan(self, objects: Sequence[Definition]) -> Plan:
         """What applying the definitions would change; print it to read it.
 
         Raises:
@@ -76,7 +76,7 @@ class FeatureStore:
         """
         return plan_changes(objects, self._project.catalog(), project=self._project.name)
 
-    def apply(self, what: Plan | Sequence[Registrable], *, message: str = "") -> Plan:
+    def apply(self, what: Plan | Sequence[Definition], *, message: str = "") -> Plan:
         """Record a plan's changes in one transaction, or plan definitions and record them.
 
         Args:

@@ -44,8 +44,8 @@ WRITE_PUSHED: Final = (
 )
 # The source has nothing for the entity; ?2 and ?4 are not used.
 DELETE_REPLACED: Final = (
-    "DELETE FROM rows WHERE space = ?3 AND key = ?1 AND (rows.expires_at <= ?5 OR"
-    f" CASE WHEN substr(rows.row, 2, 1) = x'01' THEN {_SEEN_BY_RUN} ELSE substr(rows.row, 27, 8) <= ?6 END)"  # noqa: S608 (constants)
+    "DELETE FROM rows WHERE space = ?3 AND key = ?1 AND (rows.expires_at <= ?5 OR"  # noqa: S608 (constants)
+    f" CASE WHEN substr(rows.row, 2, 1) = x'01' THEN {_SEEN_BY_RUN} ELSE substr(rows.row, 27, 8) <= ?6 END)"
 )
 
 # ?1 now, ?2 at most so many

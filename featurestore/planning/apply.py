@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from featurestore.definitions.fingerprint import Registrable
+from featurestore.definitions.base import Definition
 from featurestore.errors import StaleRegistryError
 from featurestore.planning.catalog import Catalog
 from featurestore.planning.changes import Plan, plan_changes
@@ -28,7 +28,7 @@ def commit_plan(plan: Plan, registry: RegistryWriter, message: str) -> None:
 
 
 def apply_definitions(
-    objects: Sequence[Registrable],
+    objects: Sequence[Definition],
     *,
     project: str,
     catalog: Callable[[], Catalog],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from featurestore.definitions.base import Definition
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.fingerprint import (
     Registrable,
@@ -84,7 +85,7 @@ def describe_change(planned: PlannedChange) -> str:
     return f"~ {name}@{change.version}: description only"
 
 
-def plan_changes(objects: Iterable[Registrable], catalog: Catalog, *, project: str) -> Plan:
+def plan_changes(objects: Iterable[Definition], catalog: Catalog, *, project: str) -> Plan:
     """Compare definitions with the registry's.
 
     Entities and sources that views hold are planned with them. Registered views that use a changed entity
@@ -135,7 +136,7 @@ def plan_retirement(names: Sequence[str], catalog: Catalog, *, project: str) -> 
     return Plan(project, catalog.revision, tuple(changes), 0)
 
 
-def _collect(objects: Iterable[Registrable]) -> dict[Key, Registrable]:
+def _collect(objects: Iterable[Definition]) -> dict[Key, Registrable]:
     found: dict[Key, Registrable] = {}
     for definition in _with_parts(objects):
         key = (object_kind(definition), definition.name)
@@ -148,7 +149,7 @@ def _collect(objects: Iterable[Registrable]) -> dict[Key, Registrable]:
     return found
 
 
-def _with_parts(objects: Iterable[Registrable]) -> Iterable[Registrable]:
+def _with_parts(objects: Iterable[Definition]) -> Iterable[Registrable]:
     for definition in objects:
         if not isinstance(definition, Entity | Source | FeatureView | FeatureService):
             raise DefinitionError(
@@ -163,7 +164,7 @@ def _with_parts(objects: Iterable[Registrable]) -> Iterable[Registrable]:
             yield view.source
 
 
-def used_views(definition: Registrable) -> list[FeatureView]:
+def used_views(definition: Definition) -> list[FeatureView]:
     """The view objects that a definition brings along: itself, or those a service was made from."""
     if isinstance(definition, FeatureView):
         return [definition]

@@ -29,6 +29,13 @@ class SharedStoreConformance:
         other.close()
         assert read(store, [b"a"]) == [None]
 
+    def test_processes_that_open_it_at_the_same_moment(self, open_store: Opener) -> None:
+        context = multiprocessing.get_context("spawn")
+        _run_all([context.Process(target=_write_one, args=(open_store, key)) for key in _KEYS[:6]])
+        store = open_store()
+        assert read(store, _KEYS[:6]) == [materialized(1, payload=key) for key in _KEYS[:6]]
+        store.close()
+
     def test_writers_in_processes(self, store: OnlineStore, open_store: Opener) -> None:
         context = multiprocessing.get_context("spawn")
         pushers = [context.Process(target=_push, args=(open_store, seed)) for seed in range(3)]
@@ -52,6 +59,12 @@ def _run_all(processes: Sequence[BaseProcess]) -> None:
     for process in processes:
         process.join(60)
     assert [process.exitcode for process in processes] == [0] * len(processes)
+
+
+def _write_one(open_store: Opener, key: bytes) -> None:
+    store = open_store()
+    write(store, {key: materialized(1, payload=key)})
+    store.close()
 
 
 def _push(open_store: Opener, seed: int) -> None:

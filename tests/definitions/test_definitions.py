@@ -35,7 +35,7 @@ service = fs.FeatureService(
         punctuality.alias("inbound").with_join_keys({"tailnum": "inbound_tailnum"}),
     ],
 )
-ALL = [plane, route, arrivals, punctuality, service]
+ALL: list[Any] = [plane, route, arrivals, punctuality, service]
 TYPES = [
     fs.Int8, fs.Int16, fs.Int32, fs.Int64, fs.UInt8, fs.UInt16, fs.UInt32, fs.UInt64, fs.Float16, fs.Float32,
     fs.Float64, fs.Bool, fs.String, fs.Bytes, fs.Date, fs.Timestamp, fs.ZonedTimestamp("Europe/Paris"),

@@ -14,6 +14,9 @@ from featurestore.testing.strategies import Case, as_csv, as_parquet, cases, csv
 from tests.engines.available import ENGINES, make_engine
 
 
+pytestmark = pytest.mark.timeout(600)
+
+
 @pytest.fixture(params=ENGINES, scope="module")
 def engine(request):
     return make_engine(request.param)

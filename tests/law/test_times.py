@@ -24,6 +24,7 @@ def written_times(draw):
     return clock.zone, column, draw(st.lists(column.times(clock.later_instants()), max_size=8))
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("rounding", Rounding)
 @settings(max_examples=300)
 @given(written=written_times())

@@ -4,6 +4,7 @@ import asyncio
 import functools
 import os
 import signal
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -42,6 +43,10 @@ def broken(redis_to_break: RedisServer) -> Iterator[RedisOnlineStore]:
     store = RedisOnlineStore(f"{redis_to_break.url}?socket_timeout=0.5&max_connections=4&timeout=2")
     yield store
     store.close()
+
+
+class _Interrupted(BaseException):
+    """Like KeyboardInterrupt, which would end the test run."""
 
 
 def _rows(keys: list[bytes]) -> list[bytes | None]:
@@ -157,25 +162,32 @@ class TestServerThatGoesAway:
         assert read(broken, KEYS) == _rows(KEYS)
 
     def test_an_interrupted_read_leaves_nothing_behind(self, broken: RedisOnlineStore) -> None:
+        armed, interrupted = False, 0
+
         def interrupt(*_: object) -> None:
-            raise KeyboardInterrupt
+            if armed:
+                raise _Interrupted
 
         _fill(broken, KEYS)
-        before = signal.signal(signal.SIGALRM, interrupt)
-        interrupted = 0
+        before = signal.signal(signal.SIGUSR1, interrupt)
+        arguments = (threading.main_thread().ident, signal.SIGUSR1)
         try:
             for attempt in range(300):
-                signal.setitimer(signal.ITIMER_REAL, 0.00005 + attempt % 20 * 0.00002)
+                timer = threading.Timer(0.0001 + attempt % 30 * 0.00005, signal.pthread_kill, arguments)
+                timer.start()
                 try:
-                    read(broken, KEYS[:50] * 40)
-                    signal.setitimer(signal.ITIMER_REAL, 0)
-                except KeyboardInterrupt:
+                    armed = True
+                    for _ in range(50):
+                        read(broken, KEYS[:50] * 40)
+                except _Interrupted:
                     interrupted += 1
+                finally:
+                    armed = False
                 assert read(broken, KEYS[50:]) == _rows(KEYS[50:])
+                timer.join()
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
-        assert interrupted > 50
+            signal.signal(signal.SIGUSR1, before)
+        assert interrupted > 100
 
 
 def test_more_threads_than_connections_wait_for_their_turn(redis_url: str) -> None:

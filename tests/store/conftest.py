@@ -68,7 +68,7 @@ class Arrivals:
         self.write()
 
     def write(self) -> None:
-        columns = list(zip(*self._rows, strict=True)) or [[], [], [], []]
+        columns = list(zip(*self._rows, strict=True)) or [(), (), (), ()]
         instant = pa.timestamp("us", "UTC")
         table = pa.table(
             {

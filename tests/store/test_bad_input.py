@@ -289,7 +289,7 @@ def test_a_foreign_row_is_an_error_never_a_misread(ready: fs.FeatureStore, arriv
 def test_wrong_settings(tmp_path: Path, arrivals: Arrivals, settings: dict[str, str], message: str) -> None:
     given = {"registry": f"sqlite:///{tmp_path}/r.db", "online": "memory://", **settings}
     with pytest.raises(ConfigurationError, match=message):
-        with fs.FeatureStore(**given) as store:  # type: ignore[arg-type]
+        with fs.FeatureStore(**given) as store:
             store.apply([arrivals.view()])
             store.materialize(end=NOON)
 
