@@ -15,7 +15,7 @@ from featurestore.definitions.view import FeatureView
 from featurestore.errors import EntityDataError, InvalidTimeError, NotMaterializedError, RequestError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.frames.keys import key_column
-from featurestore.frames.times import Rounding, time_column
+from featurestore.frames.times import CREATED_TIME, SOURCE_TIME, Reading, time_column
 from featurestore.frames.types import arrow_type, converts
 from featurestore.online.layout import ViewLayout
 from featurestore.project import Project
@@ -141,7 +141,7 @@ def _source_rows(table: pa.Table, view: FeatureView, now: int) -> pa.Table:
                 hint="Pushed rows have the columns of the view's source.",
             )
     data = {key: key_column(table.column(key), dtype, name=key) for key, dtype in view.join_keys.items()}
-    event = _times(table, source.event_timestamp, view, Rounding.UP)
+    event = _times(table, source.event_timestamp, view, SOURCE_TIME)
     _check_complete({**data, source.event_timestamp: event}, view)
     latest = pc.max(event).as_py()
     if latest is not None and latest > now:
@@ -159,11 +159,11 @@ def _created(table: pa.Table, view: FeatureView, now: int) -> pa.ChunkedArray:
     column = view.source.created_timestamp
     if column is None or column not in table.schema.names:
         return pa.chunked_array([pa.array([now] * table.num_rows, pa.int64())])
-    return pc.fill_null(_times(table, column, view, Rounding.DOWN), now)
+    return pc.fill_null(_times(table, column, view, CREATED_TIME), now)
 
 
-def _times(table: pa.Table, column: str, view: FeatureView, rounding: Rounding) -> pa.ChunkedArray:
-    return time_column(table.column(column), view.source.timezone, name=column, rounding=rounding)
+def _times(table: pa.Table, column: str, view: FeatureView, reading: Reading) -> pa.ChunkedArray:
+    return time_column(table.column(column), view.source.timezone, name=column, reading=reading)
 
 
 def _check_complete(columns: dict[str, pa.ChunkedArray], view: FeatureView) -> None:

@@ -10,8 +10,7 @@ from typing import Final
 
 USER_VERSION: Final = 1
 SCHEMA: Final = (
-    # AUTOINCREMENT: the rows of a retired space must not show up in one that takes its number.
-    "CREATE TABLE spaces (id INTEGER PRIMARY KEY AUTOINCREMENT, name BLOB NOT NULL UNIQUE, expires_at INTEGER)",
+    "CREATE TABLE spaces (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, expires_at INTEGER)",
     """CREATE TABLE rows (
         space INTEGER NOT NULL, key BLOB NOT NULL, row BLOB NOT NULL, expires_at INTEGER, PRIMARY KEY (space, key)
     ) WITHOUT ROWID""",

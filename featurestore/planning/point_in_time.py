@@ -14,7 +14,7 @@ from featurestore.definitions.view import FeatureView
 from featurestore.errors import EntityDataError, NameClashError, NotFoundError, SourceError
 from featurestore.frames.entity_rows import EntityRows
 from featurestore.frames.keys import key_column
-from featurestore.frames.times import Rounding, time_column
+from featurestore.frames.times import ENTITY_TIME, time_column
 from featurestore.planning.request import Request, RequestedView
 from featurestore.protocols.offline import TIME_COLUMN, FeatureColumn, Grid, KeyColumn, ViewPlan
 from featurestore.sources.check import check_source
@@ -86,7 +86,7 @@ def engine_entities(request: Request, rows: EntityRows, *, event_timestamp: str,
     check_entity_columns(request, names)
     columns = request.entity_columns()
     table = rows.columns(list(dict.fromkeys([*columns, event_timestamp])))
-    times = time_column(table.column(event_timestamp), timezone, name=event_timestamp, rounding=Rounding.DOWN)
+    times = time_column(table.column(event_timestamp), timezone, name=event_timestamp, reading=ENTITY_TIME)
     data = {TIME_COLUMN: times}
     dtypes = {
         view.entity_column(key): dtype for view in request.views for key, dtype in view.view.join_keys.items()

@@ -87,19 +87,20 @@ def _guarded(source: FileSource, file: str, read: Any) -> Any:
 
 def _parquet_schema(source: ParquetSource, file: str) -> pa.Schema:
     schema = pq.read_schema(file).remove_metadata()
-    for name in _folder_values(source, file):
+    for name in folder_values(source, file):
         if name not in schema.names:
             schema = schema.append(pa.field(name, pa.string()))
     return schema
 
 
-def _folder_values(source: ParquetSource, file: str) -> dict[str, str | None]:
+def folder_values(source: ParquetSource, file: str) -> dict[str, str | None]:
+    """The values in the folder names of one file, where the source is hive-partitioned."""
     found = _HIVE.findall(file) if source.hive_partitioning else []
     return {name: None if value == _HIVE_NULL else unquote(value) for name, value in found}
 
 
 def _read_parquet(source: ParquetSource, file: str, columns: Mapping[str, pa.DataType | None]) -> pa.Table:
-    folders = _folder_values(source, file)
+    folders = folder_values(source, file)
     with pq.ParquetFile(file) as parquet:
         names = [n for n in columns if n in parquet.schema_arrow.names and n not in folders]
         table = parquet.read(columns=names).select(names)

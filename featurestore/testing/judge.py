@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from featurestore.frames.times import Rounding, time_column
+from featurestore.frames.times import ENTITY_TIME, time_column
 from featurestore.frames.types import arrow_type
 from featurestore.protocols.offline import (
     CREATED_COLUMN,
@@ -58,7 +58,7 @@ def case_entities(case: Case) -> pa.Table:
     types = {key.entity_column: arrow_type(key.dtype) for plan in case.plans for key in plan.keys}
     columns = {name: pa.array([row[name] for row in case.entities], dtype) for name, dtype in types.items()}
     times = pa.chunked_array([case.entity_times])
-    instants = time_column(times, case.entity_zone, name="event_timestamp", rounding=Rounding.DOWN)
+    instants = time_column(times, case.entity_zone, name="event_timestamp", reading=ENTITY_TIME)
     return pa.table({**columns, TIME_COLUMN: instants})
 
 

@@ -10,11 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from featurestore.errors import EntityDataError
-from featurestore.frames.times import Rounding, time_column
+from featurestore.frames.times import CREATED_TIME, ENTITY_TIME, SOURCE_TIME, Reading, time_column
 from featurestore.testing import oracle
 from featurestore.testing.strategies import clocks, time_columns
 
-READERS = {Rounding.DOWN: oracle.entity_instant, Rounding.UP: oracle.source_instant}
+READERS = {
+    ENTITY_TIME: oracle.entity_instant,
+    SOURCE_TIME: oracle.source_instant,
+    CREATED_TIME: oracle.known_instant,
+}
 
 
 @st.composite
@@ -25,23 +29,23 @@ def written_times(draw):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("rounding", Rounding)
+@pytest.mark.parametrize("reading", READERS, ids=["entity", "source", "created"])
 @settings(max_examples=300)
 @given(written=written_times())
-def test_instants(rounding: Rounding, written):
+def test_instants(reading: Reading, written):
     zone, column, times = written
-    found = time_column(pa.chunked_array([column.array(times)]), zone, name="t", rounding=rounding)
-    assert found.to_pylist() == [READERS[rounding](time, zone) for time in times]
+    found = time_column(pa.chunked_array([column.array(times)]), zone, name="t", reading=reading)
+    assert found.to_pylist() == [READERS[reading](time, zone) for time in times]
 
 
 def test_nanoseconds_are_rounded_after_the_local_time_is_read():
     wall = oracle.Nano(datetime(2024, 11, 3, 0, 59, 59, 999_999), 1)
     ticks = oracle.entity_instant(wall.base) * 1000 + 1
     column = pa.chunked_array([pa.array([ticks], pa.int64()).cast(pa.timestamp("ns"))])
-    found = time_column(column, "America/New_York", name="t", rounding=Rounding.UP)
+    found = time_column(column, "America/New_York", name="t", reading=SOURCE_TIME)
     assert found.to_pylist() == [oracle.source_instant(wall, "America/New_York")]
 
 
 def test_what_is_no_time_is_refused():
     with pytest.raises(EntityDataError, match="'t'"):
-        time_column(pa.chunked_array([["2024-05-01"]]), "UTC", name="t", rounding=Rounding.DOWN)
+        time_column(pa.chunked_array([["2024-05-01"]]), "UTC", name="t", reading=ENTITY_TIME)

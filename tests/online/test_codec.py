@@ -213,6 +213,16 @@ def test_lengths_that_even_out_are_an_error() -> None:
             codec_of({"x": t.Int64}).decode([*[good] * others, good[:-1], good + b"\0"])
 
 
+@pytest.mark.parametrize("others", [0, 20])
+def test_ends_that_are_not_in_order_are_an_error(others: int) -> None:
+    schema: Schema = {"a": t.String, "b": t.String}
+    good = encode(schema, table_of(schema, [{"a": "xx", "b": "yy"}]))[0]
+    ends = HEADER_SIZE + 1
+    assert good[ends : ends + 8] == b"\2\0\0\0\4\0\0\0"
+    with pytest.raises(RowFormatError, match="does not end where it should"):
+        codec_of(schema).decode([*[good] * others, good[:ends] + b"\5" + good[ends + 1 :]])
+
+
 def test_damaged_lists_are_errors_or_lists() -> None:
     schema: Schema = {"a": t.List(t.List(t.Int16)), "b": t.List(t.Bytes), "c": t.List(t.Int8)}
     row = {"a": [[1, None], None, [], [3]], "b": [b"x", None, b"yz"], "c": [1, None, 3]}

@@ -20,7 +20,11 @@ from featurestore.testing.online_cases import materialized, pushed
 from featurestore.testing.online_conformance import RUN, SPACE, OnlineStoreConformance, Opener, read, write
 from featurestore.testing.online_sharing import SharedStoreConformance
 from featurestore.testing.servers import RedisServer
-from featurestore_connectors.redis import RedisOnlineStore
+from featurestore_connectors.redis import RedisOnlineStore, resp
+from featurestore_connectors.redis.async_connections import AsyncConnections
+from featurestore_connectors.redis.connections import Connections
+from featurestore_connectors.redis.errors import translated
+from featurestore_connectors.redis.url import parse
 
 
 class TestRedisOnlineStore(SharedStoreConformance, OnlineStoreConformance):
@@ -297,6 +301,35 @@ def test_what_the_server_refuses_for_good_is_not_retryable(redis_url: str) -> No
     assert not caught.value.retryable
     assert read(store, KEYS) == [None] * len(KEYS)
     store.close()
+
+
+# The answer to the second command comes when the error of the first has been read for long.
+ERROR_AND_LATE_ANSWER = resp.command(b"NO-SUCH-COMMAND") + resp.command(b"BLPOP", b"empty", b"0.2")
+
+
+def test_an_answer_after_an_error_never_goes_to_another_request(redis_url: str) -> None:
+    connections = Connections(parse(f"{redis_url}?max_connections=1").threads)
+    with pytest.raises(redis.ResponseError, match="unknown command"):
+        connections.exchange(ERROR_AND_LATE_ANSWER, 2)
+    assert connections.exchange(resp.command(b"ECHO", b"mine"), 1) == [b"mine"]
+    connections.close()
+
+
+async def test_an_answer_after_an_error_never_goes_to_another_asynchronous_request(redis_url: str) -> None:
+    connections = AsyncConnections(parse(f"{redis_url}?max_connections=1").loops)
+    with pytest.raises(redis.ResponseError, match="unknown command"):
+        await connections.exchange(ERROR_AND_LATE_ANSWER, 2)
+    assert await connections.exchange(resp.command(b"ECHO", b"mine"), 1) == [b"mine"]
+    connections.close()
+
+
+def test_the_servers_echo_of_a_row_is_not_in_the_message(redis_url: str) -> None:
+    connections = Connections(parse(redis_url).threads)
+    with pytest.raises(OnlineStoreError) as caught, translated("redis://host:6379/0"):
+        connections.exchange(resp.command(b"NO-SUCH-COMMAND", b"customer@example.org"), 1)
+    assert "unknown command" in str(caught.value)
+    assert "customer" not in str(caught.value)
+    connections.close()
 
 
 def test_scripts_that_the_server_has_forgotten_are_loaded_again(redis_url: str) -> None:

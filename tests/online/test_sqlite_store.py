@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import functools
+import os
 import sqlite3
 import time
 from datetime import timedelta
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -47,6 +49,22 @@ def test_what_has_expired_is_reclaimed_by_later_writes(tmp_path: Path) -> None:
     assert list(store.pushed_keys(space=SPACE)) == []
     write(store, {b"a": materialized(1)}, spaces=[b"retired"])
     assert read(store, [b"a", keys[0]], b"retired") == [materialized(1), None]
+    store.close()
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_leaves_the_connections_of_its_parent_alone(tmp_path: Path) -> None:
+    store = SQLiteOnlineStore(tmp_path / "online.db")
+    write(store, {b"a": materialized(1)})
+    assert read(store, [b"a"]) == [materialized(1)]
+    child = os.fork()
+    if child == 0:
+        with mock.patch.object(sqlite3, "connect", wraps=sqlite3.connect) as connect:
+            write(store, {b"b": materialized(2)})
+            right = read(store, [b"a", b"b"]) == [materialized(1), materialized(2)]
+        os._exit(0 if right and connect.call_count == 1 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert read(store, [b"a", b"b"]) == [materialized(1), materialized(2)]
     store.close()
 
 

@@ -124,9 +124,31 @@ def test_a_forked_process_has_connections_of_its_own(registry: SQLRegistry) -> N
         finally:
             os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
-    # The child has closed its connections, not ours.
     assert registry.revision(project=PROJECT) == 2
     assert len(registry.definitions(project=PROJECT)[1]) == 2
+
+
+def test_a_forked_process_neither_uses_nor_closes_the_connection_of_its_parent(postgres_url: str) -> None:
+    def session() -> int:
+        with registry._database.reading() as connection:
+            return int(connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one())
+
+    registry = SQLRegistry.from_url(postgres_url)
+    ours = session()
+    receiver, sender = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(sender, str(session()).encode())
+            registry.close()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(sender)
+    with open(receiver) as answer:
+        assert int(answer.read()) != ours
+    assert session() == ours
+    registry.close()
 
 
 def test_a_closed_registry_leaves_no_files_beside_its_own(tmp_path: Path) -> None:

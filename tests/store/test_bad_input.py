@@ -177,7 +177,7 @@ def test_unreadable_files(store: fs.FeatureStore, arrivals: Arrivals, tmp_path: 
         store.get_historical_features(ROWS, arrivals.view(source=missing))
     (tmp_path / "bad.parquet").write_bytes(b"this is no parquet file")
     bad = fs.ParquetSource("bad", path=str(tmp_path / "bad.parquet"), event_timestamp="t")
-    with pytest.raises(SourceError, match="'bad'.*cannot be read as parquet"):
+    with pytest.raises(SourceError, match=r"'bad'.*cannot be read as parquet"):
         store.get_historical_features(ROWS, arrivals.view(source=bad))
 
 
@@ -194,7 +194,7 @@ def test_nothing_is_written_where_the_frame_fails(
 
 def test_clashing_names_show_the_way_out(ready: fs.FeatureStore, arrivals: Arrivals) -> None:
     other = arrivals.view(name="other")
-    with pytest.raises(NameClashError, match="(?s)both be called 'delay'.*full_feature_names=True"):
+    with pytest.raises(NameClashError, match=r"(?s)both be called 'delay'.*full_feature_names=True"):
         ready.get_historical_features(ROWS, [arrivals.view(), other])
     frame = ready.get_historical_features(ROWS, [arrivals.view(), other], full_feature_names=True)
     assert frame.schema.names == ["tailnum", "event_timestamp", "punctuality__delay", "other__delay"]
@@ -209,7 +209,7 @@ def test_two_definitions_of_one_name(ready: fs.FeatureStore, arrivals: Arrivals)
     revision = ready.project.registry.revision(project="flights")
     with pytest.raises(DefinitionError, match="entity 'plane' is defined twice"):
         ready.apply([arrivals.view(), other])
-    with pytest.raises(DefinitionError, match="(?s)'ghost'.*there are"):
+    with pytest.raises(DefinitionError, match=r"(?s)'ghost'.*there are"):
         ready.apply([fs.FeatureService("s", features=["ghost:x"])])
     with pytest.raises(DefinitionError, match="both a feature view and a feature service"):
         ready.apply([fs.FeatureService("punctuality", features=["punctuality"])])
@@ -288,10 +288,14 @@ def test_a_foreign_row_is_an_error_never_a_misread(ready: fs.FeatureStore, arriv
 )
 def test_wrong_settings(tmp_path: Path, arrivals: Arrivals, settings: dict[str, str], message: str) -> None:
     given = {"registry": f"sqlite:///{tmp_path}/r.db", "online": "memory://", **settings}
-    with pytest.raises(ConfigurationError, match=message):
+
+    def use() -> None:
         with fs.FeatureStore(**given) as store:
             store.apply([arrivals.view()])
             store.materialize(end=NOON)
+
+    with pytest.raises(ConfigurationError, match=message):
+        use()
 
 
 def test_every_error_is_a_feature_store_error() -> None:

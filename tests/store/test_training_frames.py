@@ -42,7 +42,7 @@ def entity_table() -> pa.Table:
             "tailnum": pa.array(TAILS),
             "event_timestamp": pa.array(TIMES, pa.timestamp("us", "UTC")),
             "big": pa.array([2**53 + 1, None, 3, 4, 5]),
-            "price": pa.array([Decimal("1.10"), None, Decimal("2.20"), Decimal("3"), Decimal("4")], pa.decimal128(9, 2)),
+            "price": pa.array([Decimal("1.10"), None, Decimal("2.20"), Decimal("3.00"), None], pa.decimal128(9, 2)),
             "local": pa.array([datetime(2024, 1, 1)] * 5, pa.timestamp("ns")),
             "tags": pa.array([["a", None], [], None, ["b"], ["c"]]),
             "label with spaces": pa.array([True, None, False, True, False]),
@@ -137,9 +137,8 @@ def test_one_view_twice_under_aliases(offline: fs.FeatureStore, view: fs.Feature
 def test_features_come_in_the_order_of_the_request(
     offline: fs.FeatureStore, view: fs.FeatureView, arrivals: Arrivals
 ) -> None:
-    other = arrivals.view(
-        name="other", features=[fs.Feature("x", fs.Float64, column="delay"), fs.Feature("y", fs.String, column="tailnum")]
-    )
+    features = [fs.Feature("x", fs.Float64, column="delay"), fs.Feature("y", fs.String, column="tailnum")]
+    other = arrivals.view(name="other", features=features)
     offline.apply([view, other])
     rows = [{"tailnum": "A", "event_timestamp": NOON}]
     frame = offline.get_historical_features(rows, ["other:y", "punctuality:delay", "other:x", "other:y"])

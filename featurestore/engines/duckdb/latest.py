@@ -36,7 +36,7 @@ def _changed(view: ViewPlan, at: int, changes: Changes) -> str:
         ways.append("x.created IS NULL")
     if view.source.available_at is not None:
         ways.append(f"x.available > {changes.known_after}")
-    return "(" + " OR ".join(ways) + ")"
+    return f"{visible} IS NOT NULL\n  AND ({' OR '.join(ways)})"
 
 
 def visible_at(view: ViewPlan, at: int) -> tuple[Bounds, str]:

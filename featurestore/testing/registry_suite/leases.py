@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from featurestore.errors import LeaseHeldError
-from featurestore.protocols.registry import Registry, RunStatus
+from featurestore.protocols.registry import Registry, Run, RunStatus
 from featurestore.testing.registry_suite.base import (
     HOUR,
     PROJECT,
@@ -21,10 +22,20 @@ from featurestore.testing.registry_suite.base import (
     new_version,
 )
 
+THREADS = 4
+
 
 def outlast(*, leases: int = 2) -> None:
     """Sleep until a short lease has run out."""
     time.sleep(leases * SHORT.total_seconds())
+
+
+def try_to_begin(registry: Registry) -> Run | None:
+    """A run, or None if another holds the lease."""
+    try:
+        return begin(registry)
+    except LeaseHeldError:
+        return None
 
 
 class LeaseCases:
@@ -105,6 +116,14 @@ class LeaseCases:
         outlast()
         registry.publish_run(run=run, rows=1)
         assert registry.view_state(project=PROJECT, view=VIEW, version=1).generation == 1
+
+    def test_of_threads_that_begin_at_once_one_does(self, registry: Registry) -> None:
+        commit(registry, change(make_view()))
+        with ThreadPoolExecutor(THREADS) as pool:
+            for number in range(1, 11):
+                runs = [run for run in pool.map(lambda _: try_to_begin(registry), range(THREADS)) if run]
+                assert [run.number for run in runs] == [number]
+                registry.publish_run(run=runs[0], rows=1)
 
     def test_a_run_that_extends_its_lease_outlives_the_first(self, registry: Registry) -> None:
         commit(registry, change(make_view()))

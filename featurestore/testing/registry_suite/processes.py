@@ -40,6 +40,7 @@ class ProcessCases:
         self, registry: Registry, open_registry: OpenRegistry
     ) -> None:
         commit(registry, change(make_view()))
+        registry.publish_run(run=begin(registry), rows=1)
         start = _SPAWN.Barrier(RUNNERS)
         pipes = [_SPAWN.Pipe(duplex=False) for _ in range(RUNNERS)]
         processes = [
@@ -54,8 +55,8 @@ class ProcessCases:
             receiver.close()
             answer.close()
         assert [process.exitcode for process in processes] == [0] * RUNNERS
-        assert sorted(numbers) == [0] * (RUNNERS - 1) + [1]
-        assert len(registry.runs(project=PROJECT)) == 1
+        assert sorted(numbers) == [0] * (RUNNERS - 1) + [2]
+        assert [run.number for run in registry.runs(project=PROJECT)] == [2, 1]
 
     def test_the_lease_of_a_killed_process_is_taken_at_once(
         self, registry: Registry, open_registry: OpenRegistry

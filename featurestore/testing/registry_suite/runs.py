@@ -144,7 +144,7 @@ class RunCases:
         with pytest.raises(NotFoundError, match="'punctualty' was not found"):
             begin(registry, view="punctualty")
         commit(registry, change(make_view(), ChangeAction.RETIRE))
-        with pytest.raises(RegistryError, match="version 1.*is retired"):
+        with pytest.raises(RegistryError, match=r"version 1.*is retired"):
             begin(registry)
 
     def test_a_version_retired_while_it_is_filled_is_not_published(self, registry: Registry) -> None:

@@ -1,0 +1,53 @@
+"""The commands, put together. Whatever is heavy is imported by the command that needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from featurestore import __version__
+from featurestore.cli import define, fill, look, serve, start, train
+
+app = typer.Typer(
+    help="Features for machine learning: defined once, the same in training and serving.",
+    epilog="Every command has --help. Exit codes: 0 fine, 1 an error, 2 a wrong call.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    add_completion=False,
+    # Its tracebacks show local variables, which may hold secrets.
+    pretty_exceptions_enable=False,
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"featurestore {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _featurestore(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+_PANELS: dict[str, dict[str, Callable[..., None]]] = {
+    "Define": {
+        "init": start.init,
+        "plan": define.plan,
+        "apply": define.apply,
+        "retire": define.retire,
+        "list": look.list_,
+        "describe": look.describe,
+    },
+    "Train": {"get-historical": train.get_historical, "get-latest": train.get_latest},
+    "Serve": {"materialize": fill.materialize, "get-online": serve.get_online, "status": fill.status},
+}
+for _panel, _commands in _PANELS.items():
+    for _name, _command in _commands.items():
+        app.command(_name, rich_help_panel=_panel)(_command)

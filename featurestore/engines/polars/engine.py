@@ -1,0 +1,104 @@
+"""The Polars engine: runs the steps that the other modules write, view by view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import polars as pl
+import pyarrow as pa
+
+from featurestore.definitions.source import Source
+from featurestore.engines.polars.explain import explained
+from featurestore.engines.polars.fetch import fetch, side_by_side
+from featurestore.engines.polars.latest import latest_rows
+from featurestore.engines.polars.lives import match_lives
+from featurestore.engines.polars.match import (
+    Match,
+    entity_spine,
+    is_nearest,
+    key_names,
+    latest_asked,
+    nearest,
+    read_narrow,
+    with_codes,
+)
+from featurestore.engines.polars.scan import SourceRows, all_rows, open_source, reported
+from featurestore.errors import SourceError
+from featurestore.frames.types import arrow_type
+from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, ViewPlan
+
+BATCH_ROWS = 131_072
+
+
+class PolarsEngine:
+    """Offline engine on Polars, in process: keys and times of a source are held in memory."""
+
+    name = "polars"
+
+    def historical_features(
+        self, *, views: Sequence[ViewPlan], entities: pa.Table
+    ) -> Iterator[pa.RecordBatch]:
+        """The features of all `views` for each entity row; see `OfflineEngine`."""
+        yield from _batches(side_by_side([_historical(view, entities) for view in views]))
+
+    def latest_features(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The row that each entity has at the instant `at`; see `OfflineEngine`."""
+        with reported(view.source.name):
+            source = open_source(view)
+            chosen, match = latest_rows(view, source, at=at, changes=changes, keys=keys)
+            features = fetch(view, source, match)
+        columns = {
+            key.name: _key_column(chosen[name], arrow_type(key.dtype))
+            for name, key in zip(key_names(view), view.keys, strict=True)
+        }
+        columns[EVENT_COLUMN] = chosen["event"].to_arrow()
+        columns[CREATED_COLUMN] = chosen["created"].to_arrow()
+        yield from _batches(side_by_side([pa.table(columns), features]))
+
+    def explain(self, *, views: Sequence[ViewPlan]) -> str:
+        """The steps that `historical_features` takes for each view, with the query plans of its scans."""
+        plans = []
+        for view in views:
+            with reported(view.source.name):
+                plans.append(explained(view, open_source(view)))
+        return "\n\n".join(plans)
+
+    def query(self, *, sql: str, sources: Mapping[str, Source]) -> pa.Table:
+        """Run a user's SQL over the sources (by name); see `OfflineEngine`."""
+        context = pl.SQLContext(eager=True)
+        for name, source in sources.items():
+            with reported(source.name):
+                context.register(name, all_rows(source))
+        try:
+            return context.execute(sql).to_arrow(compat_level=pl.CompatLevel.oldest())
+        except pl.exceptions.PolarsError as error:
+            known = ", ".join(sources) or "none"
+            raise SourceError(
+                f"Polars refused the SQL: {error}", hint=f"The sources in reach are: {known}."
+            ) from error
+
+
+def _historical(view: ViewPlan, entities: pa.Table) -> pa.Table:
+    with reported(view.source.name):
+        source = open_source(view)
+        return fetch(view, source, _match(view, source, entities))
+
+
+def _match(view: ViewPlan, source: SourceRows, entities: pa.Table) -> Match:
+    spine = entity_spine(view, entities)
+    narrow = read_narrow(view, source, latest=latest_asked(view, spine))
+    coded = with_codes(narrow, spine.keys, key_names(view))
+    return nearest(view, coded, spine) if is_nearest(view) else match_lives(view, source, coded, spine)
+
+
+def _key_column(keys: pl.Series, wanted: pa.DataType) -> pa.Array:
+    found = keys.to_arrow(compat_level=pl.CompatLevel.oldest())
+    if pa.types.is_timestamp(wanted):
+        return found.cast(pa.timestamp("us")).cast(wanted)
+    return found.cast(wanted)
+
+
+def _batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
+    yield from table.combine_chunks().to_batches(max_chunksize=BATCH_ROWS)

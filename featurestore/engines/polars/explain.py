@@ -1,0 +1,28 @@
+"""What the engine would do, in words and as Polars query plans of the scans."""
+
+from __future__ import annotations
+
+from featurestore.engines.polars.match import is_nearest
+from featurestore.engines.polars.scan import SourceRows
+from featurestore.protocols.offline import ViewPlan
+
+
+def explained(view: ViewPlan, source: SourceRows) -> str:
+    """The steps for one view."""
+    roles = (view.source.event_timestamp, view.source.created_timestamp, view.source.available_at)
+    narrow = [*(key.name for key in view.keys), *(role for role in roles if role is not None)]
+    wide = [feature.column for feature in view.features]
+    matching = (
+        "sort by (entity, event timestamp) as one integer; binary search of each entity row"
+        if is_nearest(view)
+        else "rank rows by (event, created, values); highest rank alive at each instant that is asked for"
+    )
+    steps = [
+        f"-- {view.label}: keys and times of all rows",
+        source.plan(narrow),
+        f"-- {view.label}: match",
+        matching + ("; ties by created timestamp, then values" if is_nearest(view) else ""),
+        f"-- {view.label}: features of the rows that won",
+        source.plan(wide),
+    ]
+    return "\n".join(steps)

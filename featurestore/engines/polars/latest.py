@@ -1,0 +1,80 @@
+"""The row that each entity has at one instant: found by key on narrow columns, before its features are read."""
+
+from __future__ import annotations
+
+import polars as pl
+import pyarrow as pa
+
+from featurestore.engines.polars.match import CODE, NO_TIES, Match, key_names, read_narrow
+from featurestore.engines.polars.scan import ROW, SourceRows
+from featurestore.engines.polars.times import effective_instant
+from featurestore.engines.polars.types import comparable
+from featurestore.protocols.offline import Changes, ViewPlan
+
+
+def latest_rows(
+    view: ViewPlan, source: SourceRows, *, at: int, changes: Changes | None, keys: pa.Table | None
+) -> tuple[pl.DataFrame, Match]:
+    """Each entity's winner (one row each: keys, event, created, ROW), and the match over these rows."""
+    until = effective_instant(at, view.grid)
+    names = key_names(view)
+    narrow = read_narrow(view, source, latest=None if changes else until - view.delay)
+    wanted = _wanted(view, narrow, at, changes, keys)
+    visible = narrow.filter(pl.col("visible") <= until)
+    if wanted is not None:
+        visible = (
+            visible.join(wanted, on=names, how="semi")
+            if names
+            else visible.head(visible.height if wanted.height else 0)
+        )
+    if not names:
+        visible = visible.with_columns(pl.lit(0, pl.Int64).alias(CODE))
+    by = names or [CODE]
+    if view.source.event_id is not None:
+        visible = _corrected(visible, by)
+    last = visible.join(visible.group_by(by).agg(pl.col("event").max()), on=[*by, "event"], how="semi")
+    last = last.filter(pl.col("created").eq_missing(pl.col("created").max().over(by)))
+    groups = last.with_columns(
+        group=pl.struct(by).rank("dense").cast(pl.Int64), several=pl.len().over(by) > 1
+    )
+    chosen = groups.unique("group", keep="first", maintain_order=True)
+    tied = groups.filter("several").select("group", ROW) if groups["several"].any() else NO_TIES
+    return chosen, Match(chosen[ROW], tied)
+
+
+def _corrected(visible: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """The rows that are the last of their event; equal ones stay, the greatest of them wins anyway."""
+    event = [*by, "id"]
+    created = pl.col("created").eq_missing(pl.col("created").max().over(event))
+    last = visible.filter(pl.col("id").is_null() | created)
+    return last.filter(pl.col("id").is_null() | (pl.col("event") == pl.col("event").max().over(event)))
+
+
+def _wanted(
+    view: ViewPlan, narrow: pl.DataFrame, at: int, changes: Changes | None, keys: pa.Table | None
+) -> pl.DataFrame | None:
+    """The entities that may have changed, and those that are given; None for all."""
+    names = key_names(view)
+    parts = []
+    if keys is not None:
+        columns = [
+            comparable(pl.Series(name, keys.column(key.name)))
+            for name, key in zip(names, view.keys, strict=True)
+        ]
+        parts.append(pl.DataFrame(columns) if names else pl.DataFrame({CODE: [0]}))
+    if changes is not None:
+        changed = narrow.filter(_changed(view, at, changes))
+        parts.append(changed.select(names) if names else changed.select(pl.lit(0, pl.Int64).alias(CODE)))
+    if not parts:
+        return None
+    return pl.concat(parts).unique()
+
+
+def _changed(view: ViewPlan, at: int, changes: Changes) -> pl.Expr:
+    since, until = (effective_instant(time, view.grid) for time in (changes.since, at))
+    changed = (pl.col("visible") > since) & (pl.col("visible") <= until)
+    if view.source.created_timestamp is not None:
+        changed |= (pl.col("created") > changes.known_after) | pl.col("created").is_null()
+    if view.source.available_at is not None:
+        changed |= pl.col("available") > changes.known_after
+    return changed

@@ -1,0 +1,241 @@
+"""Who wins: for each entity row the number of its source row, by rules 1 to 4, on keys and times alone.
+
+An entity (by its code) and a time become one integer, the code in the high digits, so that the rows of an
+entity in the order of time are neighbours after one sort, and a match is a binary search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+import pyarrow as pa
+
+from featurestore.engines.polars.scan import ROW, SourceRows
+from featurestore.engines.polars.times import MAX_INSTANT, check_delay, effective, instants, young_enough
+from featurestore.engines.polars.types import comparable, key_values
+from featurestore.frames.times import CREATED_TIME, SOURCE_TIME, Reading
+from featurestore.protocols.offline import TIME_COLUMN, ViewPlan
+
+CODE = "__fs_code"
+Int64Array = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Narrow:
+    """Rows of a source without their features; `frame` has CODE, ROW, event, created, visible and id.
+
+    Rows without a key or an event timestamp, rows that are never visible, and rows that were not known as of
+    the plan's `as_of` are not in it.
+    """
+
+    frame: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Match:
+    """The winners.
+
+    Attributes:
+        rows: for each entity row the number of its source row, null where there is none. Where several rows
+            tie in event and created timestamp it is any one of them.
+        tied: rows (ROW) of a tie under a common number (group), for the ties that won; `rows` names one.
+    """
+
+    rows: pl.Series
+    tied: pl.DataFrame
+
+
+NO_TIES = pl.DataFrame(schema={"group": pl.Int64, ROW: pl.Int64})
+
+
+def key_names(view: ViewPlan) -> list[str]:
+    """What the keys are called here: k0, k1 and so on."""
+    return [f"__fs_k{i}" for i in range(len(view.keys))]
+
+
+def read_narrow(view: ViewPlan, rows: SourceRows, *, latest: int | None) -> pl.DataFrame:
+    """Keys and times of the source's rows: k0, k1, …, event, created, visible, id and ROW.
+
+    `latest` is the last event timestamp that matters; later ones may be left out.
+    """
+    source = view.source
+    roles = [source.event_timestamp, source.created_timestamp, source.available_at, source.event_id]
+    columns = [*(key.name for key in view.keys), *(role for role in roles if role is not None)]
+    raw = rows.read(columns, latest=latest)
+    data = [
+        key_values(raw[key.name], key.dtype, view, text=key.name in rows.folders).alias(name)
+        for name, key in zip(key_names(view), view.keys, strict=True)
+    ]
+    event = _role(view, raw, "event_timestamp", SOURCE_TIME)
+    check_delay(event, view.delay, column=source.event_timestamp)
+    created = _role(view, raw, "created_timestamp", CREATED_TIME)
+    available = _role(view, raw, "available_at", SOURCE_TIME)
+    frame = pl.DataFrame([*data, event.alias("event"), created.alias("created"), raw[ROW].cast(pl.Int64)])
+    visible = pl.col("event") + view.delay
+    if source.available_at is not None:
+        frame = frame.with_columns(available=available)
+        visible = pl.when(pl.col("available").is_not_null()).then(pl.max_horizontal(visible, "available"))
+    if source.event_id is not None:
+        frame = frame.with_columns(raw[source.event_id].alias("id"))
+    known = "created" if source.available_at is None else "available"
+    conditions = [pl.col(name).is_not_null() for name in (*key_names(view), "event")]
+    if view.as_of is not None:
+        conditions.append(pl.col(known) <= view.as_of)
+    return frame.with_columns(visible=visible).filter(*conditions, pl.col("visible").is_not_null())
+
+
+def _role(view: ViewPlan, raw: pl.DataFrame, role: str, reading: Reading) -> pl.Series:
+    column = getattr(view.source, role)
+    if column is None:
+        return pl.repeat(None, raw.height, dtype=pl.Int64, eager=True)
+    return instants(raw[column], view.source.timezone, reading, what=f"{role} {column!r}")
+
+
+@dataclass(frozen=True)
+class Spine:
+    """The entity rows of one view.
+
+    Attributes:
+        frame: t, until (the last visible instant, less the delay where `nearest`), and CODE; nulls where a
+            key or the time is null.
+        keys: the distinct entities: k0, k1, … and CODE.
+    """
+
+    frame: pl.DataFrame
+    keys: pl.DataFrame
+
+
+def entity_spine(view: ViewPlan, entities: pa.Table) -> Spine:
+    """The entity rows with their entity's code and the instant up to which they see."""
+    times = pl.Series("t", entities.column(TIME_COLUMN), dtype=pl.Int64)
+    names = key_names(view)
+    columns = [
+        comparable(pl.Series(name, entities.column(key.entity_column)))
+        for name, key in zip(names, view.keys, strict=True)
+    ]
+    frame = pl.DataFrame([*columns, times])
+    until = effective(times, view.grid, delay=view.delay if is_nearest(view) else 0)
+    frame = frame.with_columns(until=until)
+    if not names:
+        coded = frame.with_columns(pl.lit(0, pl.Int64).alias(CODE))
+        return Spine(coded, pl.DataFrame({CODE: pl.Series([0], dtype=pl.Int64)}))
+    keys = (
+        frame.select(names)
+        .unique()
+        .drop_nulls()
+        .with_row_index(CODE)
+        .with_columns(pl.col(CODE).cast(pl.Int64))
+    )
+    return Spine(frame.join(keys, on=names, how="left", maintain_order="left").drop(names), keys)
+
+
+def is_nearest(view: ViewPlan) -> bool:
+    """Whether the winner is the nearest row before the entity row, because rows only come and never go."""
+    return view.source.available_at is None and view.source.event_id is None
+
+
+def with_codes(narrow: pl.DataFrame, keys: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """The narrow rows of these entities, with their codes instead of their keys."""
+    if not names:
+        return narrow.with_columns(pl.lit(0, pl.Int64).alias(CODE))
+    return narrow.join(keys, on=list(names), how="inner").drop(list(names))
+
+
+def nearest(view: ViewPlan, narrow: pl.DataFrame, spine: Spine) -> Match:
+    """The match where rows only come: the last event not after `until`, of these the last created."""
+    asked = spine.frame.with_row_index("position").drop_nulls([CODE, "until"])
+    if not narrow.height or not asked.height:
+        return Match(_nothing(spine), NO_TIES)
+    place = _places(narrow[CODE], narrow["event"], asked[CODE], asked["until"])
+    order = place.rows.arg_sort()
+    places = place.rows.gather(order).to_numpy()
+    wanted = place.asked.to_numpy()
+    found = _search(places, wanted) - 1
+    hit = (found >= 0) & (places[np.maximum(found, 0)] // place.width == asked[CODE].to_numpy())
+    asked, found = asked.filter(pl.Series(hit)), found[hit]
+    numbers = order.to_numpy()
+    events = narrow["event"].to_numpy()[numbers[found]]
+    young = young_enough(asked["t"], pl.Series(events), view.ttl).to_numpy()
+    asked, found = asked.filter(pl.Series(young)), found[young]
+    first = np.searchsorted(places, places[found], side="left")
+    chosen, tied = _settle_created(narrow, numbers, found, first)
+    return Match(_spread(spine, asked["position"], chosen), tied)
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Entity and time as one integer, on both sides; `width` is the number of times."""
+
+    rows: pl.Series
+    asked: pl.Series
+    width: int
+
+
+def _places(code: pl.Series, event: pl.Series, asked_code: pl.Series, until: pl.Series) -> _Places:
+    low, high = int(event.min()), int(event.max())  # type: ignore[arg-type]
+    width = high - low + 2
+    highest = max(int(code.max()), int(asked_code.max())) + 1  # type: ignore[arg-type]
+    if width * highest < 2**63:
+        rows, asked = event - low + 1, (until.clip(low - 1, high) - low + 1)
+    else:
+        # Too far apart for 63 bits: take the place of the time among the times instead of the time.
+        times = event.unique().sort()
+        width = times.len() + 1
+        rows = times.search_sorted(event, side="right").cast(pl.Int64)
+        asked = times.search_sorted(until, side="right").cast(pl.Int64)
+    return _Places(code * width + rows, asked_code * width + asked, width)
+
+
+def _search(places: Int64Array, wanted: Int64Array) -> Int64Array:
+    """How many of the places are not after each wanted one; sorted look-ups stay in the cache."""
+    order = np.argsort(wanted, kind="stable")
+    found = np.empty(len(wanted), np.int64)
+    found[order] = (
+        pl.Series(places).search_sorted(pl.Series(wanted[order]), side="right").cast(pl.Int64).to_numpy()
+    )
+    return found
+
+
+def _settle_created(
+    narrow: pl.DataFrame, numbers: npt.NDArray[np.uint32], found: Int64Array, first: npt.NDArray[np.intp]
+) -> tuple[pl.Series, pl.DataFrame]:
+    """Source rows at the found positions: of those that share a place, the last created."""
+    rows = narrow[ROW].to_numpy()
+    chosen = rows[numbers[found]]
+    several = first < found
+    if not several.any():
+        return pl.Series(chosen), NO_TIES
+    groups, position = np.unique(found[several], return_index=True)
+    starts = first[several][position]
+    counts = groups - starts + 1
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    member = numbers[np.repeat(starts, counts) + within]
+    created = narrow["created"].gather(pl.Series(member))
+    candidates = pl.DataFrame({"group": np.repeat(groups, counts), ROW: rows[member], "created": created})
+    best = candidates.filter(pl.col("created").eq_missing(pl.col("created").max().over("group")))
+    winner = best.group_by("group").agg(pl.col(ROW).first(), pl.len())
+    settled = winner.sort("group")[ROW].to_numpy()
+    chosen[several] = settled[np.searchsorted(groups, found[several])]
+    many = winner.filter(pl.col("len") > 1).select("group")
+    return pl.Series(chosen), best.join(many, on="group", how="semi").select("group", ROW)
+
+
+def _spread(spine: Spine, position: pl.Series, chosen: pl.Series) -> pl.Series:
+    rows = _nothing(spine)
+    return rows.scatter(position, chosen.cast(pl.Int64)) if position.len() else rows
+
+
+def _nothing(spine: Spine) -> pl.Series:
+    return pl.repeat(None, spine.frame.height, dtype=pl.Int64, eager=True)
+
+
+def latest_asked(view: ViewPlan, spine: Spine) -> int | None:
+    """The last event timestamp that any entity row can see."""
+    latest = spine.frame["until"].max()
+    if not isinstance(latest, int):
+        return None
+    return min(latest if is_nearest(view) else latest - view.delay, MAX_INSTANT)

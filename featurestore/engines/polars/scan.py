@@ -1,0 +1,186 @@
+"""Sources as Polars frames: only the needed columns, each row under its number.
+
+Parquet files are read by Polars itself, file by file, so that a row's number is the same in every read. CSV
+files and frames in memory come through Arrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import polars as pl
+import pyarrow as pa
+
+from featurestore.definitions.source import FileSource, ParquetSource, Source
+from featurestore.definitions.types import FeatureType
+from featurestore.errors import SourceError
+from featurestore.frames.types import arrow_type
+from featurestore.protocols.offline import ViewPlan
+from featurestore.sources.arrow import folder_values, hive_columns, read_table, source_schema
+from featurestore.sources.check import check_columns
+from featurestore.sources.files import list_files
+
+ROW = "__fs_row"
+_LOCAL_SLACK = 3 * 86_400_000_000  # more than any zone is away from UTC, twice
+_PER_MICROSECOND = {"ms": 1 / 1000, "us": 1, "ns": 1000}
+
+
+@contextmanager
+def reported(source: str) -> Iterator[None]:
+    """Errors of Polars, and of Arrow, as errors of the source.
+
+    Raises:
+        SourceError: chained to what was raised.
+    """
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pa.ArrowException, OSError) as error:
+        raise SourceError(
+            f"Source {source!r} cannot be read: {error}",
+            hint="Check that the files are whole and of the types that the source declares.",
+        ) from error
+
+
+@dataclass(frozen=True)
+class SourceRows:
+    """The rows of one source, numbered in a fixed order.
+
+    Attributes:
+        schema: columns and Arrow types; those from folder names are strings.
+        folders: columns that come from folder names.
+    """
+
+    source: Source
+    schema: pa.Schema
+    folders: frozenset[str]
+    wanted: Mapping[str, FeatureType | None]
+
+    @cached_property
+    def _types(self) -> Mapping[str, pl.DataType]:
+        return pl.DataFrame(self.schema.empty_table()).schema
+
+    @cached_property
+    def _table(self) -> pl.DataFrame:
+        types = {name: None if dtype is None else arrow_type(dtype) for name, dtype in self.wanted.items()}
+        return pl.DataFrame(read_table(self.source, types))
+
+    @cached_property
+    def _files(self) -> list[tuple[str, int]]:
+        """Files and how many rows each has."""
+        assert isinstance(self.source, FileSource)
+        files = list_files(self.source)
+        counts = pl.collect_all([pl.scan_parquet(file, glob=False).select(pl.len()) for file in files])
+        return [(file, count.item()) for file, count in zip(files, counts, strict=True)]
+
+    def column_type(self, name: str) -> pa.DataType:
+        """The Arrow type of a column, as far as it is known before a CSV file is parsed."""
+        if isinstance(self.source, ParquetSource):
+            return self.schema.field(name).type
+        return self._table.select(name).head(0).to_arrow().schema.field(0).type
+
+    @cached_property
+    def height(self) -> int:
+        """How many rows there are."""
+        if isinstance(self.source, ParquetSource):
+            return sum(count for _, count in self._files)
+        return self._table.height
+
+    def read(self, columns: Sequence[str], *, latest: int | None = None) -> pl.DataFrame:
+        """Columns of all rows (but for some that are later than `latest`), and their numbers as `ROW`."""
+        distinct = list(dict.fromkeys(columns))
+        if not isinstance(self.source, ParquetSource):
+            return self._table.select(distinct).with_row_index(ROW)
+        frames, before = [], 0
+        for file, count in self._files:
+            lazy = self._scan(file, distinct, numbered=True)
+            near = self._near(latest)
+            lazy = lazy if near is None else lazy.filter(near)
+            frames.append(lazy.with_columns(pl.col(ROW) + pl.lit(before, pl.get_index_type())))
+            before += count
+        return pl.concat(pl.collect_all(frames)) if frames else pl.DataFrame(schema={ROW: pl.UInt32})
+
+    def gather(self, columns: Sequence[str], used: pl.Series) -> pl.DataFrame:
+        """Columns of the rows that are used (a mask over all rows), in order."""
+        distinct = list(dict.fromkeys(columns))
+        if not isinstance(self.source, ParquetSource):
+            return self._table.select(distinct).filter(used)
+        frames, before = [], 0
+        for file, count in self._files:
+            mask = used.slice(before, count)
+            if mask.any():
+                frames.append(self._scan(file, distinct).filter(pl.lit(mask)))
+            before += count
+        if not frames:
+            return pl.DataFrame(schema={name: self._types[name] for name in distinct})
+        return pl.concat(pl.collect_all(frames))
+
+    def plan(self, columns: Sequence[str]) -> str:
+        """How columns are read, as a Polars query plan."""
+        if not isinstance(self.source, ParquetSource):
+            return f"{self.source.kind} {self.source.name}: {', '.join(columns)}"
+        return "\n".join(self._scan(file, columns).explain() for file, _ in self._files)
+
+    def _scan(self, file: str, columns: Sequence[str], *, numbered: bool = False) -> pl.LazyFrame:
+        lazy = pl.scan_parquet(
+            file, glob=False, hive_partitioning=False, row_index_name=ROW if numbered else None
+        )
+        found = lazy.collect_schema()
+        assert isinstance(self.source, ParquetSource)
+        folders = folder_values(self.source, file)
+        expressions = [pl.col(ROW)] if numbered else []
+        for name in columns:
+            wanted = self._types[name]
+            if name in folders:
+                expressions.append(pl.lit(folders[name], pl.String).alias(name))
+            elif name not in found:
+                expressions.append(pl.lit(None, wanted).alias(name))
+            elif found[name] != wanted:
+                expressions.append(pl.col(name).cast(wanted))
+            else:
+                expressions.append(pl.col(name))
+        return lazy.select(expressions)
+
+    def _near(self, latest: int | None) -> pl.Expr | None:
+        """A condition on the raw event column that row groups can be skipped by; nothing exact."""
+        column = self.source.event_timestamp
+        dtype = self._types[column]
+        if latest is None or not isinstance(dtype, pl.Datetime) or column in self.folders:
+            return None
+        slack = 1_000 if dtype.time_zone or self.source.timezone == "UTC" else _LOCAL_SLACK
+        limit = int((latest + slack) * _PER_MICROSECOND[dtype.time_unit])
+        return None if abs(limit) >= 2**62 else pl.col(column) <= pl.lit(limit).cast(dtype)
+
+
+def open_source(view: ViewPlan) -> SourceRows:
+    """The source of a view, checked.
+
+    Raises:
+        SourceError: if it cannot be read, lacks a column or has one of another type.
+    """
+    source = view.source
+    schema = source_schema(source)
+    wanted = [(key.name, key.dtype) for key in view.keys]
+    wanted += [(feature.column, feature.dtype) for feature in (*view.tie_breakers, *view.features)]
+    check_columns(view.label, source, schema, wanted)
+    roles = (source.event_timestamp, source.created_timestamp, source.available_at, source.event_id)
+    read = {**{role: None for role in roles if role is not None}, **dict(wanted)}
+    return SourceRows(source, schema, _folders(source), read)
+
+
+def _folders(source: Source) -> frozenset[str]:
+    return frozenset(hive_columns(source)) if isinstance(source, ParquetSource) else frozenset()
+
+
+def all_rows(source: Source) -> pl.LazyFrame:
+    """All columns of a source, for SQL."""
+    rows = open_columns(source)
+    return rows.read(rows.schema.names).drop(ROW).lazy()
+
+
+def open_columns(source: Source) -> SourceRows:
+    """A source with all its columns."""
+    schema = source_schema(source)
+    return SourceRows(source, schema, _folders(source), dict.fromkeys(schema.names))
