@@ -89,10 +89,8 @@ def status(document: Document) -> None:
         "View", "Version", "Published until (UTC)", "Lag", "Last run", "Rows", "Took", right=("Rows", "Took")
     )
     for view in document["views"]:
-        run = view["last_run"] or {"status": None, "kind": "", "rows": None, "seconds": None}
-        last = (
-            Text("–") if run["status"] is None else _status(run["status"]).append(f" ({run['kind']})", "dim")
-        )
+        run = view["last_run"] or {"status": None, "rows": None, "seconds": None}
+        last = _status(run["status"]) if run["status"] else "–"
         until = moment(view["published_until"], exact=False) if view["online"] else "offline only"
         rows = "–" if run["rows"] is None else f"{run['rows']:,}"
         table.add_row(

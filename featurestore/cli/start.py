@@ -35,15 +35,12 @@ _NEXT = (
 
 def init(
     folder: Annotated[Path, typer.Argument(help="Where to make it.", file_okay=False)] = Path(),
-    project: Annotated[
-        str | None, typer.Option(metavar="NAME", help="The project's name; by default the folder's.")
-    ] = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Make a small project that runs: definitions, configuration and sample data."""
     with reported(debug=debug):
-        name = project or _project_name(folder)
+        name = _project_name(folder)
         _write(folder, name)
         runpy.run_path(str(folder / _SCRIPT), run_name="__main__")
         steps = _NEXT if folder.resolve() == Path.cwd() else (f"cd {shlex.quote(str(folder))}", *_NEXT)
@@ -60,7 +57,7 @@ def init(
 
 def _project_name(folder: Path) -> str:
     name = re.sub(r"[^A-Za-z0-9_]+", "_", folder.resolve().name).strip("_")
-    return f"project_{name}".rstrip("_") if not name or name[0].isdigit() else name
+    return (f"project_{name}".rstrip("_") if not name or name[0].isdigit() else name)[:100]
 
 
 def _write(folder: Path, project: str) -> None:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from featurestore.errors import EntityDataError, RequestError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.frames.entity_rows import EntityRows, TableRows, entity_rows
+from featurestore.frames.types import arrow_type
 from featurestore.planning.point_in_time import engine_entities, locate_source, plan_view
 from featurestore.planning.request import Request
 from featurestore.planning.training_frame import TrainingFrame
@@ -78,13 +79,14 @@ def _known_entities(views: Sequence[ViewPlan], at: int, engine: OfflineEngine) -
             "The requested views have different join keys, so there is no one list of all their entities.",
             hint="Pass entities=…, or ask for the views one by one.",
         )
-    parts = []
+    if not keyed:
+        return pa.table({})
+    columns = [(key.entity_column, arrow_type(key.dtype)) for key in keyed[0].keys]
+    parts = [pa.schema(columns).empty_table()]
     for view in keyed:
         for batch in engine.latest_features(view=view, at=at):
             table = pa.Table.from_batches([batch]).select([key.name for key in view.keys])
             parts.append(table.rename_columns([key.entity_column for key in view.keys]))
-    if not parts:
-        return pa.table({})
     names = parts[0].schema.names
     table = pa.concat_tables([part.select(names) for part in parts])
     return table if len(keyed) == 1 else table.group_by(names, use_threads=False).aggregate([])

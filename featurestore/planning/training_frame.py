@@ -64,7 +64,7 @@ class TrainingFrame:
         """
         features = _Rechunked(self._engine.historical_features(views=self._views, entities=self._entities()))
         with Progress("Point-in-time join", total=self.num_rows, unit="rows") as progress:
-            for batch in self._rows.batches():
+            for batch in filter(len, self._rows.batches()):  # Arrow tables may hold empty chunks
                 values = features.take(batch.num_rows)
                 columns = [*batch.columns, *(values.column(name) for name in self._outputs)]
                 yield from pa.table(columns, schema=self.schema).to_batches()

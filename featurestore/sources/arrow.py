@@ -6,6 +6,7 @@ text is parsed in one way only.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -20,6 +21,7 @@ from featurestore.errors import SourceError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.sources.files import list_files
 
+_log = logging.getLogger(__name__)
 _HIVE = re.compile(r"[/\\]([^/\\=]+)=([^/\\]*)(?=[/\\])")
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
@@ -37,7 +39,10 @@ def source_schema(source: Source) -> pa.Schema:
     if not isinstance(source, FileSource):
         raise SourceError(f"Source {source.name!r}: kind {source.kind!r} cannot be read by this release.")
     read = _parquet_schema if isinstance(source, ParquetSource) else _csv_schema
-    schemas = [_guarded(source, file, read) for file in list_files(source)]
+    return _unified(source, [_guarded(source, file, read) for file in list_files(source)])
+
+
+def _unified(source: FileSource, schemas: list[pa.Schema]) -> pa.Schema:
     try:
         return pa.unify_schemas(schemas, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -63,8 +68,12 @@ def read_table(source: Source, columns: Mapping[str, pa.DataType | None]) -> pa.
         return _frame(source).select(list(columns))
     if not isinstance(source, FileSource):
         raise SourceError(f"Source {source.name!r}: kind {source.kind!r} cannot be read by this release.")
-    read = _read_parquet if isinstance(source, ParquetSource) else _read_csv
-    tables = [_guarded(source, file, lambda s, f: read(s, f, columns)) for file in list_files(source)]
+    files = list_files(source)
+    if isinstance(source, ParquetSource):
+        tables = [_guarded(source, file, lambda s, f: _read_parquet(s, f, columns)) for file in files]
+    else:
+        looks = _unified(source, [_guarded(source, file, _csv_looks) for file in files])
+        tables = [_guarded(source, file, lambda s, f: _read_csv(s, f, columns, looks)) for file in files]
     return pa.concat_tables(tables, promote_options="permissive").select(list(columns))
 
 
@@ -119,7 +128,25 @@ def _csv_schema(source: CSVSource, file: str) -> pa.Schema:
 
 
 def _csv_looks(source: CSVSource, file: str) -> pa.Schema:
-    with pa.csv.open_csv(file, parse_options=_csv_format(source)) as reader:
+    """What the first fields look like; a time in microseconds may be too far away for Arrow's first guess."""
+    looks = _csv_first_block(source, file, {})
+    times = {source.event_timestamp, source.created_timestamp, source.available_at} & set(looks.names)
+    for name in sorted(name for name in times if name is not None):
+        for guess in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
+            if not pa.types.is_string(looks.field(name).type):
+                break
+            try:
+                looks = looks.set(
+                    looks.get_field_index(name), _csv_first_block(source, file, {name: guess}).field(name)
+                )
+            except pa.ArrowInvalid as error:
+                _log.debug("column %s of %s is no %s: %s", name, file, guess, error)
+    return looks
+
+
+def _csv_first_block(source: CSVSource, file: str, types: Mapping[str, pa.DataType]) -> pa.Schema:
+    options = pa.csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
+    with pa.csv.open_csv(file, parse_options=_csv_format(source), convert_options=options) as reader:
         return reader.schema
 
 
@@ -127,9 +154,9 @@ def _csv_format(source: CSVSource) -> pa.csv.ParseOptions:
     return pa.csv.ParseOptions(delimiter=source.delimiter, newlines_in_values=True)
 
 
-def _read_csv(source: CSVSource, file: str, columns: Mapping[str, pa.DataType | None]) -> pa.Table:
-    looks = _csv_looks(source, file)
-
+def _read_csv(
+    source: CSVSource, file: str, columns: Mapping[str, pa.DataType | None], looks: pa.Schema
+) -> pa.Table:
     def types(unit: str) -> dict[str, pa.DataType]:
         return {name: _csv_type(wanted, looks.field(name).type, unit) for name, wanted in columns.items()}
 

@@ -48,7 +48,9 @@ class OracleEngine:
             names = _names(plan)
             columns |= {f.output: [row[names[f.output]] for row in found] for f in plan.features}
         schema = features_schema(views)
-        yield pa.record_batch([pa.array(columns[n], schema.field(n).type) for n in schema.names], schema=schema)
+        yield pa.record_batch(
+            [pa.array(columns[n], schema.field(n).type) for n in schema.names], schema=schema
+        )
 
     def latest_features(
         self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None
@@ -68,7 +70,9 @@ class OracleEngine:
         columns: dict[str, list[Any]] = {k.name: [r.key[i] for r in chosen] for i, k in enumerate(view.keys)}
         columns |= {EVENT_COLUMN: [r.event for r in chosen], CREATED_COLUMN: [r.created for r in chosen]}
         columns |= {f.output: [r.values[names[f.output]] for r in chosen] for f in view.features}
-        yield pa.record_batch([pa.array(columns[n], schema.field(n).type) for n in schema.names], schema=schema)
+        yield pa.record_batch(
+            [pa.array(columns[n], schema.field(n).type) for n in schema.names], schema=schema
+        )
 
     def explain(self, *, views: Sequence[ViewPlan]) -> str:
         return "\n".join(f"{plan.label}: section 2 of the contract, row by row" for plan in views)

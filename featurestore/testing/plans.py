@@ -74,7 +74,9 @@ def entity_table(plans: Sequence[ViewPlan], rows: Sequence[Row]) -> pa.Table:
 
 def key_table(plan: ViewPlan, rows: Sequence[Row]) -> pa.Table:
     """Keys as `OfflineEngine.latest_features` gets them."""
-    return pa.table({k.name: pa.array([row[k.name] for row in rows], type=arrow_type(k.dtype)) for k in plan.keys})
+    return pa.table(
+        {k.name: pa.array([row[k.name] for row in rows], type=arrow_type(k.dtype)) for k in plan.keys}
+    )
 
 
 def features_schema(plans: Sequence[ViewPlan]) -> pa.Schema:

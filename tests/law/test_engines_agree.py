@@ -13,7 +13,6 @@ from featurestore.testing.judge import check_historical, check_latest
 from featurestore.testing.strategies import Case, as_csv, as_parquet, cases, csv_can_hold
 from tests.engines.available import ENGINES, make_engine
 
-
 pytestmark = pytest.mark.timeout(600)
 
 

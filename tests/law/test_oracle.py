@@ -72,7 +72,11 @@ def test_ttl_counts_from_the_event_even_with_a_delay():
         (Schedule(HOUR, lag=5 * MINUTE), NOON + 5 * MINUTE, NOON),
         (Schedule(HOUR, lag=3 * HOUR), NOON, NOON - 3 * HOUR),
         (Schedule(HOUR, offset=-HOUR), NOON, NOON),
-        (Schedule(timedelta(days=1)), datetime(1969, 12, 31, 23, tzinfo=UTC), datetime(1969, 12, 31, tzinfo=UTC)),
+        (
+            Schedule(timedelta(days=1)),
+            datetime(1969, 12, 31, 23, tzinfo=UTC),
+            datetime(1969, 12, 31, tzinfo=UTC),
+        ),
         (Schedule(timedelta(days=7)), datetime(1969, 12, 31, tzinfo=UTC), datetime(1969, 12, 25, tzinfo=UTC)),
     ],
 )
@@ -167,7 +171,9 @@ def test_ties_in_created_of_one_event_fall_to_the_event_time_then_to_the_values(
 
 def test_rows_in_rows_out():
     view = view_of(ttl=HOUR)
-    entities = [{"k": k, "event_timestamp": t} for k, t in [(1, NOON), (1, NOON), (None, NOON), (9, NOON), (1, None)]]
+    entities = [
+        {"k": k, "event_timestamp": t} for k, t in [(1, NOON), (1, NOON), (None, NOON), (9, NOON), (1, None)]
+    ]
     rows = [row(1), row(2, k=None), row(3, None)]
     assert [r["x"] for r in oracle.historical(view, rows, entities)] == [1, 1, None, None, None]
 
@@ -209,8 +215,18 @@ def test_nanoseconds_never_let_the_future_in():
         (NEW_YORK, datetime(2024, 11, 3, 1, 30), datetime(2024, 11, 3, 6, 30), datetime(2024, 11, 3, 5, 30)),
         (NEW_YORK, datetime(2024, 3, 10, 2, 30), datetime(2024, 3, 10, 7, 30), datetime(2024, 3, 10, 6, 30)),
         (LORD_HOWE, datetime(2024, 4, 7, 1, 45), datetime(2024, 4, 6, 15, 15), datetime(2024, 4, 6, 14, 45)),
-        (LORD_HOWE, datetime(2024, 10, 6, 2, 15), datetime(2024, 10, 5, 15, 45), datetime(2024, 10, 5, 15, 15)),
-        ("Asia/Kolkata", datetime(2024, 1, 1), datetime(2023, 12, 31, 18, 30), datetime(2023, 12, 31, 18, 30)),
+        (
+            LORD_HOWE,
+            datetime(2024, 10, 6, 2, 15),
+            datetime(2024, 10, 5, 15, 45),
+            datetime(2024, 10, 5, 15, 15),
+        ),
+        (
+            "Asia/Kolkata",
+            datetime(2024, 1, 1),
+            datetime(2023, 12, 31, 18, 30),
+            datetime(2023, 12, 31, 18, 30),
+        ),
     ],
     ids=["ordinary", "ambiguous", "gap", "ambiguous half hour", "gap of half an hour", "half-hour zone"],
 )
@@ -259,7 +275,13 @@ def test_online_statuses():
     assert [a.values["x"] for a in later] == [5, None, None, None, 5]
     assert later[1].statuses == {"x": "EXPIRED", "y": "EXPIRED"}
     earlier = oracle.online(view, rows, keys, end=NOON, now=NOON - US)
-    assert [a.statuses["x"] for a in earlier] == ["NOT_FOUND", "PRESENT", "NOT_FOUND", "NOT_FOUND", "NOT_FOUND"]
+    assert [a.statuses["x"] for a in earlier] == [
+        "NOT_FOUND",
+        "PRESENT",
+        "NOT_FOUND",
+        "NOT_FOUND",
+        "NOT_FOUND",
+    ]
 
 
 def test_pushes_and_materializations():

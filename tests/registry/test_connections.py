@@ -52,6 +52,15 @@ def test_a_server_that_goes_away_and_comes_back(postgres_to_break: PostgresServe
     registry.close()
 
 
+def test_a_server_that_was_started_anew_between_two_calls(postgres_to_break: PostgresServer) -> None:
+    registry = SQLRegistry.from_url(postgres_to_break.create_database())
+    commit(registry, change(PLANE))
+    postgres_to_break.stop()
+    postgres_to_break.start()
+    assert commit(registry, change(ARRIVALS)) == 2
+    registry.close()
+
+
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(RegistryUnavailableError, match=r"missing/registry\.db.*\n.*folder"):
         SQLRegistry.from_url(f"sqlite:///{tmp_path}/missing/registry.db")
@@ -145,7 +154,7 @@ def test_a_forked_process_neither_uses_nor_closes_the_connection_of_its_parent(p
             os._exit(0)
     os.waitpid(child, 0)
     os.close(sender)
-    with open(receiver) as answer:
+    with os.fdopen(receiver) as answer:
         assert int(answer.read()) != ours
     assert session() == ours
     registry.close()

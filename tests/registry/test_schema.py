@@ -19,6 +19,7 @@ from alembic.script import ScriptDirectory
 from featurestore.errors import RegistryError, RegistryIntegrityError
 from featurestore.testing.registry_suite.base import PLANE, PROJECT, change, commit
 from featurestore_registry import SQLRegistry, database, schema, tables
+from featurestore_registry.definitions import read_revision
 
 MIGRATIONS = Path(schema.__file__).parent / "migrations"
 
@@ -128,12 +129,19 @@ def test_alembic_is_not_loaded_to_open_what_is_up_to_date(registry: SQLRegistry,
     assert done.returncode == 0, done.stderr
 
 
-def test_a_sqlite_registry_is_read_while_it_is_written(tmp_path: Path) -> None:
-    url = f"sqlite:///{tmp_path}/registry.db"
-    registry = SQLRegistry.from_url(url)
-    writer = database.Database.from_url(url)
-    with writer.writing() as connection:
-        connection.execute(sa.insert(tables.PROJECTS).values(name=PROJECT, revision=7))
-        assert registry.revision(project=PROJECT) == 0
+def test_readers_and_writers_do_not_wait_for_each_other(
+    registry_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "SECONDS_TO_WAIT", 1)
+    registry = SQLRegistry.from_url(registry_url)
+    other = database.Database.from_url(registry_url)
+    with other.reading() as connection:
+        assert read_revision(connection, PROJECT) == 0
+        commit(registry, change(PLANE))
+        assert read_revision(connection, PROJECT) == 0
+    with other.writing() as connection:
+        connection.execute(sa.update(tables.PROJECTS).values(revision=7))
+        assert registry.revision(project=PROJECT) == 1
     assert registry.revision(project=PROJECT) == 7
+    other.close()
     registry.close()

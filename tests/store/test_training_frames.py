@@ -42,7 +42,9 @@ def entity_table() -> pa.Table:
             "tailnum": pa.array(TAILS),
             "event_timestamp": pa.array(TIMES, pa.timestamp("us", "UTC")),
             "big": pa.array([2**53 + 1, None, 3, 4, 5]),
-            "price": pa.array([Decimal("1.10"), None, Decimal("2.20"), Decimal("3.00"), None], pa.decimal128(9, 2)),
+            "price": pa.array(
+                [Decimal("1.10"), None, Decimal("2.20"), Decimal("3.00"), None], pa.decimal128(9, 2)
+            ),
             "local": pa.array([datetime(2024, 1, 1)] * 5, pa.timestamp("ns")),
             "tags": pa.array([["a", None], [], None, ["b"], ["c"]]),
             "label with spaces": pa.array([True, None, False, True, False]),
@@ -62,6 +64,7 @@ def to_path(table: pa.Table, folder: Path) -> Path:
 FORMS: dict[str, Callable[[pa.Table, Path], Any]] = {
     "arrow": lambda table, _: table,
     "chunks": lambda table, _: pa.concat_tables([table.slice(0, 2), table.slice(2)]),
+    "empty chunks": lambda table, _: pa.concat_tables([table.slice(0, 0), table, table.slice(0, 0)]),
     "reader": to_reader,
     "polars": lambda table, _: pl.from_arrow(table),
     "lazy": lambda table, _: pl.from_arrow(table).lazy(),  # type: ignore[union-attr]
@@ -83,7 +86,7 @@ def test_every_form_of_entity_dataframe(
     assert result.schema.names == [*table.schema.names, "delay"]
     assert result["delay"].to_pylist() == EXPECTED
     assert result.select(table.schema.names).to_pylist() == table.to_pylist()
-    if form in ("arrow", "chunks", "reader", "path"):
+    if form in ("arrow", "chunks", "empty chunks", "reader", "path"):
         assert result.select(table.schema.names).equals(table)
     assert (frame.num_rows, frame.schema) == (5, result.schema)
 
@@ -116,13 +119,17 @@ def test_sql_as_entity_dataframe(offline: fs.FeatureStore, view: fs.FeatureView)
     assert result["delay"].to_pylist() == [2.0, 1.0]
 
 
-def test_no_rows_and_no_source_rows(offline: fs.FeatureStore, view: fs.FeatureView, arrivals: Arrivals) -> None:
+def test_no_rows_and_no_source_rows(
+    offline: fs.FeatureStore, view: fs.FeatureView, arrivals: Arrivals
+) -> None:
     assert offline.get_historical_features(entity_table().slice(0, 0), view).to_arrow().num_rows == 0
     arrivals.remove("A")
     assert offline.get_historical_features(entity_table(), view).to_arrow()["delay"].to_pylist() == [None] * 5
 
 
-def test_one_view_twice_under_aliases(offline: fs.FeatureStore, view: fs.FeatureView, arrivals: Arrivals) -> None:
+def test_one_view_twice_under_aliases(
+    offline: fs.FeatureStore, view: fs.FeatureView, arrivals: Arrivals
+) -> None:
     arrivals.add("B", NOON, 7.0)
     rows = [{"tailnum": "A", "inbound": "B", "event_timestamp": NOON}]
     both = [view, view.alias("inbound_plane").with_join_keys({"tailnum": "inbound"})]
@@ -160,7 +167,9 @@ def test_as_of_an_earlier_state(offline: fs.FeatureStore, arrivals: Arrivals) ->
     rows = [{"tailnum": "A", "event_timestamp": NOON}]
 
     def value(as_of: datetime | None) -> object:
-        return offline.get_historical_features(rows, arrivals.view(), as_of=as_of).to_arrow()["delay"][0].as_py()
+        return (
+            offline.get_historical_features(rows, arrivals.view(), as_of=as_of).to_arrow()["delay"][0].as_py()
+        )
 
     assert [value(None), value(NOON + HOUR), value(NOON), value(NOON - HOUR)] == [5.0, 5.0, 1.0, None]
     plain = fs.ParquetSource("plain", path=str(arrivals.path), event_timestamp="arrived_at")
@@ -178,7 +187,9 @@ def test_the_engine_can_be_chosen_per_request(offline: fs.FeatureStore, view: fs
         assert "arrived_at" in explained
 
 
-def test_latest_features_of_every_entity(offline: fs.FeatureStore, view: fs.FeatureView, arrivals: Arrivals) -> None:
+def test_latest_features_of_every_entity(
+    offline: fs.FeatureStore, view: fs.FeatureView, arrivals: Arrivals
+) -> None:
     arrivals.add("B", NOON - 2 * HOUR, 3.0)
     short = arrivals.view(name="short", ttl=HOUR, features=[fs.Feature("recent", fs.Float64, column="delay")])
     frame = offline.get_latest_features([view, short], at=NOON).to_arrow()
@@ -187,11 +198,20 @@ def test_latest_features_of_every_entity(offline: fs.FeatureStore, view: fs.Feat
         {"tailnum": "A", "event_timestamp": NOON, "delay": 1.0, "recent": 1.0},
         {"tailnum": "B", "event_timestamp": NOON, "delay": 3.0, "recent": None},
     ]
-    chosen = offline.get_latest_features(view, at=NOON, entities=[{"tailnum": "Z"}, {"tailnum": "B"}]).to_arrow()
+    chosen = offline.get_latest_features(
+        view, at=NOON, entities=[{"tailnum": "Z"}, {"tailnum": "B"}]
+    ).to_arrow()
     assert chosen.drop_columns("event_timestamp").to_pylist() == [
         {"tailnum": "Z", "delay": None},
         {"tailnum": "B", "delay": 3.0},
     ]
+
+
+def test_latest_features_before_anything_was_known(offline: fs.FeatureStore, view: fs.FeatureView) -> None:
+    frame = offline.get_latest_features(view, at=NOON - HOUR).to_arrow()
+    assert frame.to_pylist() == []
+    assert frame.schema.field("tailnum").type == pa.string()
+    assert frame.schema.names == ["tailnum", "event_timestamp", "delay"]
 
 
 def test_latest_features_of_views_with_different_keys(
@@ -204,7 +224,9 @@ def test_latest_features_of_views_with_different_keys(
     )
     with pytest.raises(RequestError, match="entities="):
         offline.get_latest_features([view, other], at=NOON)
-    everyone = arrivals.view(name="everyone", entities=[], features=[fs.Feature("last", fs.Float64, column="delay")])
+    everyone = arrivals.view(
+        name="everyone", entities=[], features=[fs.Feature("last", fs.Float64, column="delay")]
+    )
     frame = offline.get_latest_features(everyone, at=NOON).to_arrow()
     assert frame.to_pylist() == [{"event_timestamp": NOON, "last": 1.0}]
     with pytest.raises(EntityDataError, match="event_timestamp"):
@@ -221,7 +243,9 @@ def test_a_source_in_memory_is_read_back_by_name(offline: fs.FeatureStore) -> No
 
 
 def test_csv_and_hive_folders(offline: fs.FeatureStore, tmp_path: Path) -> None:
-    (tmp_path / "rows.csv").write_text("tailnum,t,x,note\nA,2024-05-01T12:00:00Z,1.5,\nA,2024-05-01T13:00:00Z,,late\n")
+    (tmp_path / "rows.csv").write_text(
+        "tailnum,t,x,note\nA,2024-05-01T12:00:00Z,1.5,\nA,2024-05-01T13:00:00Z,,late\n"
+    )
     csv = fs.CSVSource("csv", path=str(tmp_path / "rows.csv"), event_timestamp="t")
     noted = [fs.Feature("x", fs.Float32), fs.Feature("note", fs.String)]
     from_csv = fs.FeatureView("from_csv", entities=[plane], source=csv, features=noted)
@@ -231,7 +255,11 @@ def test_csv_and_hive_folders(offline: fs.FeatureStore, tmp_path: Path) -> None:
         part = pa.table({"tailnum": ["A"], "on": [day], "v": pa.array([value], pa.int16())})
         pq.write_table(part, folder / "part.parquet")
     hive = fs.ParquetSource(
-        "hive", path=str(tmp_path / "hive"), hive_partitioning=True, event_timestamp="on", delay=timedelta(days=1)
+        "hive",
+        path=str(tmp_path / "hive"),
+        hive_partitioning=True,
+        event_timestamp="on",
+        delay=timedelta(days=1),
     )
     columns = [fs.Feature("v", fs.Int64), fs.Feature("fleet", fs.Int8)]
     rows = [{"tailnum": "A", "event_timestamp": NOON + n * HOUR} for n in (0, 1, 11, 12, 36)]

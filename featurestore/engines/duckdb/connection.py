@@ -18,12 +18,15 @@ from featurestore.engines.duckdb.tables import Tables
 from featurestore.errors import ConfigurationError, FeatureStoreError, SourceError
 
 BATCH_ROWS = 122_880
-_MARK = "__fs_error|"
+_OUT_OF_RANGE = "out of range: "
 
 
-def raise_error(message: str, *, hint: str) -> str:
-    """SQL that fails with an error of ours when it is evaluated; `reported` reads it back."""
-    return f"error({text(_MARK + message + '|' + hint)})"
+def out_of_range(what: str) -> str:
+    """SQL that fails when it is evaluated, because the column `what` holds a time that cannot be counted.
+
+    `reported` makes a readable error of it.
+    """
+    return f"error({text(_OUT_OF_RANGE + what)})"
 
 
 class Session:
@@ -88,9 +91,9 @@ class Session:
 
     def keep(self, tables: Tables, kept: Container[str]) -> None:
         """Give back the memory of all of a view's tables but some."""
-        names = ", ".join(map(text, astuple(tables)))
         existing = self._connection.sql(
-            f"SELECT table_name, table_type FROM information_schema.tables WHERE table_name IN ({names})"
+            "SELECT table_name, table_type FROM information_schema.tables WHERE list_contains(?, table_name)",
+            params=[list(astuple(tables))],
         )
         # Views first: they read the tables.
         for table, kind in sorted(existing.fetchall(), key=lambda row: str(row[1]) != "VIEW"):
@@ -155,10 +158,12 @@ def reported(source: str) -> Iterator[None]:
 
 
 def _translated(source: str, error: Exception) -> FeatureStoreError:
-    _, marked, ours = str(error).partition(_MARK)
+    _, marked, what = _first_line(error).partition(_OUT_OF_RANGE)
     if marked:
-        message, _, hint = ours.partition("\n")[0].partition("|")
-        return SourceError(f"Source {source!r}: {message}", hint=hint)
+        return SourceError(
+            f"Source {source!r}: {what} holds a time that is infinite or too far away to be counted in microseconds.",
+            hint="Replace it by null or by a real time.",
+        )
     return SourceError(
         f"Source {source!r} could not be read: {_first_line(error)}",
         hint="Check that its files are whole, and that its values are of the declared types.",

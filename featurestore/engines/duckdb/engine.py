@@ -93,7 +93,7 @@ class DuckDBEngine:
                 session.run(latest.latest_keys(view, relation, tables, at, restricted=restricted))
                 session.run(latest.latest_narrow(view, relation, tables, at))
                 session.run(*latest.latest_match(tables))
-                _fetch(session, view, relation, tables)
+                _fetch(session, view, relation, tables, times=True)
                 reader = session.reader(fetch.latest_result(view, tables))
             columns = [
                 *((key.name, key.dtype) for key in view.keys),
@@ -152,10 +152,12 @@ def _match_lives(session: Session, view: ViewPlan, relation: Relation, tables: T
         session.run(*lives.refined(view, relation, tables), *steps)
 
 
-def _fetch(session: Session, view: ViewPlan, relation: Relation, tables: Tables) -> None:
+def _fetch(
+    session: Session, view: ViewPlan, relation: Relation, tables: Tables, *, times: bool = False
+) -> None:
     session.run(*fetch.winners(tables))
     tied = session.first(fetch.some_tied(tables)) is not None
-    session.run(*fetch.values(view, relation, tables, tied=tied))
+    session.run(*fetch.values(view, relation, tables, tied=tied, times=times))
     fetch.check_vectors(session, view, tables)
     session.keep(tables, (tables.keys, tables.match, tables.values))
 

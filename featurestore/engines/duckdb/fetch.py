@@ -17,8 +17,6 @@ from featurestore.errors import SourceError
 from featurestore.frames.types import arrow_type
 from featurestore.protocols.offline import ViewPlan
 
-_WINNER = ("code", "place", "event", "created", "rid", "tied")
-
 
 def winners(t: Tables) -> list[str]:
     """groups, winners: the source rows at the winning places, the latest created ones of each, tied or not."""
@@ -47,15 +45,28 @@ def some_tied(t: Tables) -> str:
     return select(["rid"], f"FROM {t.winners}", where("tied"), "LIMIT 1")
 
 
-def values(view: ViewPlan, relation: Relation, t: Tables, *, tied: bool) -> list[str]:
-    """values: the features f0, f1, … of the winners in one scan; of those that are tied only the greatest."""
-    features = [(f.column, f.dtype) for f in view.features]
+def values(view: ViewPlan, relation: Relation, t: Tables, *, tied: bool, times: bool = False) -> list[str]:
+    """values: the features f0, f1, … of the winners in one scan; of those that are tied only the greatest.
+
+    Args:
+        view: the view.
+        relation: its source.
+        t: the tables.
+        tied: whether any are.
+        times: whether event and created timestamps are wanted too.
+    """
+    columns = ["code", "place", *(["event", "created"] if times else []), *(["rid", "tied"] if tied else [])]
+    features = {f"f{i}": feature for i, feature in enumerate(view.features)}
     if not tied:
-        return [create(t.values, wide_rows(relation, t.winners, _WINNER, {"f": features}))]
-    breakers = [(f.column, f.dtype) for f in view.tie_breakers]
+        return [create(t.values, wide_rows(relation, t.winners, columns, features))]
+    fetched = {(feature.column, feature.dtype): name for name, feature in features.items()}
+    breakers = {
+        fetched.get((feature.column, feature.dtype), f"t{i}"): feature
+        for i, feature in enumerate(view.tie_breakers)
+    }
     return [
-        create(t.values, wide_rows(relation, t.winners, _WINNER, {"f": features, "t": breakers})),
-        losers(t.values, [dtype for _, dtype in breakers]),
+        create(t.values, wide_rows(relation, t.winners, columns, features | breakers)),
+        losers(t.values, {name: feature.dtype for name, feature in breakers.items()}),
     ]
 
 

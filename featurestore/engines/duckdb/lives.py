@@ -85,34 +85,44 @@ def _passing(t: Tables) -> list[str]:
         f"ASOF LEFT JOIN {t.points} q ON n.code = q.code AND n.gone <= q.until",
         f"JOIN {nested(ends, 'e')} ON n.code = e.code",
     )
-    levels = select(
-        ["place", "event", "start", "stop", "unnest(range(floor(log2(stop - start))::BIGINT + 2)) AS level"],
-        f"FROM {t.spans}",
-        where("start < stop"),
+    levels = select(["DISTINCT level"], f"FROM {t.nodes}")
+    above = select(
+        ["p.point", "l.level", "p.point >> l.level AS node"],
+        f"FROM {t.points} p",
+        f"CROSS JOIN {nested(levels, 'l')}",
     )
-    # At each level the range is [left, right): an odd left end, or the block before an odd right end, has no
-    # sibling within the range and is a block of the cover.
-    ranges = select(
-        ["place", "event", "level", "(start + (1 << level) - 1) >> level AS a", "stop >> level AS b"],
-        f"FROM {nested(levels, 's')}",
-    )
-    alone = "unnest([CASE WHEN a % 2 = 1 THEN a END, CASE WHEN b % 2 = 1 THEN b - 1 END]) AS node"
-    cover = select(["place", "event", "level", alone], f"FROM {nested(ranges, 's')}", where("a < b"))
-    nodes = select(
-        ["level", "node", "max(place) AS place", "max(event) AS event"],
-        f"FROM {nested(cover, 'c')}",
-        where("node IS NOT NULL"),
-        "GROUP BY level, node",
-    )
-    above = select(["point", "l.level", "point >> l.level AS node"], f"FROM {t.points}",
-                   f"CROSS JOIN (SELECT DISTINCT level FROM {t.nodes}) l")  # fmt: skip
-    looked_up = select(
+    passing = select(
         ["a.point", "max(n.place) AS place", "max(n.event) AS event"],
         f"FROM {nested(above, 'a')}",
         f"JOIN {t.nodes} n ON n.level = a.level AND n.node = a.node",
         "GROUP BY a.point",
     )
-    return [_replace(t.spans, spans), _replace(t.nodes, nodes), _replace(t.passing, looked_up)]
+    return [_replace(t.spans, spans), _replace(t.nodes, _nodes(t)), _replace(t.passing, passing)]
+
+
+def _nodes(t: Tables) -> str:
+    """The blocks that cover the ranges of points, each with the greatest place of the rows it is part of.
+
+    At each level the range is [a, b): an odd left end, or the block before an odd right end, has no sibling
+    within the range and is a block of the cover; the next level has what is left, in blocks of twice the size.
+    """
+    levels = select(
+        ["place", "event", "start", "stop", "unnest(range(floor(log2(stop - start))::BIGINT + 2)) AS level"],
+        f"FROM {t.spans}",
+        where("start < stop"),
+    )
+    ranges = select(
+        ["place", "event", "level", "(start + (1::BIGINT << level) - 1) >> level AS a", "stop >> level AS b"],
+        f"FROM {nested(levels, 's')}",
+    )
+    alone = "unnest([CASE WHEN a % 2 = 1 THEN a END, CASE WHEN b % 2 = 1 THEN b - 1 END]) AS node"
+    cover = select(["place", "event", "level", alone], f"FROM {nested(ranges, 's')}", where("a < b"))
+    return select(
+        ["level", "node", "max(place) AS place", "max(event) AS event"],
+        f"FROM {nested(cover, 'c')}",
+        where("node IS NOT NULL"),
+        "GROUP BY level, node",
+    )
 
 
 def _best(view: ViewPlan, t: Tables, *, rows_go: bool) -> list[str]:
@@ -163,15 +173,15 @@ def doubtful(t: Tables) -> str:
 
 def refined(view: ViewPlan, relation: Relation, t: Tables) -> list[str]:
     """placed: with places of their own for the doubtful rows, in the order of their features."""
-    features = [(f.column, f.dtype) for f in view.tie_breakers]
-    nth = nth_of_tied(t.doubtful_values, [f.dtype for f in view.tie_breakers])
+    breakers = {f"t{i}": f for i, f in enumerate(view.tie_breakers)}
+    nth = nth_of_tied(t.doubtful_values, {column: f.dtype for column, f in breakers.items()})
     query = select(
         ["n.* REPLACE (dense_rank() OVER (ORDER BY n.place, d.nth DESC NULLS FIRST)::HUGEINT AS place)"],
         f"FROM {t.placed} n",
         f"LEFT JOIN {nested(nth, 'd')} ON n.rid = d.rid",
     )
     return [
-        create(t.doubtful_values, wide_rows(relation, t.doubtful, ["code", "place", "rid"], {"t": features})),
+        create(t.doubtful_values, wide_rows(relation, t.doubtful, ["code", "place", "rid"], breakers)),
         create(t.refined, query),
         f"DROP TABLE {t.placed}",
         f"ALTER TABLE {t.refined} RENAME TO {t.placed}",

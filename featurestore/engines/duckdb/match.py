@@ -28,7 +28,10 @@ def entity_keys(view: ViewPlan, t: Tables, columns: Sequence[str]) -> str:
         "FROM entities",
         where(*(f"{column} IS NOT NULL" for column in columns)),
     )
-    query = select(["row_number() OVER () AS code", *key_names(view)], f"FROM {nested(distinct, 'k')}")
+    # Four bytes: the as-of join sorts by code and event, and is a sixth faster with shorter sort keys.
+    query = select(
+        ["(row_number() OVER ())::UINTEGER AS code", *key_names(view)], f"FROM {nested(distinct, 'k')}"
+    )
     return create(t.keys, query)
 
 

@@ -6,7 +6,7 @@ column names of our own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from featurestore.engines.duckdb.sql import SOURCE, aliased, name, nested, numbe
 from featurestore.engines.duckdb.times import EVERY_TIME, MAX_INSTANT, Bounds, Column, instant, near, no_later
 from featurestore.engines.duckdb.types import for_duckdb, value
 from featurestore.frames.types import arrow_type
-from featurestore.protocols.offline import ViewPlan
+from featurestore.protocols.offline import FeatureColumn, ViewPlan
 from featurestore.sources.arrow import hive_columns, read_table, source_schema
 from featurestore.sources.check import check_columns
 from featurestore.sources.files import list_files
@@ -86,7 +86,7 @@ def _readable(session: Session, source: ParquetSource, schema: pa.Schema) -> boo
     if not zoned:
         return True
     described = f"DESCRIBE {select(map(name, zoned), f'FROM {parquet_table(source)}')}"
-    kept = session.row(f"SELECT bool_and(column_type = 'TIMESTAMPTZ_NS') AS kept FROM ({described})")
+    kept = session.row(select(["bool_and(column_type = 'TIMESTAMPTZ_NS') AS kept"], f"FROM ({described})"))
     return bool(kept["kept"])
 
 
@@ -235,24 +235,17 @@ def entity_columns(views: Iterable[ViewPlan], view: ViewPlan) -> list[str]:
 
 
 def wide_rows(
-    relation: Relation,
-    winners: str,
-    columns: Sequence[str],
-    features: Mapping[str, Sequence[tuple[str, FeatureType]]],
+    relation: Relation, winners: str, columns: Iterable[str], features: Mapping[str, FeatureColumn]
 ) -> str:
-    """The values of features for the rows whose identity is in `winners.rid`, with columns of `winners`.
+    """The values of features, by their names in SQL, for the rows whose identity is in `winners.rid`.
 
     Args:
         relation: the source.
         winners: the table.
-        columns: of that table.
-        features: column and type of each, by the prefix of their numbered names.
+        columns: of that table, to be returned too.
+        features: to be read.
     """
-    values = [
-        expression
-        for prefix, wanted in features.items()
-        for expression in aliased((value(relation.columns[c], dtype) for c, dtype in wanted), prefix)
-    ]
+    values = (f"{value(relation.columns[f.column], f.dtype)} AS {label}" for label, f in features.items())
     return select(
         [*(f"w.{column}" for column in columns), *values],
         relation.from_clause(),

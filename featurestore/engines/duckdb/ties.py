@@ -5,15 +5,15 @@ DuckDB's own order puts nulls inside of lists last and takes −0.0 for 0.0, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 
 from featurestore.definitions.types import FLOATS, FeatureType, List, Vector
-from featurestore.engines.duckdb.sql import nested, numbered, select, where
+from featurestore.engines.duckdb.sql import nested, select, where
 
 
-def greatest_first(columns: Iterable[str], dtypes: Iterable[FeatureType]) -> list[str]:
+def greatest_first(columns: Mapping[str, FeatureType]) -> list[str]:
     """ORDER BY terms that put the greatest tuple first: null lowest, one NaN, highest, −0.0 just below 0.0."""
-    keys = [key for column, dtype in zip(columns, dtypes, strict=True) for key in _keys(column, dtype)]
+    keys = [key for column, dtype in columns.items() for key in _keys(column, dtype)]
     return [f"{key} DESC NULLS LAST" for key in keys]
 
 
@@ -42,20 +42,23 @@ def _list_key(expression: str, item: FeatureType, depth: int) -> str:
     return f"list_transform({expression}, lambda {x}: {{{', '.join(fields)}}})"
 
 
-def nth_of_tied(table: str, dtypes: Sequence[FeatureType], condition: str = "") -> str:
+def nth_of_tied(table: str, breakers: Mapping[str, FeatureType], condition: str = "") -> str:
     """The place of each row (rid, nth) among the rows of one code and place; 1 is the greatest.
 
     Args:
-        table: with columns code, place, rid and the tie breakers t0, t1, …
-        dtypes: of the tie breakers.
+        table: with columns code, place, rid and the tie breakers.
+        breakers: their columns and types, in order.
         condition: which rows are looked at.
     """
-    order = ", ".join([*greatest_first(numbered("t", len(dtypes)), dtypes), "rid"])
-    nth = f"row_number() OVER (PARTITION BY code, place ORDER BY {order}) AS nth"
+    order = ",\n         ".join([*greatest_first(breakers), "rid"])
+    nth = (
+        f"row_number() OVER (\n         PARTITION BY code, place\n         ORDER BY {order}\n       ) AS nth"
+    )
     return select(["rid", nth], f"FROM {table}", where(condition))
 
 
-def losers(table: str, dtypes: Sequence[FeatureType]) -> str:
+def losers(table: str, breakers: Mapping[str, FeatureType]) -> str:
     """The statement that leaves one of each group of tied rows, whose tie breakers are in the table."""
-    placed = nested(nth_of_tied(table, dtypes, "tied"), "n")
-    return f"DELETE FROM {table}\nWHERE tied AND rid IN (SELECT rid FROM {placed} WHERE nth > 1)"
+    nth = nested(nth_of_tied(table, breakers, "tied"), "n")
+    lost = select(["rid"], f"FROM {nth}", where("nth > 1"))
+    return "\n".join([f"DELETE FROM {table}", where("tied", f"rid IN {nested(lost, '')}")])  # noqa: S608

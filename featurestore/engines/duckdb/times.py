@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from featurestore.engines.duckdb.connection import raise_error
+from featurestore.engines.duckdb.connection import out_of_range
 from featurestore.engines.duckdb.sql import text
 from featurestore.protocols.offline import Grid
 
@@ -57,21 +57,14 @@ def instant(column: Column, *, up: bool, what: str) -> str:
     """
     if pa.types.is_null(column.type):
         return "NULL::BIGINT"
-    error = _out_of_range(what)
+    error = out_of_range(what)
     return f"coalesce({_microseconds(column, up=up)}, CASE WHEN {column.sql} IS NOT NULL THEN {error} END)"
 
 
 def no_later(instant: str, limit: int, *, what: str) -> str:
     """The instant, or an error where it is later than `limit`."""
-    error = _out_of_range(what)
+    error = out_of_range(what)
     return f"CASE WHEN {instant} <= {limit} THEN {instant} WHEN {instant} IS NOT NULL THEN {error} END"
-
-
-def _out_of_range(what: str) -> str:
-    return raise_error(
-        f"{what} holds a time that is infinite or too far away to be counted in microseconds.",
-        hint="Replace it by null or by a real time.",
-    )
 
 
 def zoned(column: Column) -> str:

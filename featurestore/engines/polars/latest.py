@@ -64,7 +64,7 @@ def _wanted(
         parts.append(pl.DataFrame(columns) if names else pl.DataFrame({CODE: [0]}))
     if changes is not None:
         changed = narrow.filter(_changed(view, at, changes))
-        parts.append(changed.select(names) if names else changed.select(pl.lit(0, pl.Int64).alias(CODE)))
+        parts.append(changed.select(names) if names else pl.DataFrame({CODE: [0] * (changed.height > 0)}))
     if not parts:
         return None
     return pl.concat(parts).unique()

@@ -37,7 +37,9 @@ class BoundaryCases:
         times = at(NOON, NOON + 5 * MINUTE - MICROSECOND, NOON + 5 * MINUTE)
         assert ask(engine, view, times) == {"x": [None, None, 7]}
 
-    def test_the_ttl_counts_from_the_event_not_from_when_it_became_visible(self, engine: OfflineEngine) -> None:
+    def test_the_ttl_counts_from_the_event_not_from_when_it_became_visible(
+        self, engine: OfflineEngine
+    ) -> None:
         data = rows((1, NOON, 7, NOON + MINUTE), columns=("k", "at", "x", "seen"))
         view = make_view(data, ttl=HOUR, delay=5 * MINUTE, available_at="seen")
         assert ask(engine, view, at(NOON + HOUR, NOON + HOUR + MICROSECOND)) == {"x": [7, None]}

@@ -54,7 +54,9 @@ class LatestCases:
 
     def test_columns_and_instants(self, engine: OfflineEngine) -> None:
         data = rows((1, NOON, None, 1), (2, NOON, NOON + HOUR, 2), columns=FULL)
-        found = by_key(run_latest(engine, plan_view(make_view(data, created_timestamp="made")), at=micros(NOON)), ["k"])
+        found = by_key(
+            run_latest(engine, plan_view(make_view(data, created_timestamp="made")), at=micros(NOON)), ["k"]
+        )
         assert next(iter(found.values())).keys() == {"k", EVENT_COLUMN, CREATED_COLUMN, "x"}
         assert {row["k"]: row[CREATED_COLUMN] for row in found.values()} == {1: None, 2: micros(NOON + HOUR)}
         assert {row[EVENT_COLUMN] for row in found.values()} == {micros(NOON)}
@@ -67,14 +69,18 @@ class LatestCases:
         assert latest(engine, make_view(rows((1, NOON, 1)), ttl=MICROSECOND), NOON + DAY) == {1: 1}
 
     def test_the_grid_delay_and_available_at_are(self, engine: OfflineEngine) -> None:
-        view = make_view(rows((1, NOON, 1), (1, NOON + HOUR, 2)), schedule=Schedule(HOUR, lag=MINUTE), delay=HOUR)
+        view = make_view(
+            rows((1, NOON, 1), (1, NOON + HOUR, 2)), schedule=Schedule(HOUR, lag=MINUTE), delay=HOUR
+        )
         assert latest(engine, view, NOON + HOUR) == {}
         assert latest(engine, view, NOON + HOUR + MINUTE) == {1: 1}
         data = rows((1, NOON, NOON, 1), (1, NOON, NOON + HOUR, 2), columns=FULL)
         assert latest(engine, make_view(data, available_at="made"), NOON + HOUR - MICROSECOND) == {1: 1}
 
     def test_ties_and_created(self, engine: OfflineEngine) -> None:
-        data = rows((1, NOON, NOON, 5), (1, NOON, NOON, 7), (1, NOON, None, 9), (1, NOON, NOON, 6), columns=FULL)
+        data = rows(
+            (1, NOON, NOON, 5), (1, NOON, NOON, 7), (1, NOON, None, 9), (1, NOON, NOON, 6), columns=FULL
+        )
         for turned in (data, data[::-1]):
             assert latest(engine, make_view(turned, created_timestamp="made"), NOON) == {1: 7}
 
@@ -117,11 +123,15 @@ class LatestCases:
         assert run_latest(engine, plan, at=micros(NOON), keys=keys).column("x").to_pylist() == [2]
 
     def test_changes_by_time(self, engine: OfflineEngine) -> None:
-        data = rows((1, NOON, 1), (2, NOON + MICROSECOND, 2), (3, NOON + HOUR, 3), (3, NOON, 9), (4, NOON + DAY, 4))
+        data = rows(
+            (1, NOON, 1), (2, NOON + MICROSECOND, 2), (3, NOON + HOUR, 3), (3, NOON, 9), (4, NOON + DAY, 4)
+        )
         assert latest(engine, make_view(data), NOON + HOUR, since=NOON) == {2: 2, 3: 3}
 
     def test_changes_by_time_give_the_latest_row_of_the_entity(self, engine: OfflineEngine) -> None:
-        data = rows((1, NOON + MINUTE, NOON + DAY, 1), (1, NOON, NOON + MINUTE, 3), (1, NOON, NOON, 2), columns=FULL)
+        data = rows(
+            (1, NOON + MINUTE, NOON + DAY, 1), (1, NOON, NOON + MINUTE, 3), (1, NOON, NOON, 2), columns=FULL
+        )
         view = make_view(data, available_at="made")
         assert latest(engine, view, NOON + HOUR, since=NOON) == {1: 3}
 
@@ -137,13 +147,18 @@ class LatestCases:
 
     def test_changes_by_created(self, engine: OfflineEngine) -> None:
         data = rows(
-            (1, NOON - DAY, NOON, 1), (2, NOON - DAY, NOON + MICROSECOND, 2), (3, NOON - DAY, None, 3), columns=FULL
+            (1, NOON - DAY, NOON, 1),
+            (2, NOON - DAY, NOON + MICROSECOND, 2),
+            (3, NOON - DAY, None, 3),
+            columns=FULL,
         )
         view = make_view(data, created_timestamp="made")
         assert latest(engine, view, NOON, since=NOON, known_after=NOON) == {2: 2, 3: 3}
 
     def test_changes_by_available(self, engine: OfflineEngine) -> None:
-        data = rows((1, NOON - DAY, NOON - DAY, 1), (2, NOON - DAY, NOON - DAY + MICROSECOND, 2), columns=FULL)
+        data = rows(
+            (1, NOON - DAY, NOON - DAY, 1), (2, NOON - DAY, NOON - DAY + MICROSECOND, 2), columns=FULL
+        )
         view = make_view(data, available_at="made")
         assert latest(engine, view, NOON, since=NOON, known_after=NOON - DAY) == {2: 2}
 
@@ -163,6 +178,12 @@ class LatestCases:
         assert found.column("x").to_pylist() == [*range(count, count + 1000), *range(1000, count)]
 
     def test_values_keep_their_bits(self, engine: OfflineEngine) -> None:
-        view = make_view(rows((1, NOON, -0.0), (2, NOON, float("nan")), (3, NOON, None)), features={"x": Float64})
+        view = make_view(
+            rows((1, NOON, -0.0), (2, NOON, float("nan")), (3, NOON, None)), features={"x": Float64}
+        )
         found = latest(engine, view, NOON)
-        assert {k: exact(v) for k, v in found.items()} == {1: exact(-0.0), 2: exact(float("nan")), 3: exact(None)}
+        assert {k: exact(v) for k, v in found.items()} == {
+            1: exact(-0.0),
+            2: exact(float("nan")),
+            3: exact(None),
+        }

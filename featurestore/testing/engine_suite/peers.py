@@ -32,14 +32,22 @@ class PeerCases:
 
     def test_event_time_first_then_created(self, engine: OfflineEngine) -> None:
         data = rows(
-            (1001, D, D, 10), (1001, D, D + DAY, 20), (1002, D, D + DAY, 30), (1002, D + DAY, D, 40), columns=MADE
+            (1001, D, D, 10),
+            (1001, D, D + DAY, 20),
+            (1002, D, D + DAY, 30),
+            (1002, D + DAY, D, 40),
+            columns=MADE,
         )
         view = make_view(data, created_timestamp="made")
         assert ask(engine, view, entities((1001, D + 2 * DAY), (1002, D + 2 * DAY))) == {"x": [20, 40]}
 
     def test_created_cutoff(self, engine: OfflineEngine) -> None:
         data = rows(
-            (1001, D, D, 10), (1002, D, D, 30), (1001, D, D + 2 * DAY, 20), (1002, D, D + 2 * DAY, 40), columns=MADE
+            (1001, D, D, 10),
+            (1002, D, D, 30),
+            (1001, D, D + 2 * DAY, 20),
+            (1002, D, D + 2 * DAY, 40),
+            columns=MADE,
         )
         view = make_view(data, created_timestamp="made")
         asked = entities((1001, D + DAY), (1002, D + DAY))
@@ -116,7 +124,9 @@ class PeerCases:
             rows(("1", "23", NOON, 1), ("12", "3", NOON, 2), ("", "123", NOON, 3), columns=columns),
             keys={"a": String, "b": String},
         )
-        asked = [{"a": a, "b": b, "event_timestamp": NOON} for a, b in [("12", "3"), ("1", "23"), ("123", "")]]
+        asked = [
+            {"a": a, "b": b, "event_timestamp": NOON} for a, b in [("12", "3"), ("1", "23"), ("123", "")]
+        ]
         assert ask(engine, texts, asked) == {"x": [2, 1, None]}
         numbers = make_view(
             rows((1, 11, NOON, 1), (11, 1, NOON, 2), columns=columns), keys={"a": Int64, "b": Int64}
@@ -124,14 +134,18 @@ class PeerCases:
         asked = [{"a": a, "b": b, "event_timestamp": NOON} for a, b in [(11, 1), (1, 11), (1, 1), (11, 11)]]
         assert ask(engine, numbers, asked) == {"x": [2, 1, None, None]}
 
-    def test_ties_without_created_give_one_row_for_any_order_of_the_source(self, engine: OfflineEngine) -> None:
+    def test_ties_without_created_give_one_row_for_any_order_of_the_source(
+        self, engine: OfflineEngine
+    ) -> None:
         data = rows((1, NOON, 2), (1, NOON, 3), (1, NOON, 1))
         for turned in (data, data[::-1], data[1:] + data[:1]):
             assert ask(engine, make_view(turned), at(NOON)) == {"x": [3]}
 
     def test_a_null_key_touches_only_the_views_that_use_it(self, engine: OfflineEngine) -> None:
         first = make_view(rows((1, NOON, 1)))
-        second = make_view(rows((5, NOON, 2), columns=("j", "at", "y")), keys={"j": Int64}, features={"y": Int64})
+        second = make_view(
+            rows((5, NOON, 2), columns=("j", "at", "y")), keys={"j": Int64}, features={"y": Int64}
+        )
         asked = [{"k": 1, "j": None, "event_timestamp": NOON}, {"k": None, "j": 5, "event_timestamp": NOON}]
         assert ask(engine, [plan_view(first), plan_view(second)], asked) == {"x": [1, None], "y": [None, 2]}
 
@@ -142,7 +156,9 @@ class PeerCases:
 
     def test_repeated_and_unsorted_entities(self, engine: OfflineEngine) -> None:
         view = make_view(rows((1, NOON, 10), (2, NOON, 20), (3, NOON, 30)))
-        assert ask(engine, view, entities((3, NOON), (1, NOON), (3, NOON), (2, NOON))) == {"x": [30, 10, 30, 20]}
+        assert ask(engine, view, entities((3, NOON), (1, NOON), (3, NOON), (2, NOON))) == {
+            "x": [30, 10, 30, 20]
+        }
 
     def test_rows_of_one_key_at_unsorted_times(self, engine: OfflineEngine) -> None:
         view = make_view(rows((1, NOON + HOUR, 2), (1, NOON, 1), (1, NOON + 2 * HOUR, 3)))

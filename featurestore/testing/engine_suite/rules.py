@@ -70,7 +70,9 @@ class RuleCases:
 
     def test_many_rows_become_visible_out_of_order(self, engine: OfflineEngine) -> None:
         order = [3, 0, 4, 1, 5, 2]
-        data = rows(*((1, NOON + i * MINUTE, NOON + (o + 10) * MINUTE, i) for i, o in enumerate(order)), columns=SEEN)
+        data = rows(
+            *((1, NOON + i * MINUTE, NOON + (o + 10) * MINUTE, i) for i, o in enumerate(order)), columns=SEEN
+        )
         view = make_view(data, available_at="seen")
         found = ask(engine, view, at(*(NOON + (m + 10) * MINUTE for m in range(-1, 7))))
         assert found == {"x": [None, 1, 3, 5, 5, 5, 5, 5]}
@@ -103,7 +105,9 @@ class RuleCases:
         columns = ("a", "b", "at", "x")
         data = rows((None, 1, NOON, 1), (1, None, NOON, 2), (1, 1, None, 3), (1, 1, NOON, 4), columns=columns)
         view = make_view(data, keys={"a": Int64, "b": Int64})
-        asked = [{"a": a, "b": b, "event_timestamp": NOON} for a, b in [(None, 1), (1, None), (1, 1), (None, None)]]
+        asked = [
+            {"a": a, "b": b, "event_timestamp": NOON} for a, b in [(None, 1), (1, None), (1, 1), (None, None)]
+        ]
         assert ask(engine, view, asked) == {"x": [None, None, 4, None]}
 
     def test_the_last_correction_of_an_event_counts_once_it_is_visible(self, engine: OfflineEngine) -> None:
@@ -117,7 +121,9 @@ class RuleCases:
         assert ask(engine, at_once, at(NOON, NOON - HOUR)) == {"x": [3, 2]}
         assert ask(engine, at_once, at(NOON, k=2)) == {"x": [4]}
 
-    def test_a_correction_into_the_future_waits_and_the_row_it_replaces_stays(self, engine: OfflineEngine) -> None:
+    def test_a_correction_into_the_future_waits_and_the_row_it_replaces_stays(
+        self, engine: OfflineEngine
+    ) -> None:
         data = rows((1, NOON, "a", NOON, 1), (1, NOON + HOUR, "a", NOON + MINUTE, 2), columns=CORRECTED)
         view = make_view(data, created_timestamp="made", event_id="id")
         assert ask(engine, view, at(NOON + HOUR - MICROSECOND, NOON + HOUR)) == {"x": [1, 2]}
@@ -192,7 +198,9 @@ class RuleCases:
         assert ask(engine, view, asked) == {"x": [*reversed(range(len(keys))), None]}
 
     def test_a_source_key_of_a_narrower_type(self, engine: OfflineEngine) -> None:
-        table = pa.table({"k": pa.array([1, 2, None], pa.int16()), "at": pa.array([NOON] * 3), "x": [1, 2, 3]})
+        table = pa.table(
+            {"k": pa.array([1, 2, None], pa.int16()), "at": pa.array([NOON] * 3), "x": [1, 2, 3]}
+        )
         asked = [*at(NOON, k=2**40), *at(NOON, k=2)]
         assert ask(engine, make_view(table), asked) == {"x": [None, 2]}
 
@@ -211,13 +219,19 @@ class RuleCases:
         count, instant = 300_000, entity_instant(NOON)
         keys = [(i * 7919) % 1000 for i in range(count)]
         entities = pa.table({"k": keys, TIME_COLUMN: pa.array([instant] * count, pa.int64())})
-        view = make_view(pa.table({"k": range(0, 1000, 2), "at": pa.array([NOON] * 500), "x": range(0, 1000, 2)}))
+        view = make_view(
+            pa.table({"k": range(0, 1000, 2), "at": pa.array([NOON] * 500), "x": range(0, 1000, 2)})
+        )
         found = run_historical(engine, [plan_view(view)], entities)
         assert found.column("x").to_pylist() == [key if key % 2 == 0 else None for key in keys]
 
     def test_chunked_entity_rows(self, engine: OfflineEngine) -> None:
-        instants = pa.chunked_array([[entity_instant(NOON)], [], [entity_instant(NOON), None]], type=pa.int64())
-        entities = pa.table({"k": pa.chunked_array([[2, 1], [], [1]], type=pa.int64()), TIME_COLUMN: instants})
+        instants = pa.chunked_array(
+            [[entity_instant(NOON)], [], [entity_instant(NOON), None]], type=pa.int64()
+        )
+        entities = pa.table(
+            {"k": pa.chunked_array([[2, 1], [], [1]], type=pa.int64()), TIME_COLUMN: instants}
+        )
         view = make_view(rows((1, NOON, 10), (2, NOON, 20)))
         assert run_historical(engine, [plan_view(view)], entities).to_pydict() == {"x": [20, 10, None]}
 

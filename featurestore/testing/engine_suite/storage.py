@@ -23,7 +23,22 @@ AWKWARD = [
     "X", "rowid", "file_row_number", "filename", "index", "row_nr", "order", "select", "literal", "value", "count",
     "event_timestamp", "key", "time", "t", "s", "e", "__index_level_0__",
 ]  # fmt: skip
-COLUMNS = ["x y", 'q"uo', "it's", "a.b", "a;b--", "größe", "{x}", "%s", "$1", "^x$", "*", "x\ny", "Ａ", "SELECT"]
+COLUMNS = [
+    "x y",
+    'q"uo',
+    "it's",
+    "a.b",
+    "a;b--",
+    "größe",
+    "{x}",
+    "%s",
+    "$1",
+    "^x$",
+    "*",
+    "x\ny",
+    "Ａ",
+    "SELECT",
+]
 
 
 def parquet_view(path: str | list[str], **source: Any) -> FeatureView:
@@ -60,9 +75,13 @@ class StorageCases:
         view = parquet_view(str(tmp_path / "*.parquet"))
         assert ask(engine, view, [*at(NOON), *at(NOON, k=2)]) == {"x": [5, 6]}
 
-    def test_files_whose_integers_are_of_different_widths(self, engine: OfflineEngine, tmp_path: Path) -> None:
+    def test_files_whose_integers_are_of_different_widths(
+        self, engine: OfflineEngine, tmp_path: Path
+    ) -> None:
         for name, dtype, key in [("a", pa.int32(), 1), ("b", pa.int64(), 2)]:
-            table = pa.table({"k": pa.array([key], dtype), "at": pa.array([NOON]), "x": pa.array([key], dtype)})
+            table = pa.table(
+                {"k": pa.array([key], dtype), "at": pa.array([NOON]), "x": pa.array([key], dtype)}
+            )
             pq.write_table(table, tmp_path / f"{name}.parquet")
         view = parquet_view(str(tmp_path / "*.parquet"))
         assert ask(engine, view, [*at(NOON), *at(NOON, k=2)]) == {"x": [1, 2]}
@@ -88,7 +107,7 @@ class StorageCases:
         path.write_text(
             "k,at,s,f,b,d,t\n"
             '1,2024-05-01T12:00:00Z,"",-0.0,true,2024-01-31,2024-05-01T12:00:00.000001Z\n'
-            '2,2024-05-01T12:00:00Z,,,,,\n'
+            "2,2024-05-01T12:00:00Z,,,,,\n"
             '3,2024-05-01T12:00:00Z,"a,""b""\nc",nan,false,1969-12-31,1969-12-31T23:59:59Z\n'
         )
         features = {"s": String, "f": Float64, "b": Bool, "d": Date, "t": Timestamp}
@@ -146,7 +165,9 @@ class StorageCases:
         assert ask(engine, plan_view(view, join_keys={key: f"e{name}"}), asked) == {"x": [6, 5]}
 
     @pytest.mark.parametrize("stored", [False, True], ids=["in memory", "parquet"])
-    def test_names_that_differ_only_in_case(self, engine: OfflineEngine, tmp_path: Path, stored: bool) -> None:
+    def test_names_that_differ_only_in_case(
+        self, engine: OfflineEngine, tmp_path: Path, stored: bool
+    ) -> None:
         table = to_table(rows((1, 2, NOON, 5, 6), (2, 1, NOON, 7, 8), columns=("k", "K", "at", "x", "X")))
         pq.write_table(table, tmp_path / "a.parquet")
         source = (

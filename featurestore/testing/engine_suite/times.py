@@ -20,15 +20,30 @@ LOCAL_TIMES = [
     ("ordinary", NEW_YORK, datetime(2024, 7, 1, 12), datetime(2024, 7, 1, 16)),
     ("ambiguous", NEW_YORK, datetime(2024, 11, 3, 1, 30), datetime(2024, 11, 3, 6, 30)),
     ("first ambiguous", NEW_YORK, datetime(2024, 11, 3, 1), datetime(2024, 11, 3, 6)),
-    ("before it", NEW_YORK, datetime(2024, 11, 3, 0, 59, 59, 999_999), datetime(2024, 11, 3, 4, 59, 59, 999_999)),
+    (
+        "before it",
+        NEW_YORK,
+        datetime(2024, 11, 3, 0, 59, 59, 999_999),
+        datetime(2024, 11, 3, 4, 59, 59, 999_999),
+    ),
     ("after it", NEW_YORK, datetime(2024, 11, 3, 2), datetime(2024, 11, 3, 7)),
     ("gap", NEW_YORK, datetime(2024, 3, 10, 2, 30), datetime(2024, 3, 10, 7, 30)),
     ("first of the gap", NEW_YORK, datetime(2024, 3, 10, 2), datetime(2024, 3, 10, 7)),
-    ("last of the gap", NEW_YORK, datetime(2024, 3, 10, 2, 59, 59, 999_999), datetime(2024, 3, 10, 7, 59, 59, 999_999)),
+    (
+        "last of the gap",
+        NEW_YORK,
+        datetime(2024, 3, 10, 2, 59, 59, 999_999),
+        datetime(2024, 3, 10, 7, 59, 59, 999_999),
+    ),
     ("after the gap", NEW_YORK, datetime(2024, 3, 10, 3), datetime(2024, 3, 10, 7)),
     ("Berlin ambiguous", "Europe/Berlin", datetime(2024, 10, 27, 2, 30), datetime(2024, 10, 27, 1, 30)),
     ("half an hour twice", "Australia/Lord_Howe", datetime(2024, 4, 7, 1, 45), datetime(2024, 4, 6, 15, 15)),
-    ("half an hour missing", "Australia/Lord_Howe", datetime(2024, 10, 6, 2, 15), datetime(2024, 10, 5, 15, 45)),
+    (
+        "half an hour missing",
+        "Australia/Lord_Howe",
+        datetime(2024, 10, 6, 2, 15),
+        datetime(2024, 10, 5, 15, 45),
+    ),
     ("half-hour zone", "Asia/Kolkata", datetime(2024, 1, 1), datetime(2023, 12, 31, 18, 30)),
     ("missing midnight", "America/Havana", datetime(2024, 3, 10), datetime(2024, 3, 10, 5)),
     ("far future", NEW_YORK, datetime(2060, 7, 1, 12), datetime(2060, 7, 1, 16)),
@@ -36,14 +51,19 @@ LOCAL_TIMES = [
 ]
 local_times = pytest.mark.parametrize(
     ("zone", "wall", "instant"),
-    [pytest.param(zone, wall, instant.replace(tzinfo=UTC), id=name) for name, zone, wall, instant in LOCAL_TIMES],
+    [
+        pytest.param(zone, wall, instant.replace(tzinfo=UTC), id=name)
+        for name, zone, wall, instant in LOCAL_TIMES
+    ],
 )
 
 
 def table(times: Sequence[Any], dtype: pa.DataType, **more: pa.Array) -> pa.Table:
     """Entity 1 with values 0, 1, 2, …, at the given times."""
     count = len(times)
-    return pa.table({"k": pa.array([1] * count), "at": pa.array(times, dtype), "x": pa.array(range(count)), **more})
+    return pa.table(
+        {"k": pa.array([1] * count), "at": pa.array(times, dtype), "x": pa.array(range(count)), **more}
+    )
 
 
 def nanoseconds(time: datetime, more: int) -> int:
@@ -55,7 +75,9 @@ class TimeCases:
 
     @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
     @pytest.mark.parametrize("zone", [None, "UTC", NEW_YORK])
-    def test_every_unit_with_and_without_zone(self, engine: OfflineEngine, unit: str, zone: str | None) -> None:
+    def test_every_unit_with_and_without_zone(
+        self, engine: OfflineEngine, unit: str, zone: str | None
+    ) -> None:
         times = [NOON.replace(tzinfo=None) if zone is None else NOON]
         view = make_view(table(times, pa.timestamp(unit, zone)))
         assert ask(engine, view, at(NOON - MICROSECOND, NOON)) == {"x": [None, 0]}
@@ -123,13 +145,17 @@ class TimeCases:
         assert found.column(CREATED_COLUMN).to_pylist() == [entity_instant(instant)]
 
     @local_times
-    def test_naive_values_too(self, engine: OfflineEngine, zone: str, wall: datetime, instant: datetime) -> None:
+    def test_naive_values_too(
+        self, engine: OfflineEngine, zone: str, wall: datetime, instant: datetime
+    ) -> None:
         data = pa.table({"k": [1], "at": pa.array([NOON]), "x": pa.array([wall], pa.timestamp("us"))})
         view = make_view(data, timezone=zone, features={"x": Timestamp})
         assert ask(engine, view, at(NOON)) == {"x": [instant]}
 
     @local_times
-    def test_naive_keys_too(self, engine: OfflineEngine, zone: str, wall: datetime, instant: datetime) -> None:
+    def test_naive_keys_too(
+        self, engine: OfflineEngine, zone: str, wall: datetime, instant: datetime
+    ) -> None:
         data = pa.table({"k": pa.array([wall], pa.timestamp("us")), "at": pa.array([NOON]), "x": [7]})
         view = make_view(data, timezone=zone, keys={"k": Timestamp})
         assert ask(engine, view, at(NOON, k=instant)) == {"x": [7]}
@@ -162,7 +188,9 @@ class TimeCases:
 
     def test_event_and_created_come_back_in_microseconds(self, engine: OfflineEngine) -> None:
         made = pa.array([nanoseconds(NOON, 999)], pa.timestamp("ns"))
-        view = make_view(table([nanoseconds(NOON, 1)], pa.timestamp("ns"), made=made), created_timestamp="made")
+        view = make_view(
+            table([nanoseconds(NOON, 1)], pa.timestamp("ns"), made=made), created_timestamp="made"
+        )
         found = run_latest(engine, plan_view(view), at=entity_instant(NOON + HOUR))
         instant = entity_instant(NOON)
         assert instant is not None

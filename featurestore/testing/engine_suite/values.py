@@ -134,7 +134,13 @@ class ValueCases:
 
     def test_ties_are_settled_by_all_features_in_name_order(self, engine: OfflineEngine) -> None:
         columns = ("k", "at", "a", "b", "c")
-        data = rows((1, NOON, 1, 9, 1), (1, NOON, 2, 0, 7), (1, NOON, 2, 0, 8), (1, NOON, None, 99, 9), columns=columns)
+        data = rows(
+            (1, NOON, 1, 9, 1),
+            (1, NOON, 2, 0, 7),
+            (1, NOON, 2, 0, 8),
+            (1, NOON, None, 99, 9),
+            columns=columns,
+        )
         features = {"c": Int64, "b": Int64, "a": Int64}
         for turned in (data, data[::-1]):
             view = make_view(turned, features=features)
@@ -164,7 +170,12 @@ class ValueCases:
             (pa.float32(), Float64, 1.5, 1.5),
             (pa.float16(), Float32, 1.5, 1.5),
             (pa.large_string(), String, "é", "é"),
-            (pa.string_view(), String, "a string of more than twelve bytes", "a string of more than twelve bytes"),
+            (
+                pa.string_view(),
+                String,
+                "a string of more than twelve bytes",
+                "a string of more than twelve bytes",
+            ),
             (pa.large_binary(), Bytes, b"\x00", b"\x00"),
             (pa.binary(2), Bytes, b"ab", b"ab"),
             (pa.binary_view(), Bytes, b"ab", b"ab"),

@@ -162,7 +162,9 @@ def _read(view: FeatureView, row: Row) -> Latest | None:
     return Latest(
         key=key,
         event=event,
-        created=None if source.created_timestamp is None else known_instant(row[source.created_timestamp], zone),
+        created=None
+        if source.created_timestamp is None
+        else known_instant(row[source.created_timestamp], zone),
         available=available,
         event_id=None if source.event_id is None else row[source.event_id],
         values={f.name: as_declared(row[f.column], f.dtype, zone) for f in view.features},

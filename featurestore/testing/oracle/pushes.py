@@ -88,7 +88,9 @@ class PushedView:
         """
         best = max((p.row for p in self.pushed.get(key, ())), key=_age, default=None)
         ties = [p.row for p in self.pushed.get(key, ()) if best is not None and _age(p.row) == _age(best)]
-        if any(order_key(list(tie.values.values())) != order_key(list(ties[0].values.values())) for tie in ties):
+        if any(
+            order_key(list(tie.values.values())) != order_key(list(ties[0].values.values())) for tie in ties
+        ):
             raise ValueError(f"pushed rows of {key} tie")
         materialized = self.materialized.get(key)
         if best is None or materialized is None:

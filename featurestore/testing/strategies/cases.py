@@ -137,7 +137,10 @@ def _layouts(draw: st.DrawFn, clock: Clock) -> _Layout:
     event = draw(time_columns(clock, dates=clock.delay is not None, empty=True))
     columns: dict[str, AnyColumn] = {"at": event, **keys, **values}
     names = draw(st.permutations(["f", "F", "g", "order"]))
-    features = [Feature(name, c.dtype, column=column) for (column, c), name in zip(values.items(), names, strict=False)]
+    features = [
+        Feature(name, c.dtype, column=column)
+        for (column, c), name in zip(values.items(), names, strict=False)
+    ]
     if keys and draw(st.integers(0, 9)) == 9:
         features.append(Feature("copy", keys["k0"].dtype, column="k0"))
     roles: dict[str, Any] = {}

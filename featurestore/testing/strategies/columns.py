@@ -170,5 +170,3 @@ def _holds(physical: pa.DataType, value: Number) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
-
-

@@ -9,6 +9,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from featurestore.definitions.source import CSVSource, ParquetSource
+from featurestore.definitions.types import List, Vector
 from featurestore.testing.strategies.cases import Case
 
 
@@ -28,7 +29,8 @@ def as_parquet(case: Case, folder: Path, *, files: int, row_group_size: int) -> 
 
 def csv_can_hold(case: Case) -> bool:
     """Whether CSV can: lists and bytes have no text form, and dictionaries and views no writer."""
-    return not any(
+    declared = [f.dtype for request in case.requests for f in request.view.features]
+    return not any(isinstance(dtype, List | Vector) for dtype in declared) and not any(
         pa.types.is_nested(t) or _is_bytes(t) or pa.types.is_dictionary(t) or pa.types.is_string_view(t)
         or pa.types.is_float16(t) or (pa.types.is_string(t) and _has_nul(case.table.column(i)))
         for i, t in enumerate(case.table.schema.types)
@@ -57,7 +59,12 @@ def _parts(table: pa.Table, files: int) -> list[pa.Table]:
 
 
 def _is_bytes(dtype: pa.DataType) -> bool:
-    binary = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view)
+    binary = (
+        pa.types.is_binary,
+        pa.types.is_large_binary,
+        pa.types.is_fixed_size_binary,
+        pa.types.is_binary_view,
+    )
     return any(check(dtype) for check in binary)
 
 
