@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FEATURES = [
     "last_dep_delay", "last_arr_delay", "route_arr_delay", "route_air_time", "temp", "wind_speed", "wind_gust",

@@ -30,7 +30,9 @@ def cells_that_differ(frame: pl.DataFrame, naive: pl.DataFrame) -> tuple[int, in
 def _latest(
     rows: pl.DataFrame, flights: pl.DataFrame, keys: list[str], columns: dict[str, str], itself: bool
 ) -> pl.DataFrame:
-    source = flights.select(*keys, "scheduled_departure", **{new: pl.col(old) for new, old in columns.items()})
+    source = flights.select(
+        *keys, "scheduled_departure", **{new: pl.col(old) for new, old in columns.items()}
+    )
     return rows.sort("scheduled_departure").join_asof(
         source.drop_nulls(keys).sort("scheduled_departure"),
         on="scheduled_departure", by=keys, strategy="backward", allow_exact_matches=itself, check_sortedness=False,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -178,12 +177,8 @@ def _stored(project: Project, kind: str, name: str, version: int | None) -> Iter
         yield stored
 
 
-def _versions(project: Project, kind: str, name: str) -> Iterator[StoredVersion]:
-    for number in itertools.count(1):
-        try:
-            yield project.registry.version(project=project.name, kind=kind, name=name, version=number)
-        except NotFoundError:
-            return
+def _versions(project: Project, kind: str, name: str) -> list[StoredVersion]:
+    return project.registry.versions(project=project.name, kind=kind, name=name)
 
 
 def _description(project: Project, stored: StoredVersion) -> Document:

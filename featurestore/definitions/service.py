@@ -42,7 +42,7 @@ class FeatureService(Definition):
         self,
         name: str,
         *,
-        features: Sequence[FeatureView | ViewReference | str | Mapping[str, Any]],
+        features: Sequence[Definition | str | Mapping[str, Any]],
         description: str = "",
         owner: str = "",
         tags: Mapping[str, str] = FrozenDict(),

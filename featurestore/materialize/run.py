@@ -11,8 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from featurestore.definitions.instants import duration_to_microseconds, from_microseconds
 from featurestore.materialize.lease import LEASE, LeaseKeeper
@@ -22,6 +21,9 @@ from featurestore.progress import Progress
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, OfflineEngine, ViewPlan
 from featurestore.protocols.online import MaterializedWrite, OnlineStore
 from featurestore.protocols.registry import Registry, Run, RunKind, RunStatus, ViewState
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 WRITE_ROWS = 10_000
 GRACE = timedelta(minutes=2)

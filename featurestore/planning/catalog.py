@@ -85,6 +85,10 @@ class Catalog:
                 return stored
         return self._registry.version(project=self._project, kind="feature_view", name=name, version=version)
 
+    def versions(self, kind: str, name: str) -> list[StoredVersion]:
+        """All versions of a name, retired ones too, as the registry holds them now."""
+        return self._registry.versions(project=self._project, kind=kind, name=name)
+
     def view(self, name: str, version: int | None = None) -> FeatureView:
         """The definition of `stored_view`, its source bound to this process' memory where it lives there."""
         return self.load_view(self.stored_view(name, version))

@@ -63,10 +63,11 @@ class Plan:
         for planned in self.changes:
             lines.append("  " + describe_change(planned))
             lines += [f"      {detail}" for detail in planned.details]
-        created = sum(p.change.action is ChangeAction.CREATE for p in self.changes)
-        lines.append(
-            f"{created} to create, {len(self.changes) - created} to change, {self.unchanged} unchanged."
-        )
+        actions = [planned.change.action for planned in self.changes]
+        created, retired = actions.count(ChangeAction.CREATE), actions.count(ChangeAction.RETIRE)
+        counts = [f"{created} to create", f"{len(actions) - created - retired} to change"]
+        counts += [f"{retired} to retire"] if retired else []
+        lines.append(f"{', '.join(counts)}, {self.unchanged} unchanged.")
         return "\n".join(lines)
 
 
@@ -216,7 +217,11 @@ def _compare(definition: Registrable, stored: StoredVersion | None, catalog: Cat
     payload = definition_payload(definition)
     offline_only = isinstance(definition, FeatureView) and not definition.online
     if stored is None:
-        change = Change(ChangeAction.CREATE, kind, definition.name, 1, data, metadata, payload, offline_only)
+        # The numbering of a name that was retired goes on.
+        version = len(catalog.versions(kind, definition.name)) + 1
+        change = Change(
+            ChangeAction.CREATE, kind, definition.name, version, data, metadata, payload, offline_only
+        )
         return PlannedChange(change, (), ())
     details = tuple(_differences(stored.payload, payload))
     if stored.data_hash != data:

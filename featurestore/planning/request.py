@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from featurestore.definitions.base import Definition
 from featurestore.definitions.feature import Feature
 from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.service import FeatureService, as_reference
@@ -12,13 +13,8 @@ from featurestore.definitions.view import FeatureView
 from featurestore.errors import NameClashError, NotFoundError, RequestError
 from featurestore.planning.catalog import Catalog
 
-FeaturesArgument = (
-    FeatureService
-    | FeatureView
-    | ViewReference
-    | str
-    | Sequence[FeatureService | FeatureView | ViewReference | str]
-)
+FeaturesArgument = Definition | str | Sequence[Definition | str]
+"""A service, a view, a part of one, a name (``"view:feature"``), or a list of these."""
 
 
 @dataclass(frozen=True, slots=True)

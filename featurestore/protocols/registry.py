@@ -148,6 +148,14 @@ class RegistryReader(Protocol):
         """
         ...
 
+    def versions(self, *, project: str, kind: str, name: str) -> list[StoredVersion]:
+        """All versions that were ever applied under a name, oldest first, retired ones too.
+
+        Raises:
+            RegistryIntegrityError: if one does not match its hash.
+        """
+        ...
+
     def view_state(self, *, project: str, view: str, version: int) -> ViewState:
         """Where a view version stands online, read in one consistent step."""
         ...

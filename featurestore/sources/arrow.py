@@ -102,9 +102,10 @@ def _parquet_schema(source: ParquetSource, file: str) -> pa.Schema:
     return schema
 
 
-def folder_values(source: ParquetSource, file: str) -> dict[str, str | None]:
+def folder_values(source: Source, file: str) -> dict[str, str | None]:
     """The values in the folder names of one file, where the source is hive-partitioned."""
-    found = _HIVE.findall(file) if source.hive_partitioning else []
+    hive = isinstance(source, ParquetSource) and source.hive_partitioning
+    found = _HIVE.findall(file) if hive else []
     return {name: None if value == _HIVE_NULL else unquote(value) for name, value in found}
 
 

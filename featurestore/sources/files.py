@@ -26,7 +26,8 @@ def list_files(source: FileSource) -> list[str]:
     for given in source.path:
         path = str(Path(given) / "**" / f"*.{source.kind}") if Path(given).is_dir() else given
         wild = any(mark in path for mark in _WILDCARDS) and not Path(path).exists()
-        found = sorted(glob.glob(path, recursive=True)) if wild else [path]
+        # glob, unlike Path.glob, leaves hidden files out: they may be unfinished ones.
+        found = sorted(glob.glob(path, recursive=True)) if wild else [path]  # noqa: PTH207
         if not found or not all(Path(file).is_file() for file in found):
             raise SourceError(
                 f"Source {source.name!r}: no file at {path}.",

@@ -73,7 +73,7 @@ class Database:
                 return
             deadline = time.monotonic() + SECONDS_TO_WAIT
             driver: Any = connection.connection.driver_connection
-            # Where several processes switch at once, SQLite refuses all but one without waiting.
+            # While another process writes, SQLite refuses this at once, whatever the timeout.
             while driver.execute("PRAGMA journal_mode").fetchone() != ("wal",):
                 try:
                     driver.execute("PRAGMA journal_mode = wal")

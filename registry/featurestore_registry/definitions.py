@@ -66,6 +66,16 @@ def read_version(
     return _checked(row, project)
 
 
+def read_versions(connection: Connection, project: str, kind: str, name: str) -> list[StoredVersion]:
+    """All versions of a name, oldest first.
+
+    Raises:
+        RegistryIntegrityError: if one does not match its hash.
+    """
+    wanted = _stored(project).where(_V.kind == kind, _V.name == name).order_by(_V.version)
+    return [_checked(row, project) for row in connection.execute(wanted)]
+
+
 def version_id(connection: Connection, project: str, view: str, version: int) -> tuple[int, bool]:
     """The row of a view's version, and whether it is retired.
 

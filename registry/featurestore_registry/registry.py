@@ -89,6 +89,11 @@ class SQLRegistry:
         with self._database.reading() as connection:
             return definitions.read_version(connection, project, kind, name, version)
 
+    def versions(self, *, project: str, kind: str, name: str) -> list[StoredVersion]:
+        """See `RegistryReader.versions`."""
+        with self._database.reading() as connection:
+            return definitions.read_versions(connection, project, kind, name)
+
     def view_state(self, *, project: str, view: str, version: int) -> ViewState:
         """See `RegistryReader.view_state`."""
         with self._database.reading() as connection:

@@ -6,8 +6,10 @@ import contextlib
 import io
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
+if TYPE_CHECKING:
+    import pytest
 
 README = Path(__file__).parents[2] / "README.md"
 _BLOCK = re.compile(r"```(python|text)\n(.*?)```", re.DOTALL)

@@ -121,6 +121,18 @@ def test_a_registry_that_others_keep_locked(registry_url: str, monkeypatch: pyte
     registry.close()
 
 
+def test_a_new_file_that_another_program_is_writing_to(tmp_path: Path) -> None:
+    file = tmp_path / "registry.db"
+    other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    end = threading.Timer(0.3, other.rollback)
+    end.start()
+    SQLRegistry.from_url(f"sqlite:///{file}").close()
+    end.join()
+    assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    other.close()
+
+
 def test_a_forked_process_has_connections_of_its_own(registry: SQLRegistry) -> None:
     commit(registry, change(PLANE))
     child = os.fork()

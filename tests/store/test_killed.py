@@ -21,7 +21,9 @@ TAILS = [f"N{number}" for number in range(50)]
 def materialize_and_die(tmp_path: Path, online_url: str, kind: str, point: str) -> None:
     registry = f"sqlite:///{tmp_path}/registry.db"
     command = [sys.executable, "-m", "tests.store.killed_run", registry, online_url, kind, point]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[2])
+    ended = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, check=False, cwd=Path(__file__).parents[2]
+    )
     assert ended.returncode == -9, ended.stderr
 
 

@@ -155,6 +155,13 @@ def reported(source: str) -> Iterator[None]:
         ) from error
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         raise _translated(source, error) from error
+    except RuntimeError as error:
+        raise _interrupted(error) from error
+
+
+def _interrupted(error: RuntimeError) -> BaseException:
+    """DuckDB makes a plain RuntimeError of Ctrl-C."""
+    return KeyboardInterrupt() if str(error) == "Query interrupted" else error
 
 
 def _translated(source: str, error: Exception) -> FeatureStoreError:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import polars as pl
-import pyarrow as pa
 
 from featurestore.engines.polars.match import CODE, NO_TIES, Match, key_names, read_narrow
 from featurestore.engines.polars.scan import ROW, SourceRows
 from featurestore.engines.polars.times import effective_instant
 from featurestore.engines.polars.types import comparable
 from featurestore.protocols.offline import Changes, ViewPlan
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def latest_rows(

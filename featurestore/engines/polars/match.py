@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
-import pyarrow as pa
 
 from featurestore.engines.polars.scan import ROW, SourceRows
 from featurestore.engines.polars.times import MAX_INSTANT, check_delay, effective, instants, young_enough
 from featurestore.engines.polars.types import comparable, key_values
 from featurestore.frames.times import CREATED_TIME, SOURCE_TIME, Reading
 from featurestore.protocols.offline import TIME_COLUMN, ViewPlan
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 CODE = "__fs_code"
 Int64Array = npt.NDArray[np.int64]

@@ -14,7 +14,7 @@ from functools import cached_property
 import polars as pl
 import pyarrow as pa
 
-from featurestore.definitions.source import FileSource, ParquetSource, Source
+from featurestore.definitions.source import ParquetSource, Source
 from featurestore.definitions.types import FeatureType
 from featurestore.errors import SourceError
 from featurestore.frames.types import arrow_type
@@ -50,11 +50,13 @@ class SourceRows:
 
     Attributes:
         schema: columns and Arrow types; those from folder names are strings.
+        files: if these are Parquet files.
         folders: columns that come from folder names.
     """
 
     source: Source
     schema: pa.Schema
+    files: tuple[str, ...]
     folders: frozenset[str]
     wanted: Mapping[str, FeatureType | None]
 
@@ -69,11 +71,9 @@ class SourceRows:
 
     @cached_property
     def _files(self) -> list[tuple[str, int]]:
-        """Files and how many rows each has."""
-        assert isinstance(self.source, FileSource)
-        files = list_files(self.source)
-        counts = pl.collect_all([pl.scan_parquet(file, glob=False).select(pl.len()) for file in files])
-        return [(file, count.item()) for file, count in zip(files, counts, strict=True)]
+        """Parquet files and how many rows each has."""
+        counts = pl.collect_all([pl.scan_parquet(file, glob=False).select(pl.len()) for file in self.files])
+        return [(file, count.item()) for file, count in zip(self.files, counts, strict=True)]
 
     def column_type(self, name: str) -> pa.DataType:
         """The Arrow type of a column, as far as it is known before a CSV file is parsed."""
@@ -128,7 +128,6 @@ class SourceRows:
             file, glob=False, hive_partitioning=False, row_index_name=ROW if numbered else None
         )
         found = lazy.collect_schema()
-        assert isinstance(self.source, ParquetSource)
         folders = folder_values(self.source, file)
         expressions = [pl.col(ROW)] if numbered else []
         for name in columns:
@@ -167,7 +166,11 @@ def open_source(view: ViewPlan) -> SourceRows:
     check_columns(view.label, source, schema, wanted)
     roles = (source.event_timestamp, source.created_timestamp, source.available_at, source.event_id)
     read = {**{role: None for role in roles if role is not None}, **dict(wanted)}
-    return SourceRows(source, schema, _folders(source), read)
+    return SourceRows(source, schema, _files(source), _folders(source), read)
+
+
+def _files(source: Source) -> tuple[str, ...]:
+    return tuple(list_files(source)) if isinstance(source, ParquetSource) else ()
 
 
 def _folders(source: Source) -> frozenset[str]:
@@ -183,4 +186,4 @@ def all_rows(source: Source) -> pl.LazyFrame:
 def open_columns(source: Source) -> SourceRows:
     """A source with all its columns."""
     schema = source_schema(source)
-    return SourceRows(source, schema, _folders(source), dict.fromkeys(schema.names))
+    return SourceRows(source, schema, _files(source), _folders(source), dict.fromkeys(schema.names))
