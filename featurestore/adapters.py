@@ -50,7 +50,8 @@ def _scheme(url: str, what: str) -> str:
     scheme, separator, _ = url.partition("://")
     if not separator:
         raise ConfigurationError(
-            f"The {what} {url!r} is not a URL.", hint="Write it as sqlite:///file.db or redis://host:6379/0."
+            f"The {what} is not a URL: it has no scheme such as sqlite:// or redis://.",
+            hint="Write it as sqlite:///file.db or redis://host:6379/0.",
         )
     return scheme.partition("+")[0] if scheme.startswith("postgresql") else scheme
 

@@ -9,6 +9,9 @@ from featurestore.definitions.view import FeatureView
 from featurestore.online.codec import RowCodec
 from featurestore.online.keys import EntityKeyEncoder, space_of
 
+REPLAY = timedelta(days=1)
+"""How much longer than its ttl a row is kept at least, so that a past instant can be read again (``now=``)."""
+
 
 @dataclass(frozen=True)
 class ViewLayout:
@@ -38,7 +41,7 @@ class ViewLayout:
             version,
             EntityKeyEncoder(view.join_keys),
             RowCodec(features, label=label),
-            view.ttl,
+            None if view.ttl is None else view.ttl + REPLAY,
         )
 
     def space(self, generation: int) -> bytes:

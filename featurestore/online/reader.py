@@ -62,7 +62,7 @@ class OnlineReader:
         request = resolve_request(features, self._project.catalog(), full_feature_names=full)
         views = tuple(self._served(view) for view in request.views)
         plan = ServingPlan(views, request.outputs)
-        check_entity_columns(request, plan.entity_columns())
+        check_entity_columns(request, list(plan.entity_columns()))
         return plan
 
     def _served(self, requested: RequestedView) -> ServedView:

@@ -16,6 +16,7 @@ from featurestore.definitions.instants import from_microseconds
 from featurestore.definitions.types import FLOATS, INTEGERS, Bool, Int64, UInt64
 from featurestore.errors import RequestError
 from featurestore.frames.convert import to_polars
+from featurestore.frames.types import arrow_type
 from featurestore.online.codec import DecodedRows
 from featurestore.online.few_rows import FEW
 from featurestore.online.serving import ServedFeature, ServedView, ServingPlan
@@ -132,7 +133,11 @@ class OnlineFeatures:
 
     def to_arrow(self) -> pa.Table:
         """The same as an Arrow table, features in their declared types."""
-        columns = {name: pa.array(values) for name, values in self._entities.items()}
+        types = self._plan.entity_columns()
+        columns = {
+            name: pa.array(values, arrow_type(types[name])) if name in types else pa.array(values)
+            for name, values in self._entities.items()
+        }
         columns.update((feature.output, answer.column(feature.name)) for answer, feature in self._features)
         return pa.table(columns)
 

@@ -57,9 +57,13 @@ class ServingPlan:
     views: tuple[ServedView, ...]
     outputs: tuple[str, ...]
 
-    def entity_columns(self) -> list[str]:
-        """The columns that the entity rows must have."""
-        return list(dict.fromkeys(column for view in self.views for _, column in view.entity_columns))
+    def entity_columns(self) -> dict[str, FeatureType]:
+        """The columns that the entity rows must have, and their types."""
+        return {
+            column: view.layout.view.join_keys[key]
+            for view in self.views
+            for key, column in view.entity_columns
+        }
 
 
 @dataclass

@@ -114,20 +114,20 @@ class Session:
         """The rows of a user's query.
 
         Raises:
-            SourceError: if DuckDB refuses it, or it returns no rows because it is no query.
+            SourceError: if DuckDB refuses it, or it is anything but one query.
         """
         try:
-            result = self._connection.sql(sql)
-            if result is not None:
-                return result.to_arrow_table()
+            kinds = [statement.type for statement in self._connection.extract_statements(sql)]
+            if kinds == [duckdb.StatementType.SELECT]:
+                return self._connection.sql(sql).to_arrow_table()
         except duckdb.Error as error:
             raise SourceError(
                 f"DuckDB refuses the SQL: {error}",
                 hint="Sources are tables under their names; the engine's dialect of SQL applies.",
             ) from error
         raise SourceError(
-            "The SQL is no query: it returns no rows.",
-            hint="Write one SELECT statement that returns the entity rows.",
+            "The SQL is not one query.",
+            hint="Write one SELECT statement, without others before or after it.",
         )
 
     def reader(self, sql: str) -> pa.RecordBatchReader:

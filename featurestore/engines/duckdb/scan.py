@@ -181,7 +181,7 @@ def _checked(view: ViewPlan, rows: str, latest_event: int) -> str:
     source = view.source
     event = "s.event"
     if view.delay:
-        what = f"event timestamp {source.event_timestamp!r} plus the delay"
+        what = f"event_timestamp {source.event_timestamp!r} plus the delay"
         event = no_later(event, latest_event, what=what)
     columns = [f"s.{key}" for key in key_names(view)]
     columns += [f"{event} AS event", "s.created", "s.rid"]

@@ -135,7 +135,7 @@ def near(column: Column, bounds: Bounds, *, limit: int) -> str | None:
     within = " AND ".join(c for c in conditions if c)
     if not within:
         return None
-    late = _literal(limit, -slack - 1, kind) or f"'infinity'::{kind}"
+    late = _literal(min(limit, MAX_INSTANT - _DAY), -slack - 1, kind) or f"'infinity'::{kind}"
     return f"({within} OR {column.sql} >= {late} OR {column.sql} <= '-infinity'::{kind})"
 
 

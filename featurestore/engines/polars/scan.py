@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -67,7 +68,7 @@ class SourceRows:
     @cached_property
     def _table(self) -> pl.DataFrame:
         types = {name: None if dtype is None else arrow_type(dtype) for name, dtype in self.wanted.items()}
-        return pl.DataFrame(read_table(self.source, types))
+        return pl.DataFrame(_unsliced(read_table(self.source, types)))
 
     @cached_property
     def _files(self) -> list[tuple[str, int]]:
@@ -175,6 +176,14 @@ def _files(source: Source) -> tuple[str, ...]:
 
 def _folders(source: Source) -> frozenset[str]:
     return frozenset(hive_columns(source)) if isinstance(source, ParquetSource) else frozenset()
+
+
+def _unsliced(table: pa.Table) -> pa.Table:
+    """The table with vectors copied: Polars 2.1 misreads the nulls of a slice of them."""
+    for i, field in enumerate(table.schema):
+        if pa.types.is_fixed_size_list(field.type):
+            table = table.set_column(i, field, table.column(i).take(pa.array(np.arange(table.num_rows))))
+    return table
 
 
 def all_rows(source: Source) -> pl.LazyFrame:

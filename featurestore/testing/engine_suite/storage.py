@@ -124,6 +124,45 @@ class StorageCases:
         assert [str(value) for value in found["d"]] == ["2024-01-31", "None", "1969-12-31"]
         assert [value and value.microsecond for value in found["t"]] == [1, None, 0]
 
+    def test_csv_keys_that_look_like_numbers_in_one_file_only(
+        self, engine: OfflineEngine, tmp_path: Path
+    ) -> None:
+        for file, key in [("a", "A1"), ("b", "012"), ("c", "NaN")]:
+            (tmp_path / f"{file}.csv").write_text(f"k,at,x\n{key},2024-05-01T12:00:00Z,{ord(file)}\n")
+        view = FeatureView(
+            "v",
+            entities=[Entity("e", join_keys={"k": String})],
+            source=CSVSource("s", path=str(tmp_path / "*.csv"), event_timestamp="at"),
+            features=[Feature("x", Int64)],
+        )
+        asked = [{"k": key, "event_timestamp": NOON} for key in ("012", "12", "A1", "NaN")]
+        assert ask(engine, view, asked) == {"x": [ord("b"), None, ord("a"), ord("c")]}
+
+    @pytest.mark.parametrize(
+        "ids", [("12345678901234567890", "12345678901234567891"), ("1", "01"), ("A", "a")]
+    )
+    def test_csv_event_ids_are_equal_as_they_are_written(
+        self, engine: OfflineEngine, tmp_path: Path, ids: tuple[str, str]
+    ) -> None:
+        (tmp_path / "a.csv").write_text(
+            "k,at,id,made,x\n"
+            f"1,2024-05-01T12:00:00Z,{ids[0]},2024-05-01T12:00:00Z,1\n"
+            f"1,2024-05-01T11:00:00Z,{ids[1]},2024-05-01T13:00:00Z,2\n"
+        )
+        view = FeatureView(
+            "v",
+            entities=[Entity("e", join_keys={"k": Int64})],
+            source=CSVSource(
+                "s",
+                path=str(tmp_path / "a.csv"),
+                event_timestamp="at",
+                created_timestamp="made",
+                event_id="id",
+            ),
+            features=[Feature("x", Int64)],
+        )
+        assert ask(engine, view, at(NOON)) == {"x": [1]}
+
     @pytest.mark.parametrize("stored", [False, True], ids=["in memory", "parquet"])
     @pytest.mark.parametrize("name", AWKWARD)
     def test_a_column_may_be_called_anything(

@@ -1,0 +1,37 @@
+"""Stores on real servers for generated cases: one registry and one online store, a project per case."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import featurestore as fs
+
+ONLINE = ("sqlite", "redis")
+ENGINES = ("duckdb", "polars")
+
+
+@dataclass
+class Stores:
+    """Opens stores over the same servers.
+
+    Attributes:
+        folder: of the test's files.
+    """
+
+    folder: Path
+    online: str
+    _numbers: Any = field(default_factory=itertools.count)
+
+    def new_project(self) -> str:
+        return f"case_{next(self._numbers)}"
+
+    def open(self, engine: str, project: str) -> fs.FeatureStore:
+        registry = f"sqlite:///{self.folder}/registry.db"
+        return fs.FeatureStore(registry=registry, online=self.online, offline=engine, project=project)
+
+
+MakeStores = Callable[[], Stores]
