@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Generator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -27,7 +28,7 @@ HOUR = timedelta(hours=1)
 INSTANT = pa.timestamp("us", "UTC")
 
 
-def view_over(source, features: dict[str, FeatureType] | None = None, **arguments) -> FeatureView:
+def view_over(source, features: Mapping[str, FeatureType] | None = None, **arguments) -> FeatureView:
     declared = {"x": Int64} if features is None else features
     return FeatureView(
         "v",
@@ -117,27 +118,33 @@ def test_an_event_too_late_for_the_delay_is_an_error_with_a_name(tmp_path, zone)
         ask(view_over(source), (1, NOON))
 
 
-def test_row_groups_out_of_reach_are_skipped_and_change_nothing(tmp_path):
+@pytest.mark.parametrize("unit", ["us", "ns"])
+@pytest.mark.parametrize(
+    ("zone", "ahead"), [(None, 0), ("UTC", 0), ("Pacific/Kiritimati", 14), ("America/Adak", -9)]
+)
+def test_row_groups_out_of_reach_are_skipped_and_change_nothing(tmp_path, unit, zone, ahead):
+    """Row i is of local day i; `zone` None stands for times that carry their zone."""
     days = [NOON + timedelta(days=i) for i in range(20)]
-    for zone, at in {
-        "UTC": times(*days),
-        "Pacific/Kiritimati": times(*days).cast(pa.timestamp("us")),
-        "America/Adak": times(*days).cast(pa.timestamp("us")).cast(pa.timestamp("ns")),
-    }.items():
-        path = tmp_path / "a.parquet"
-        pq.write_table(
-            pa.table({"k": ints(*[1] * 20), "at": at, "x": ints(*range(20))}), path, row_group_size=1
-        )
-        source = ParquetSource("s", path=str(path), event_timestamp="at", timezone=zone)
-        offset = {"UTC": 0, "Pacific/Kiritimati": -14, "America/Adak": 9}[zone] * HOUR
-        view = view_over(source, ttl=HOUR)
-        asked = [
-            days[7] + offset,
-            days[7] + offset + HOUR,
-            days[7] + offset + 2 * HOUR,
-            days[7] + offset - HOUR,
-        ]
-        assert ask(view, *((1, time) for time in asked)) == {"x": [7, 7, None, None]}
+    at = times(*days).cast(pa.timestamp(unit, "UTC"))
+    at = at if zone is None else at.cast(pa.timestamp(unit))
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"k": ints(*[1] * 20), "at": at, "x": ints(*range(20))}), path, row_group_size=1)
+    source = ParquetSource("s", path=str(path), event_timestamp="at", timezone=zone or "UTC")
+    event = days[7] - ahead * HOUR
+    asked = [event - HOUR, event, event + HOUR, event + 2 * HOUR]
+    assert ask(view_over(source, ttl=HOUR), *((1, time) for time in asked)) == {"x": [None, 7, 7, None]}
+
+
+def test_times_of_96_bits(tmp_path):
+    path = tmp_path / "a.parquet"
+    table = pa.table(
+        {"k": ints(1, 1), "at": times(NOON, NOON + HOUR).cast(pa.timestamp("us")), "x": ints(1, 2)}
+    )
+    pq.write_table(table, path, use_deprecated_int96_timestamps=True)
+    view = view_over(ParquetSource("s", path=str(path), event_timestamp="at"))
+    assert ask(view, (1, NOON), (1, NOON + HOUR - timedelta(microseconds=1)), (1, NOON + HOUR)) == {
+        "x": [1, 1, 2]
+    }
 
 
 def test_a_vector_of_another_length_names_the_entity():
@@ -214,6 +221,7 @@ def test_an_abandoned_result_leaves_nothing_behind(tmp_path):
     entities = entity_table(plans, [{"k": i % 10, "event_timestamp": NOON} for i in range(200_000)])
     batches = engine.historical_features(views=plans, entities=entities)
     assert next(batches).num_rows > 0
+    assert isinstance(batches, Generator)
     batches.close()
     assert not list(tmp_path.iterdir())
 

@@ -156,7 +156,7 @@ class Expected:
             return set()
         delay = microseconds(self.view.source.effective_delay)
         before, after = (
-            effective_time(self.view.schedule, oracle.entity_instant(t)) for t in (self.end, end)
+            effective_time(self.view.schedule, oracle.entity_instant(t) or 0) for t in (self.end, end)
         )
         changed = set()
         for number, row in self.rows.items():

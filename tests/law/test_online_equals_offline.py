@@ -26,9 +26,7 @@ OpenStore = Callable[[str], fs.FeatureStore]
 
 
 @pytest.fixture(params=["sqlite", "redis"], scope="module")
-def open_store(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[OpenStore]:
+def open_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> OpenStore:
     folder: Path = tmp_path_factory.mktemp("stores")
     online = f"sqlite:///{folder}/online.db"
     if request.param == "redis":

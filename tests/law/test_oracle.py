@@ -267,7 +267,7 @@ def test_latest_ignores_the_ttl_and_applies_the_grid():
 def test_online_statuses():
     view = view_of(ttl=HOUR, features=[Feature("x", Int64), Feature("y", Int64)])
     rows = [{"k": 1, "at": NOON, "x": 5, "y": None}, {"k": 2, "at": NOON - HOUR, "x": 6, "y": 1}]
-    keys = [{"k": 1}, {"k": 2}, {"k": 3}, {"k": None}, {"k": 1}]
+    keys: list[dict[str, int | None]] = [{"k": 1}, {"k": 2}, {"k": 3}, {"k": None}, {"k": 1}]
     answers = oracle.online(view, rows, keys, end=NOON)
     assert [a.statuses["x"] for a in answers] == ["PRESENT", "PRESENT", "NOT_FOUND", "NOT_FOUND", "PRESENT"]
     assert answers[0].statuses["y"] == "NULL"

@@ -24,7 +24,6 @@ from featurestore.testing import oracle
 from featurestore.testing.compare import exact
 from tests.law.histories import (
     KEY_TYPES,
-    MICROSECOND,
     MINUTE,
     NOON,
     OVERLAP,
@@ -246,6 +245,5 @@ def _shown(values: Any, statuses: Any, event: int | None) -> object:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_histories(stores: Stores, engine: str) -> None:
-    run_state_machine_as_test(
-        lambda: History(stores, engine), settings=settings(max_examples=50, stateful_step_count=14)
-    )
+    machine: Any = partial(History, stores, engine)
+    run_state_machine_as_test(machine, settings=settings(max_examples=25, stateful_step_count=12))

@@ -146,7 +146,7 @@ def _sql_type(found: pa.DataType) -> str | None:
     if not pa.types.is_timestamp(found):
         return None
     if found.unit == "ns":
-        return None if found.tz else "TIMESTAMP_NS"
+        return "TIMESTAMPTZ_NS" if found.tz else "TIMESTAMP_NS"
     return "TIMESTAMPTZ" if found.tz else "TIMESTAMP"
 
 
@@ -155,7 +155,7 @@ def _literal(instant: int | None, shift: int, kind: str) -> str | None:
     if instant is None:
         return None
     moved = instant + shift
-    nanos = kind == "TIMESTAMP_NS"
+    nanos = kind.endswith("_NS")
     if abs(moved) > (MAX_INSTANT // 1000 if nanos else MAX_INSTANT) - _DAY:
         return None
-    return f"make_timestamp_ns({moved * 1000})" if nanos else f"make_timestamp({moved})::{kind}"
+    return f"make_timestamp_ns({moved * 1000})::{kind}" if nanos else f"make_timestamp({moved})::{kind}"
