@@ -72,7 +72,9 @@ def read_table(source: Source, columns: Mapping[str, pa.DataType | None]) -> pa.
     if isinstance(source, ParquetSource):
         tables = [_guarded(source, file, lambda s, f: _read_parquet(s, f, columns)) for file in files]
     else:
-        looks = _unified(source, [_guarded(source, file, _csv_looks) for file in files])
+        looks = _unified(
+            source, [_guarded(source, f, lambda s, f: _time_looks(s, f, columns)) for f in files]
+        )
         tables = [_guarded(source, file, lambda s, f: _read_csv(s, f, columns, looks)) for file in files]
     return pa.concat_tables(tables, promote_options="permissive").select(list(columns))
 
@@ -123,7 +125,7 @@ def _read_parquet(source: ParquetSource, file: str, columns: Mapping[str, pa.Dat
 
 def _csv_schema(source: CSVSource, file: str) -> pa.Schema:
     """Strings, but for the columns that hold times: these are what their first fields look like."""
-    times = (source.event_timestamp, source.created_timestamp, source.available_at)
+    times = _time_columns(source)
     looks = _csv_looks(source, file)
     return pa.schema([field if field.name in times else field.with_type(pa.string()) for field in looks])
 
@@ -131,8 +133,7 @@ def _csv_schema(source: CSVSource, file: str) -> pa.Schema:
 def _csv_looks(source: CSVSource, file: str) -> pa.Schema:
     """What the first fields look like; a time in microseconds may be too far away for Arrow's first guess."""
     looks = _csv_first_block(source, file, {})
-    times = {source.event_timestamp, source.created_timestamp, source.available_at} & set(looks.names)
-    for name in sorted(name for name in times if name is not None):
+    for name in sorted(_time_columns(source) & set(looks.names)):
         for guess in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
             if not pa.types.is_string(looks.field(name).type):
                 break
@@ -143,6 +144,23 @@ def _csv_looks(source: CSVSource, file: str) -> pa.Schema:
             except pa.ArrowInvalid as error:
                 _log.debug("column %s of %s is no %s: %s", name, file, guess, error)
     return looks
+
+
+def _time_looks(source: CSVSource, file: str, columns: Mapping[str, pa.DataType | None]) -> pa.Schema:
+    """What the columns look like whose type is not declared, or is a timestamp that may have a zone."""
+    looks = _csv_looks(source, file)
+    fields = []
+    for name, wanted in columns.items():
+        if wanted is None and name not in _time_columns(source):
+            fields.append(pa.field(name, pa.string()))  # an event's id is what is written
+        elif wanted is None or pa.types.is_timestamp(wanted):
+            fields.append(looks.field(name))
+    return pa.schema(fields)
+
+
+def _time_columns(source: Source) -> set[str]:
+    roles = (source.event_timestamp, source.created_timestamp, source.available_at)
+    return {name for name in roles if name is not None}
 
 
 def _csv_first_block(source: CSVSource, file: str, types: Mapping[str, pa.DataType]) -> pa.Schema:
@@ -159,7 +177,8 @@ def _read_csv(
     source: CSVSource, file: str, columns: Mapping[str, pa.DataType | None], looks: pa.Schema
 ) -> pa.Table:
     def types(unit: str) -> dict[str, pa.DataType]:
-        return {name: _csv_type(wanted, looks.field(name).type, unit) for name, wanted in columns.items()}
+        found = {name: looks.field(name).type for name in looks.names}
+        return {name: _csv_type(wanted, found.get(name), unit) for name, wanted in columns.items()}
 
     try:
         return _parse_csv(source, file, types("us"))
@@ -169,9 +188,9 @@ def _read_csv(
         return _parse_csv(source, file, types("ns"))
 
 
-def _csv_type(wanted: pa.DataType | None, found: pa.DataType, unit: str) -> pa.DataType:
+def _csv_type(wanted: pa.DataType | None, found: pa.DataType | None, unit: str) -> pa.DataType:
     """The type to parse a field as: naive and zoned times are told apart by what is written."""
-    if wanted is not None and not pa.types.is_timestamp(wanted):
+    if found is None:
         return pa.float32() if pa.types.is_float16(wanted) else wanted
     if pa.types.is_timestamp(found):
         return pa.timestamp(unit, found.tz)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -74,19 +75,12 @@ class History(RuleBasedStateMachine):
             self.expected.add(row)
         self._write()
         self.store.apply([self.expected.view])
+        if data.draw(st.integers(0, 9), label="materialized") > 0:
+            self._run(data.draw(minutes(), label="end"), full=True)
 
-    @rule(data=st.data(), correct=st.booleans())
-    def add(self, data: st.DataObject, correct: bool) -> None:
-        """A row that is new, late, or corrects another one; its times say honestly when it came."""
-        came = datetime.now(UTC) - data.draw(st.sampled_from([timedelta(0), MINUTE, OVERLAP - 15 * MINUTE]))
-        created = st.sampled_from([None, came])
-        source = self.expected.view.source
-        told = source.created_timestamp is not None or source.available_at is None
-        row = data.draw(self._rows(created, minutes() if told else st.just(came)), label="row")
-        if correct and self.expected.rows:
-            old = data.draw(st.sampled_from(list(self.expected.rows.values())), label="corrected")
-            row |= {name: old[name] for name in ("a", "b", "at", "id")}
-        self.expected.add(row)
+    @rule(data=st.data())
+    def add(self, data: st.DataObject) -> None:
+        self._add(data, most=1)
         self._write()
 
     @precondition(lambda self: self.expected.rows)
@@ -95,20 +89,20 @@ class History(RuleBasedStateMachine):
         self.expected.remove(data.draw(st.sampled_from(list(self.expected.rows))))
         self._write()
 
-    @rule(data=st.data(), full=st.booleans(), by_the_clock=st.sampled_from([False, False, False, True]))
+    @rule(
+        data=st.data(),
+        full=st.sampled_from([False, False, True]),
+        by_the_clock=st.sampled_from([False, False, False, True]),
+    )
     def materialize(self, data: st.DataObject, full: bool, by_the_clock: bool) -> None:
+        """Some rows have come, often, and then there is a run."""
+        self._add(data, most=3)
+        self._write()
         if self.expected.view.source.available_at is not None:
-            by_the_clock = data.draw(st.booleans())
+            by_the_clock = data.draw(st.booleans(), label="by the clock")
         end = data.draw(minutes(), label="end")
         end = max(end, self.expected.end or end)
-        if by_the_clock or end > NOON + timedelta(days=1):
-            end = datetime.now(UTC)
-        if full:
-            [report] = self.store.materialize(end=end)
-        else:
-            [report] = self.store.materialize_incremental(end=end, overlap=OVERLAP)
-        assert report.end == end
-        self.expected.materialize(end=end, full=full)
+        self._run(datetime.now(UTC) if by_the_clock or end > NOON + timedelta(days=1) else end, full=full)
 
     @precondition(lambda self: self.expected.end is not None)
     @rule(data=st.data())
@@ -117,7 +111,8 @@ class History(RuleBasedStateMachine):
         rows = data.draw(
             st.lists(self._pushed_rows(), min_size=1, max_size=3, unique_by=repr), label="pushed"
         )
-        named = [{**row, **self._told_apart(row)} for row in rows]
+        number = next(_counter)
+        named = [{**row, **self._values(row, number)} for row in rows]
         if view.schedule is not None or view.source.effective_delay:
             with pytest.raises(fs.errors.RequestError, match="does not take pushes"):
                 self.store.push("view", named)
@@ -175,6 +170,28 @@ class History(RuleBasedStateMachine):
 
     # ------------------------------------------------------------------------------------------- the rest
 
+    def _add(self, data: st.DataObject, *, most: int) -> None:
+        """Rows that are new, late, or correct another one; their times say honestly when they came."""
+        source = self.expected.view.source
+        told = source.created_timestamp is not None or source.available_at is None
+        for _ in range(data.draw(st.integers(1, most), label="how many")):
+            ago = data.draw(st.sampled_from([timedelta(0), MINUTE, OVERLAP - 15 * MINUTE]), label="ago")
+            came = datetime.now(UTC) - ago
+            available = minutes() if told else st.just(came)
+            row = data.draw(self._rows(st.sampled_from([None, came, came]), available), label="row")
+            if self.expected.rows and data.draw(st.booleans(), label="corrects"):
+                old = data.draw(st.sampled_from(list(self.expected.rows.values())), label="corrected")
+                row |= {name: old[name] for name in ("a", "b", "at", "id")}
+            self.expected.add(row)
+
+    def _run(self, end: datetime, *, full: bool) -> None:
+        if full:
+            [report] = self.store.materialize(end=end)
+        else:
+            [report] = self.store.materialize_incremental(end=end, overlap=OVERLAP)
+        assert report.end == end
+        self.expected.materialize(end=end, full=full)
+
     def _check(self, now: datetime, form: type) -> None:
         asked = self._asked(with_null=True)
         answer = self.store.get_online_features("view", self._given(asked, form), now=now)
@@ -226,10 +243,10 @@ class History(RuleBasedStateMachine):
             {"a": a, "b": b, "at": minutes(), "made": created, "seen": st.just(NOON), "id": st.just(None)}
         )
 
-    def _told_apart(self, row: Row) -> Row:
-        """Values that follow from the row's times: pushed rows that tie are equal."""
-        told = self.expected.view.source.created_timestamp is not None and row["made"] is not None
-        number = hash((row["at"], row["made"])) % 1000 if told else next(_counter)
+    def _values(self, row: Row, number: int) -> Row:
+        """Rows with one event and created timestamp are equal: of others the law says which is the newest."""
+        if self.expected.view.source.created_timestamp is not None and row["made"] is not None:
+            number = hash((row["at"], row["made"])) % 1000
         return {"n": number, "x": float(number), "s": str(number)}
 
     def _write(self) -> None:
