@@ -24,20 +24,23 @@ if TYPE_CHECKING:
 class DecodedRows:
     """The rows of one view, one for each key that was asked for.
 
-    Attributes:
-        present: which rows are there.
-
     Raises:
         RowFormatError: if a row was not written for this version of the view, or is damaged.
     """
 
     def __init__(self, layout: RowLayout, rows: Sequence[bytes | None]) -> None:
         self._layout = layout
-        self.present: Mask = np.array([row is not None for row in rows], np.bool_)
+        self._given = rows
+        self._missing = None in rows
         self._rows: list[bytes] = [layout.blank if row is None else row for row in rows]
         self._few = FewRows(layout, self._rows) if len(rows) <= FEW else None
         if self._few is None:
             self._check()
+
+    @cached_property
+    def present(self) -> Mask:
+        """Which rows are there."""
+        return np.array([row is not None for row in self._given], np.bool_)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -48,6 +51,11 @@ class DecodedRows:
         if self._few is not None:
             return np.array(self._few.events(), np.int64)
         return (self._fixed[EVENT].astype(np.uint64) ^ np.uint64(SIGN)).view(np.int64)
+
+    @property
+    def few_events(self) -> list[int] | None:
+        """The event timestamps, if there are only a few rows and none is missing."""
+        return None if self._few is None or self._missing else self._few.events()
 
     def nulls(self, name: str) -> Mask:
         """Where a feature is null or its row is missing."""
@@ -64,6 +72,14 @@ class DecodedRows:
         if name in self._layout.variable:
             return from_bytes(self._slices(name), nulls, dtype)
         return from_stored(self._fixed[name], nulls, dtype)
+
+    def python_columns(self, names: Sequence[str]) -> list[Sequence[Any]]:
+        """The values of several features in Python, None where null or the row is missing."""
+        layout = self._layout
+        lists = layout.variable and any(isinstance(layout.columns[name], List) for name in names)
+        if self._few is not None and not lists:
+            return self._few.columns(names)
+        return [self.python(name) for name in names]
 
     def python(self, name: str) -> list[Any]:
         """A feature's values in Python, None where null or the row is missing."""

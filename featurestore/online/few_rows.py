@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final
 
@@ -38,6 +39,20 @@ class FewRows:
     def events(self) -> list[int]:
         """Event timestamps in microseconds."""
         return [int.from_bytes(row[10:18], "big") - SIGN for row in self._rows]
+
+    def columns(self, names: Sequence[str]) -> list[Sequence[Any]]:
+        """The values of several features that are no lists, faster than one by one."""
+        if self._any_null:
+            return [self.python(name) for name in names]
+        slots, converters, fixed = self._layout.slots, self._layout.converters, len(self._layout.fixed)
+        found: list[Sequence[Any]] = []
+        for name in names:
+            slot, convert = slots[name], converters.get(name)
+            if convert or slot > fixed:
+                found.append(self.python(name))
+            else:
+                found.append(self._columns[slot])
+        return found
 
     def python(self, name: str) -> list[Any]:
         """The values of a feature that is no list."""

@@ -61,14 +61,20 @@ class ViewAnswer:
     @cached_property
     def all_usable(self) -> bool:
         """Whether every entity has a usable row: then values need no masking."""
-        return bool(self.usable.all())
+        events, ttl = self.rows.few_events, self.view.ttl
+        if not events:
+            return bool(self.usable.all())
+        return max(events) <= self.now and (ttl is None or self.now - min(events) <= ttl)
 
-    def values(self, name: str) -> list[Any]:
-        """A feature's values in Python, None where there is none to use."""
-        values = self.rows.python(name)
+    def values(self, names: Sequence[str]) -> list[Sequence[Any]]:
+        """Features' values in Python, None where there is none to use."""
+        columns = self.rows.python_columns(names)
         if self.all_usable:
-            return values
-        return [value if usable else None for value, usable in zip(values, self.usable.tolist(), strict=True)]
+            return columns
+        usable = self.usable.tolist()
+        return [
+            [value if use else None for value, use in zip(column, usable, strict=True)] for column in columns
+        ]
 
     def column(self, name: str) -> pa.Array:
         """A feature's values in Arrow, null where there is none to use."""
@@ -119,13 +125,24 @@ class OnlineFeatures:
 
     def to_dict(self) -> dict[str, list[Any]]:
         """Column name to values: the entity columns that were given, then the features."""
-        columns = {name: list(values) for name, values in self._entities.items()}
-        columns.update((feature.output, answer.values(feature.name)) for answer, feature in self._features)
+        return {name: list(values) for name, values in self._columns().items()}
+
+    def _columns(self) -> dict[str, Sequence[Any]]:
+        columns: dict[str, Sequence[Any]] = dict(self._entities)
+        columns.update(zip(self._plan.outputs, self._values(), strict=True))
         return columns
+
+    def _values(self) -> list[Sequence[Any]]:
+        """The values of all features in the order of the request."""
+        values: dict[str, Sequence[Any]] = {}
+        for answer in self._answers:
+            names, outputs = answer.view.feature_names
+            values.update(zip(outputs, answer.values(names), strict=True))
+        return [values[output] for output in self._plan.outputs]
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """One dict per entity row: its own columns, then the features."""
-        columns = self.to_dict()
+        columns = self._columns()
         if not columns:
             return [{} for _ in range(self._count)]
         names = list(columns)
@@ -158,12 +175,15 @@ class OnlineFeatures:
                     hint="Use to_dicts, to_arrow or to_polars, or ask for numbers only.",
                 )
         if self._count <= FEW:
-            columns = [self._checked(answer.values(f.name), f) for answer, f in self._features]
+            columns = self._values()
+            if any(feature.dtype in _LONG for _, feature in self._features):
+                for values, (_, feature) in zip(columns, self._features, strict=True):
+                    self._checked(values, feature)
             return np.array(columns, dtype=np.float64).T.reshape(self._count, len(columns))
         matrix = np.empty((self._count, len(self._features)), dtype=np.float64)
         for position, (answer, feature) in enumerate(self._features):
-            values, usable = answer.rows.numpy(feature.name), answer.usable & ~answer.rows.nulls(feature.name)
-            matrix[:, position] = self._checked(values, feature, usable)
+            usable = answer.usable & ~answer.rows.nulls(feature.name)
+            matrix[:, position] = self._checked(answer.rows.numpy(feature.name), feature, usable)
             if not usable.all():
                 matrix[~usable, position] = np.nan
         return matrix

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import cached_property
 
 from featurestore.definitions.types import FeatureType
 from featurestore.online.layout import ViewLayout
@@ -48,6 +49,11 @@ class ServedView:
     entity_columns: tuple[tuple[str, str], ...]
     features: tuple[ServedFeature, ...]
     ttl: int | None
+
+    @cached_property
+    def feature_names(self) -> tuple[list[str], list[str]]:
+        """The features' names in the row, and in the answer."""
+        return [feature.name for feature in self.features], [feature.output for feature in self.features]
 
 
 @dataclass(frozen=True)

@@ -31,12 +31,18 @@ COLUMNS = {
 }  # fmt: skip
 KEY_TYPES = {"a": fs.Int64, "b": fs.String}
 A, B = (1, 2**53 + 1, None), ("", "5", None)
+FEATURES = (fs.Feature("n", fs.Int64), fs.Feature("x", fs.Float64))
 
 
 def minutes() -> st.SearchStrategy[datetime]:
     """Few instants, so that events, runs and reads meet at the same one."""
     shift = st.sampled_from([timedelta(0)] * 4 + [MICROSECOND, -MICROSECOND])
-    return st.builds(lambda minute, by: NOON + minute * MINUTE + by, st.integers(0, 9), shift)
+    return st.builds(lambda minute, by: NOON + minute * MINUTE + by, st.integers(0, 7), shift)
+
+
+def keys() -> dict[str, st.SearchStrategy[Any]]:
+    """The join keys' columns: few entities, most rows belong to the first."""
+    return {"a": st.sampled_from([A[0], A[0], *A]), "b": st.sampled_from([B[0], B[0], *B])}
 
 
 def values() -> st.SearchStrategy[Row]:
@@ -53,7 +59,7 @@ def values() -> st.SearchStrategy[Row]:
 @st.composite
 def views(draw: st.DrawFn, path: Path) -> fs.FeatureView:
     """A view over the file, with any mixture of what decides which row it shows, and when."""
-    keys = draw(st.sampled_from([["a"], ["a"], ["a", "b"], []]))
+    names = draw(st.sampled_from([["a"], ["a"], ["a", "b"], []]))
     source = fs.ParquetSource(
         "source",
         path=str(path),
@@ -65,11 +71,11 @@ def views(draw: st.DrawFn, path: Path) -> fs.FeatureView:
     )
     return fs.FeatureView(
         "view",
-        entities=[fs.Entity("e", join_keys={k: KEY_TYPES[k] for k in keys})] if keys else [],
+        entities=[fs.Entity("e", join_keys={k: KEY_TYPES[k] for k in names})] if names else [],
         source=source,
-        features=[fs.Feature("n", fs.Int64), fs.Feature("x", fs.Float64)],
+        features=FEATURES,
         ttl=draw(ttls()),
-        schedule=draw(st.sampled_from([None, None, None, fs.Schedule(every=3 * MINUTE, lag=MINUTE)])),
+        schedule=draw(st.sampled_from([None, None, None, None, fs.Schedule(every=3 * MINUTE, lag=MINUTE)])),
     )
 
 
@@ -99,7 +105,7 @@ class Expected:
     view: fs.FeatureView
     rows: dict[int, Row] = field(default_factory=dict)
     pending: fs.FeatureView | None = None
-    end: datetime | None = None
+    end: datetime = NOON
     pushed: oracle.PushedView = field(init=False)
     _possible: dict[Key, list[oracle.Latest | None]] = field(default_factory=dict)
     _unsure: set[Key] = field(default_factory=set)
@@ -114,18 +120,17 @@ class Expected:
     def remove(self, number: int) -> None:
         self._unsure.add(self.key(self.rows.pop(number)))
 
-    def delete(self, keys: Sequence[Key]) -> None:
-        for key in keys:
-            self.pushed.pushed.pop(key, None)
-            self._possible[key] = [None]
-            self._unsure.add(key)
+    def delete(self, key: Key) -> None:
+        self.pushed.pushed.pop(key, None)
+        self._possible[key] = [None]
+        self._unsure.add(key)
 
     def key(self, row: Row) -> Key:
         return tuple(row[name] for name in self.view.join_keys)
 
     def materialize(self, *, end: datetime, full: bool) -> None:
         """A run from its begin to its end, with nothing in between."""
-        full = full or self.end is None or self.pending is not None
+        full = full or self.pending is not None
         if self.pending is not None:
             self.view, self.pending = self.pending, None
             self.pushed = oracle.PushedView(self.view)
@@ -152,8 +157,6 @@ class Expected:
 
     def _must_be_noticed(self, end: datetime) -> set[Key]:
         """Entities with a row that is new, or was not yet visible at the end of the last run, and is now."""
-        if self.end is None:
-            return set()
         delay = microseconds(self.view.source.effective_delay)
         before, after = (
             effective_time(self.view.schedule, oracle.entity_instant(t) or 0) for t in (self.end, end)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import featurestore as fs
 
-ONLINE = ("sqlite", "redis")
 ENGINES = ("duckdb", "polars")
 
 
@@ -32,6 +30,3 @@ class Stores:
     def open(self, engine: str, project: str) -> fs.FeatureStore:
         registry = f"sqlite:///{self.folder}/registry.db"
         return fs.FeatureStore(registry=registry, online=self.online, offline=engine, project=project)
-
-
-MakeStores = Callable[[], Stores]

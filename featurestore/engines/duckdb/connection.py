@@ -36,20 +36,16 @@ class Session:
         memory_limit: of DuckDB, such as ``"4GB"``.
         threads: how many DuckDB uses.
         temp_directory: where to spill to.
-        ordered: keep the order of rows where a query does not ask for one.
 
     Raises:
         ConfigurationError: if DuckDB refuses a setting.
     """
 
-    def __init__(
-        self, *, memory_limit: str | None, threads: int | None, temp_directory: Path | None, ordered: bool
-    ) -> None:
+    def __init__(self, *, memory_limit: str | None, threads: int | None, temp_directory: Path | None) -> None:
         self._settings: dict[str, Any] = {
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
             "python_enable_replacements": False,
-            "preserve_insertion_order": ordered,
             **({} if memory_limit is None else {"memory_limit": memory_limit}),
             **({} if threads is None else {"threads": threads}),
         }
@@ -79,6 +75,8 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._exit.close()
+        if error is not None and (_is_interrupt(error) or _is_interrupt(error.__cause__)):
+            raise KeyboardInterrupt from error
 
     def register(self, table: str, rows: pa.Table) -> None:
         """Let queries of this session read an Arrow table."""
@@ -155,13 +153,13 @@ def reported(source: str) -> Iterator[None]:
         ) from error
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         raise _translated(source, error) from error
-    except RuntimeError as error:
-        raise _interrupted(error) from error
 
 
-def _interrupted(error: RuntimeError) -> BaseException:
-    """DuckDB makes a plain RuntimeError of Ctrl-C."""
-    return KeyboardInterrupt() if str(error) == "Query interrupted" else error
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether an error is what DuckDB made of Ctrl-C: of its own, or of one within Arrow's streams."""
+    if isinstance(error, duckdb.Error):
+        return "KeyboardInterrupt" in str(error)
+    return isinstance(error, RuntimeError) and str(error) == "Query interrupted"
 
 
 def _translated(source: str, error: Exception) -> FeatureStoreError:

@@ -56,12 +56,11 @@ class DuckDBEngine:
         self._threads = threads
         self._temp_directory = None if temp_directory is None else Path(temp_directory)
 
-    def _session(self, *, ordered: bool = False) -> Session:
+    def _session(self) -> Session:
         return Session(
             memory_limit=self._memory_limit,
             threads=self._threads,
             temp_directory=self._temp_directory,
-            ordered=ordered,
         )
 
     def historical_features(
@@ -70,9 +69,10 @@ class DuckDBEngine:
         """The features of all `views` for each entity row; see `OfflineEngine`."""
         with self._session() as session:
             session.register("entities", _entity_rows(views, entities))
+            queries = [_historical(session, views, view, Tables.of(f"v{i}_")) for i, view in enumerate(views)]
             parts = [
-                _historical(session, view, entity_columns(views, view), f"v{i}_")
-                for i, view in enumerate(views)
+                fetch.batches(session, query, [(f.output, f.dtype) for f in view.features], view.source.name)
+                for query, view in zip(queries, views, strict=True)
             ]
             yield from fetch.side_by_side(parts)
 
@@ -85,7 +85,7 @@ class DuckDBEngine:
             with reported(view.source.name):
                 if keys is not None:
                     session.register("given", _given_keys(view, keys))
-                relation = open_relation(session, view, "")
+                relation = open_relation(session, view, tables.source)
                 restricted = keys is not None or changes is not None
                 if restricted:
                     given = None if keys is None else "given"
@@ -94,14 +94,13 @@ class DuckDBEngine:
                 session.run(latest.latest_narrow(view, relation, tables, at))
                 session.run(*latest.latest_match(tables))
                 _fetch(session, view, relation, tables, times=True)
-                reader = session.reader(fetch.latest_result(view, tables))
             columns = [
                 *((key.name, key.dtype) for key in view.keys),
                 (EVENT_COLUMN, None),
                 (CREATED_COLUMN, None),
                 *((feature.output, feature.dtype) for feature in view.features),
             ]
-            yield from fetch.batches(reader, columns, view.source.name)
+            yield from fetch.batches(session, fetch.latest_result(view, tables), columns, view.source.name)
 
     def explain(self, *, views: Sequence[ViewPlan]) -> str:
         """The SQL of the steps that `historical_features` takes for each view."""
@@ -109,25 +108,25 @@ class DuckDBEngine:
             plans = []
             for i, view in enumerate(views):
                 with reported(view.source.name):
-                    relation = open_relation(session, view, f"v{i}_")
-                    plans.append(explain.explained(view, relation, entity_columns(views, view), f"v{i}_"))
+                    tables = Tables.of(f"v{i}_")
+                    relation = open_relation(session, view, tables.source)
+                    plans.append(explain.explained(view, relation, entity_columns(views, view), tables))
         return "\n\n".join(plans)
 
     def query(self, *, sql: str, sources: Mapping[str, Source]) -> pa.Table:
         """Run a user's SQL over the sources (by name) and over files; see `OfflineEngine`."""
-        with self._session(ordered=True) as session:
+        with self._session() as session:
             for label, source in sources.items():
                 with reported(source.name):
                     _offer(session, label, source)
             return session.query(sql)
 
 
-def _historical(
-    session: Session, view: ViewPlan, columns: Sequence[str], prefix: str
-) -> Iterator[pa.RecordBatch]:
-    tables = Tables.of(prefix)
+def _historical(session: Session, views: Sequence[ViewPlan], view: ViewPlan, tables: Tables) -> str:
+    """Compute one view, and return the query for its features in the order of the entity rows."""
+    columns = entity_columns(views, view)
     with reported(view.source.name):
-        relation = open_relation(session, view, prefix)
+        relation = open_relation(session, view, tables.source)
         session.run(match.entity_keys(view, tables, columns))
         session.run(match.spine(view, tables, columns))
         asked = session.row(match.asked_times(tables))
@@ -138,9 +137,12 @@ def _historical(
         else:
             _match_lives(session, view, relation, tables)
         _fetch(session, view, relation, tables)
-        reader = session.reader(fetch.result(view, tables))
-    outputs = [(feature.output, feature.dtype) for feature in view.features]
-    return fetch.batches(reader, outputs, view.source.name)
+        if len(views) == 1:
+            return fetch.result(view, tables)
+        # A query that is under way holds its rows several times over: of several views, only the rows stay.
+        session.run(create(tables.result, fetch.result(view, tables)))
+        session.keep(tables, (tables.result,))
+        return f"FROM {tables.result}"
 
 
 def _match_lives(session: Session, view: ViewPlan, relation: Relation, tables: Tables) -> None:

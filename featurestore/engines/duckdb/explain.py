@@ -11,9 +11,8 @@ from featurestore.engines.duckdb.times import EVERY_TIME
 from featurestore.protocols.offline import ViewPlan
 
 
-def explained(view: ViewPlan, relation: Relation, columns: Sequence[str], prefix: str) -> str:
+def explained(view: ViewPlan, relation: Relation, columns: Sequence[str], t: Tables) -> str:
     """All steps for one view, each under a line that says what it is for."""
-    t = Tables.of(prefix)
     steps = [
         ("The entities that are asked for", [match.entity_keys(view, t, columns)]),
         ("The entity rows, and until when each sees", [match.spine(view, t, columns)]),

@@ -133,7 +133,7 @@ def _returned_features(view: ViewPlan, rows: str) -> list[str]:
 
 
 def batches(
-    reader: pa.RecordBatchReader, columns: Sequence[tuple[str, FeatureType | None]], source: str
+    session: Session, query: str, columns: Sequence[tuple[str, FeatureType | None]], source: str
 ) -> Iterator[pa.RecordBatch]:
     """The batches of a result under the names and in the types of `columns` (None: int64).
 
@@ -143,6 +143,8 @@ def batches(
     schema = pa.schema(
         [(name, pa.int64() if dtype is None else arrow_type(dtype)) for name, dtype in columns]
     )
+    with reported(source):
+        reader = session.reader(query)
     while True:
         with reported(source):
             batch = next(reader, None)

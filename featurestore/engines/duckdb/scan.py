@@ -53,8 +53,8 @@ class Relation:
         return f"FROM {self.table} AS {SOURCE}"
 
 
-def open_relation(session: Session, view: ViewPlan, prefix: str) -> Relation:
-    """The source of a view, checked and ready to be read.
+def open_relation(session: Session, view: ViewPlan, table: str) -> Relation:
+    """The source of a view, checked and ready to be read; registered as `table` if it is read through Arrow.
 
     Raises:
         SourceError: if it cannot be read, lacks a column or has one of another type.
@@ -64,7 +64,7 @@ def open_relation(session: Session, view: ViewPlan, prefix: str) -> Relation:
     check_columns(view.label, view.source, schema, wanted.items())
     if isinstance(view.source, ParquetSource) and _readable(session, view.source, schema):
         return _parquet(view.source, schema)
-    return _arrow(session, view.source, {**dict.fromkeys(_roles(view.source)), **wanted}, f"{prefix}source")
+    return _arrow(session, view.source, {**dict.fromkeys(_roles(view.source)), **wanted}, table)
 
 
 def _wanted(view: ViewPlan) -> Iterable[tuple[str, FeatureType]]:

@@ -10,6 +10,7 @@ from typing import Self
 class Tables:
     """One view's tables; each is described where it is made."""
 
+    source: str
     wanted: str
     keys: str
     spine: str
@@ -29,6 +30,7 @@ class Tables:
     groups: str
     winners: str
     values: str
+    result: str
 
     @classmethod
     def of(cls, prefix: str) -> Self:
