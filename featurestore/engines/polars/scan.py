@@ -180,9 +180,13 @@ def _folders(source: Source) -> frozenset[str]:
 
 def _unsliced(table: pa.Table) -> pa.Table:
     """The table with vectors copied: Polars 2.1 misreads the nulls of a slice of them."""
-    for i, field in enumerate(table.schema):
-        if pa.types.is_fixed_size_list(field.type):
-            table = table.set_column(i, field, table.column(i).take(pa.array(np.arange(table.num_rows))))
+    vectors = [i for i, field in enumerate(table.schema) if pa.types.is_fixed_size_list(field.type)]
+    if vectors:
+        # In one chunk, or the batches that Polars takes would be slices again.
+        table = table.combine_chunks()
+    for i in vectors:
+        copied = table.column(i).combine_chunks().take(pa.array(np.arange(table.num_rows)))
+        table = table.set_column(i, table.schema.field(i), copied)
     return table
 
 
