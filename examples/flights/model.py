@@ -25,7 +25,7 @@ class DelayModel:
 
     def __init__(self, frame: pl.DataFrame) -> None:
         train = _with_label(frame).filter(pl.col("scheduled_departure") < HELD_OUT_FROM)
-        self._model = HistGradientBoostingClassifier(max_iter=60, random_state=0)
+        self._model = HistGradientBoostingClassifier(max_iter=40, random_state=0)
         self._model.fit(_inputs(train), train["late"].to_numpy())
 
     def score(self, frame: pl.DataFrame) -> float:

@@ -45,6 +45,10 @@ def keys() -> dict[str, st.SearchStrategy[Any]]:
     return {"a": st.sampled_from([A[0], A[0], *A]), "b": st.sampled_from([B[0], B[0], *B])}
 
 
+def seldom_null(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.sampled_from([True] * 7 + [False]).flatmap(lambda given: strategy if given else st.none())
+
+
 def values() -> st.SearchStrategy[Row]:
     """The features' columns."""
     return st.fixed_dictionaries(

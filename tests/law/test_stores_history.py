@@ -29,6 +29,7 @@ from tests.law.histories import (
     Row,
     keys,
     minutes,
+    seldom_null,
     ttls,
     values,
     views,
@@ -56,8 +57,8 @@ class History:
 
     def begin(self) -> None:
         """Before the first run, created and available times may be anything."""
-        some = st.one_of(st.none(), minutes())
-        for row in self.draw("rows", st.lists(_rows(some, some), min_size=1, max_size=6)):
+        times = seldom_null(minutes())
+        for row in self.draw("rows", st.lists(_rows(times, times), min_size=1, max_size=6)):
             self.expected.add(row)
         self._write()
         self.store.apply([self.expected.view])
@@ -164,7 +165,7 @@ class History:
             ago = self.draw("ago", st.sampled_from([timedelta(0), MINUTE, OVERLAP - 15 * MINUTE]))
             came = datetime.now(UTC) - ago
             available = minutes() if told else st.just(came)
-            row = self.draw("row", _rows(st.sampled_from([None, came, came]), available))
+            row = self.draw("row", _rows(seldom_null(st.just(came)), available))
             if self.expected.rows and self.draw("corrects", st.booleans()):
                 old = self.draw("corrected", st.sampled_from(list(self.expected.rows.values())))
                 row |= {name: old[name] for name in ("a", "b", "at", "id")}
@@ -215,7 +216,7 @@ def _key_columns(rows: list[Row], view: fs.FeatureView) -> dict[str, pa.Array]:
 def _rows(
     created: st.SearchStrategy[datetime | None], available: st.SearchStrategy[datetime | None]
 ) -> st.SearchStrategy[Row]:
-    times = {"at": st.one_of(minutes(), minutes(), st.none()), "made": created, "seen": available}
+    times = {"at": seldom_null(minutes()), "made": created, "seen": available}
     event_id = st.sampled_from([None, 1, 2])
     columns = st.fixed_dictionaries({**keys(), **times, "id": event_id})
     return st.tuples(columns, values()).map(lambda parts: {**parts[0], **parts[1]})
