@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import featurestore as fs
 
 ENGINES = ("duckdb", "polars")
+_NUMBERS = itertools.count()  # of the process: several registries share its Redis
 
 
 @dataclass
@@ -22,10 +22,9 @@ class Stores:
 
     folder: Path
     online: str
-    _numbers: Any = field(default_factory=itertools.count)
 
     def new_project(self) -> str:
-        return f"case_{next(self._numbers)}"
+        return f"case_{next(_NUMBERS)}"
 
     def open(self, engine: str, project: str) -> fs.FeatureStore:
         registry = f"sqlite:///{self.folder}/registry.db"
