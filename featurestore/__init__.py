@@ -9,6 +9,8 @@ import importlib as _importlib
 import typing as _typing
 
 from featurestore.definitions import (
+    LIFETIME,
+    Aggregation,
     CSVSource,
     Entity,
     Feature,
@@ -59,6 +61,8 @@ _LAZY = {
 }
 
 __all__ = [
+    "LIFETIME",
+    "Aggregation",
     "Bool",
     "Bytes",
     "CSVSource",

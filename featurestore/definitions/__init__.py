@@ -1,5 +1,6 @@
 """Definitions: entities, sources, features, views, services, and their types and hashes."""
 
+from featurestore.definitions.aggregation import Aggregation
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.feature import Feature
 from featurestore.definitions.reference import ViewReference
@@ -7,8 +8,11 @@ from featurestore.definitions.schedule import Schedule
 from featurestore.definitions.service import FeatureService
 from featurestore.definitions.source import CSVSource, InMemorySource, ParquetSource, Source
 from featurestore.definitions.view import FeatureView
+from featurestore.definitions.windows import LIFETIME
 
 __all__ = [
+    "LIFETIME",
+    "Aggregation",
     "CSVSource",
     "Entity",
     "Feature",

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from featurestore.definitions.aggregation import Aggregation, AnyFeature
 from featurestore.definitions.base import Definition, Duration, FrozenDict, Name, Tags
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.feature import Feature
@@ -25,13 +26,17 @@ class FeatureView(Definition):
         name: unique among the views and services of a project.
         entities: whose join keys identify a row; an empty list makes a view of one row for all.
         source: where the rows come from.
-        features: what is taken from a row.
+        features: what is taken from a row; or `Aggregation` objects, which sum up the rows of a window. A view
+            holds the one or the other.
         ttl: how long after its event timestamp a row may be used, inclusive; None for ever.
         schedule: the grid on which serving values are refreshed; None for always.
         online: whether the view is materialized for serving.
+        max_staleness: of a view with aggregations: how long after the instant they were computed for they are
+            served. By default twice the schedule's `every`; without a schedule the shortest window.
 
     Raises:
-        DefinitionError: if a name is used twice, a feature hides a join key, or the ttl is not positive.
+        DefinitionError: if a name is used twice, a feature hides a join key, the ttl is not positive, or
+            features and aggregations are mixed.
 
     Example:
         >>> import featurestore as fs
@@ -48,10 +53,12 @@ class FeatureView(Definition):
     name: Name
     entities: tuple[Entity, ...]
     source: AnySource
-    features: tuple[Feature, ...]
+    features: tuple[AnyFeature, ...]
     ttl: Duration | None = None
     schedule: Schedule | None = None
     online: bool = True
+    # Left out where it is not given: views that know nothing of it keep their hashes.
+    max_staleness: Duration | None = Field(default=None, exclude_if=lambda value: value is None)
     description: str = ""
     owner: str = ""
     tags: Tags = FrozenDict()
@@ -62,20 +69,27 @@ class FeatureView(Definition):
         *,
         entities: Sequence[Entity],
         source: Source,
-        features: Sequence[Feature],
+        features: Sequence[Feature | Aggregation],
         ttl: timedelta | None = None,
         schedule: Schedule | None = None,
         online: bool = True,
+        max_staleness: timedelta | None = None,
         description: str = "",
         owner: str = "",
         tags: Mapping[str, str] = FrozenDict(),
     ) -> None:
         super().__init__(
             name=name, entities=entities, source=source, features=features, ttl=ttl, schedule=schedule,
-            online=online, description=description, owner=owner, tags=tags,
+            online=online, max_staleness=max_staleness, description=description, owner=owner, tags=tags,
         )  # fmt: skip
 
-    @field_validator("ttl")
+    @field_validator("features")
+    @classmethod
+    def _one_window_each(cls, value: tuple[Feature | Aggregation, ...]) -> tuple[Feature | Aggregation, ...]:
+        split = (item.single() if isinstance(item, Aggregation) else (item,) for item in value)
+        return tuple(feature for features in split for feature in features)
+
+    @field_validator("ttl", "max_staleness")
     @classmethod
     def _check_ttl(cls, value: timedelta | None) -> timedelta | None:
         if value is not None and value <= timedelta(0):
@@ -93,12 +107,40 @@ class FeatureView(Definition):
                 raise ValueError(f"{name!r} is used twice among the join keys and the features")
         return self
 
+    @model_validator(mode="after")
+    def _check_aggregations(self) -> Self:
+        if self.aggregations and len(self.aggregations) < len(self.features):
+            raise ValueError("a view holds features or aggregations, not both: make two views")
+        if self.aggregations and self.ttl is not None:
+            raise ValueError(
+                "ttl says how old a single row may be; of aggregations the windows say it, and max_staleness "
+                "for how long their values are served"
+            )
+        if not self.aggregations and self.max_staleness is not None:
+            raise ValueError("max_staleness is for aggregations; features have a ttl")
+        return self
+
+    @property
+    def aggregations(self) -> tuple[Aggregation, ...]:
+        """The features, where they are aggregations; else nothing."""
+        return tuple(feature for feature in self.features if isinstance(feature, Aggregation))
+
+    @property
+    def serves_for(self) -> timedelta | None:
+        """How long aggregations are served after the instant they were computed for; None for ever."""
+        if self.max_staleness is not None:
+            return self.max_staleness
+        if self.schedule is not None:
+            return 2 * self.schedule.every
+        finite = [a.span for a in self.aggregations if isinstance(a.span, timedelta)]
+        return min(finite, default=None)
+
     @property
     def join_keys(self) -> Mapping[str, FeatureType]:
         """Join key to type, over all entities, in their order."""
         return FrozenDict({k: t for entity in self.entities for k, t in entity.join_keys.items()})
 
-    def feature(self, name: str) -> Feature:
+    def feature(self, name: str) -> Feature | Aggregation:
         """The feature called `name`.
 
         Raises:
@@ -123,10 +165,12 @@ class FeatureView(Definition):
 
     def values_payload(self) -> dict[str, Any]:
         """The parts of the definition that change values: what the data hash is taken over."""
+        staleness = self.model_dump(mode="json", include={"max_staleness"})
         return {
             "join_keys": {key: str(dtype) for key, dtype in self.join_keys.items()},
             "source": self.source.values_payload(),
-            "features": {f.name: {"dtype": str(f.dtype), "column": f.column} for f in self.features},
+            "features": {f.name: f.values_payload() for f in self.features},
             "ttl": self.model_dump(mode="json", include={"ttl"})["ttl"],
             "schedule": self.schedule and self.schedule.model_dump(mode="json"),
+            **staleness,
         }

@@ -15,8 +15,9 @@ from featurestore.errors import EntityDataError, NameClashError, NotFoundError, 
 from featurestore.frames.entity_rows import EntityRows
 from featurestore.frames.keys import key_column
 from featurestore.frames.times import ENTITY_TIME, time_column
+from featurestore.planning.aggregations import value_columns, with_known_types
 from featurestore.planning.request import Request, RequestedView
-from featurestore.protocols.offline import TIME_COLUMN, FeatureColumn, Grid, KeyColumn, ViewPlan
+from featurestore.protocols.offline import TIME_COLUMN, Grid, KeyColumn, ViewPlan
 from featurestore.sources.check import check_source
 from featurestore.sources.files import resolve_paths
 
@@ -32,8 +33,8 @@ def plan_view(requested: RequestedView, *, root: Path, as_of: int | None = None)
     Raises:
         SourceError: if the source lacks what the view wants, or cannot tell what was known when.
     """
-    view = requested.view
-    source = locate_source(view.source, root)
+    source = locate_source(requested.view.source, root)
+    view = with_known_types(requested.view, source)
     check_source(view, source)
     if as_of is not None and source.available_at is None and source.created_timestamp is None:
         raise SourceError(
@@ -45,12 +46,7 @@ def plan_view(requested: RequestedView, *, root: Path, as_of: int | None = None)
         label=requested.label,
         source=source,
         keys=tuple(KeyColumn(k, requested.entity_column(k), t) for k, t in view.join_keys.items()),
-        features=tuple(
-            FeatureColumn(r.output, r.feature.column, r.feature.dtype) for r in requested.features
-        ),
-        tie_breakers=tuple(
-            FeatureColumn(f.name, f.column, f.dtype) for f in sorted(view.features, key=lambda f: f.name)
-        ),
+        **value_columns(view, {r.output: r.feature.name for r in requested.features}),
         ttl=None if view.ttl is None else duration_to_microseconds(view.ttl),
         grid=_grid(view),
         delay=duration_to_microseconds(source.effective_delay),

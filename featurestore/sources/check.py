@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from featurestore.definitions.aggregation import ALL_ROWS, Aggregation
+from featurestore.definitions.feature import Feature
 from featurestore.definitions.source import CSVSource, ParquetSource, Source
 from featurestore.definitions.types import FeatureType
 from featurestore.definitions.view import FeatureView
@@ -22,14 +24,23 @@ def check_source(view: FeatureView, source: Source) -> None:
         SourceError: if the source cannot be read, a column is missing or its type does not convert, or the
             event timestamp is a date and no delay is stated.
     """
-    wanted = [*view.join_keys.items(), *((f.column, f.dtype) for f in view.features)]
+    wanted = [*view.join_keys.items(), *(pair for f in view.features if (pair := _input(f)))]
     check_columns(view.name, source, source_schema(source), wanted)
 
 
+def _input(feature: Feature | Aggregation) -> tuple[str, FeatureType | None] | None:
+    """The column that a feature is made of and the type it must convert to; None if it is made of none."""
+    if isinstance(feature, Feature):
+        return feature.column, feature.dtype
+    return None if feature.column == ALL_ROWS else (feature.column, feature.input_type)
+
+
 def check_columns(
-    label: str, source: Source, schema: pa.Schema, wanted: Iterable[tuple[str, FeatureType]]
+    label: str, source: Source, schema: pa.Schema, wanted: Iterable[tuple[str, FeatureType | None]]
 ) -> None:
     """Check that a source with this schema has the wanted columns, and times where it declares them.
+
+    A column is wanted in a type, or (None) in whatever type it has.
 
     Raises:
         SourceError: as `check_source`; `label` names the view.
@@ -37,7 +48,7 @@ def check_columns(
     as_text = _text_columns(source, schema)
     for column, dtype in wanted:
         found = _column_type(label, source, schema, column)
-        if column not in as_text and not converts(found, dtype):
+        if dtype is not None and column not in as_text and not converts(found, dtype):
             raise SourceError(
                 f"View {label!r}: column {column!r} of source {source.name!r} is {found}, which does not "
                 f"convert to {dtype} without loss.",
