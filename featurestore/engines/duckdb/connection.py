@@ -103,6 +103,10 @@ class Session:
         found: dict[str, Any] = self._connection.sql(sql).to_arrow_table().to_pylist()[0]
         return found
 
+    def table(self, sql: str) -> pa.Table:
+        """All rows of a query."""
+        return self._connection.sql(sql).to_arrow_table()
+
     def first(self, sql: str) -> dict[str, Any] | None:
         """The row of a query that returns one at most."""
         rows: list[dict[str, Any]] = self._connection.sql(sql).to_arrow_table().to_pylist()

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from featurestore.definitions.source import ParquetSource, Source
-from featurestore.engines.duckdb import explain, fetch, latest, lives, match
+from featurestore.engines.duckdb import explain, fetch, latest, lives, match, windows
 from featurestore.engines.duckdb.connection import Session, reported
 from featurestore.engines.duckdb.scan import (
     Relation,
@@ -69,10 +69,8 @@ class DuckDBEngine:
         """The features of all `views` for each entity row; see `OfflineEngine`."""
         with self._session() as session:
             session.register("entities", _entity_rows(views, entities))
-            queries = [_historical(session, views, view, Tables.of(f"v{i}_")) for i, view in enumerate(views)]
             parts = [
-                fetch.batches(session, query, [(f.output, f.dtype) for f in view.features], view.source.name)
-                for query, view in zip(queries, views, strict=True)
+                _historical(session, views, view, Tables.of(f"v{i}_")) for i, view in enumerate(views)
             ]
             yield from fetch.side_by_side(parts)
 
@@ -82,13 +80,16 @@ class DuckDBEngine:
         """The row that each entity has at the instant `at`; see `OfflineEngine`."""
         with self._session() as session:
             tables = Tables.of("")
+            if keys is not None:
+                session.register("given", _given_keys(view, keys))
+            given = None if keys is None else "given"
+            if view.windows:
+                yield from windows.latest(session, view, at, changes, given, tables)
+                return
             with reported(view.source.name):
-                if keys is not None:
-                    session.register("given", _given_keys(view, keys))
                 relation = open_relation(session, view, tables.source)
                 restricted = keys is not None or changes is not None
                 if restricted:
-                    given = None if keys is None else "given"
                     session.run(latest.wanted(view, relation, tables, at, changes, given))
                 session.run(latest.latest_keys(view, relation, tables, at, restricted=restricted))
                 session.run(latest.latest_narrow(view, relation, tables, at))
@@ -122,8 +123,18 @@ class DuckDBEngine:
             return session.query(sql)
 
 
-def _historical(session: Session, views: Sequence[ViewPlan], view: ViewPlan, tables: Tables) -> str:
-    """Compute one view, and return the query for its features in the order of the entity rows."""
+def _historical(
+    session: Session, views: Sequence[ViewPlan], view: ViewPlan, tables: Tables
+) -> Iterator[pa.RecordBatch]:
+    """Compute one view, and return its features in the order of the entity rows."""
+    if view.windows:
+        return windows.historical(session, views, view, tables)
+    columns = [(feature.output, feature.dtype) for feature in view.features]
+    return fetch.batches(session, _matched(session, views, view, tables), columns, view.source.name)
+
+
+def _matched(session: Session, views: Sequence[ViewPlan], view: ViewPlan, tables: Tables) -> str:
+    """Compute one view of plain features, and return the query for them."""
     columns = entity_columns(views, view)
     with reported(view.source.name):
         relation = open_relation(session, view, tables.source)

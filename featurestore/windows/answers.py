@@ -1,0 +1,256 @@
+"""All aggregations of a view at all points: chunk by chunk of entities, then spread over the entity rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from featurestore.errors import SourceError
+from featurestore.frames.types import arrow_type
+from featurestore.protocols.offline import ViewPlan, WindowColumn
+from featurestore.windows.arrays import Int64s, Mask
+from featurestore.windows.column import Columns
+from featurestore.windows.events import (
+    CODE,
+    CREATED,
+    EVENT,
+    EVENT_ID,
+    NO_CREATED,
+    VISIBLE,
+    Events,
+    Points,
+    Timeline,
+    sort_order,
+)
+from featurestore.windows.filters import Filter, evaluate, read_filter
+from featurestore.windows.functions import compute
+from featurestore.windows.integers import SumOverflowError
+from featurestore.windows.lives import Lives, existing, lives_of
+from featurestore.windows.ranges import Ranges
+
+Span = tuple[int | None, int]
+EntityName = Callable[[int], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """The events of some entities, in any order.
+
+    Attributes:
+        end: the codes are lower than this, and not lower than the `end` of the chunk before.
+        rows: columns `CODE` and `EVENT`; `CREATED`, `VISIBLE` and `EVENT_ID` where `needed_columns` says so; the
+            aggregated columns as v0, v1 and so on, in the order of ``view.inputs`` and of their types; and
+            those that conditions read as w0, w1 and so on.
+    """
+
+    end: int
+    rows: pa.Table
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The values at each point, and last the values without any input; a column for each aggregation."""
+
+    columns: tuple[pa.Array, ...]
+
+    def at(self, points: Int64s) -> list[pa.Array]:
+        """The values at these points; the number of points stands for none."""
+        return [column.take(pa.array(points)) for column in self.columns]
+
+
+def needs_lives(view: ViewPlan) -> bool:
+    """Whether rows come late or go, so that an instant is not simply one position in the order of events."""
+    return view.source.available_at is not None or view.source.event_id is not None
+
+
+def read_filters(view: ViewPlan, known: Iterable[str]) -> list[Filter]:
+    """The conditions of a view over a source with the columns `known`.
+
+    Raises:
+        SourceError: if one cannot be read.
+    """
+    names = list(known)
+    return [read_filter(text, label=view.label, known=names) for text in view.conditions]
+
+
+def filter_columns(filters: Sequence[Filter]) -> list[str]:
+    """The columns that conditions read, in the order in which a chunk has them."""
+    return list(dict.fromkeys(column for each in filters for column in each.columns))
+
+
+def earliest_event(view: ViewPlan, earliest: int | None) -> int | None:
+    """Events up to this instant cannot matter to points from `earliest` on; None if all may."""
+    longest = [w.window + w.offset for w in view.windows if w.window is not None]
+    # An earlier row may be the correction that makes a row of the window go.
+    if earliest is None or len(longest) < len(view.windows) or view.source.event_id is not None:
+        return None
+    return max(earliest - max(longest), -(2**63))
+
+
+def window_edges(view: ViewPlan) -> list[int]:
+    """How long before the instant windows begin and end, the instant itself aside."""
+    begins = {w.offset + w.window for w in view.windows if w.window is not None}
+    return sorted(begins | {w.offset for w in view.windows if w.offset})
+
+
+def answer(
+    view: ViewPlan, points: Points, chunks: Iterable[Chunk], filters: Sequence[Filter], name: EntityName
+) -> Answers:
+    """The values of all aggregations at all points.
+
+    Args:
+        view: with aggregations.
+        points: in order.
+        chunks: together the events of all points' entities.
+        filters: of `read_filters`.
+        name: an entity's key as text, by its code, for messages.
+
+    Raises:
+        SourceError: if a sum overflows, or a condition fails.
+    """
+    parts: list[list[pa.Array]] = [[] for _ in view.windows]
+    begin = 0
+    for chunk in chunks:
+        chosen = points.of_codes(begin, chunk.end)
+        begin = chunk.end
+        found = _answer_chunk(view, points.select(chosen), chunk.rows, filters, name)
+        for part, column in zip(parts, found, strict=True):
+            part.append(column)
+    left = len(points) - sum(len(column) for column in parts[0])
+    columns = []
+    for window, part in zip(view.windows, parts, strict=True):
+        columns.append(_joined(window, [*part, _empties(window, left + 1)]))
+    return Answers(tuple(columns))
+
+
+def _answer_chunk(
+    view: ViewPlan, points: Points, rows: pa.Table, filters: Sequence[Filter], name: EntityName
+) -> list[pa.Array]:
+    if not len(points) or not rows.num_rows:
+        return [_empties(window, len(points)) for window in view.windows]
+    events, lives = _sorted_events(view, rows, filters)
+    timeline = Timeline.of(events)
+    columns = Columns(events)
+    found: dict[int, pa.Array] = {}
+    for span in dict.fromkeys((w.window, w.offset) for w in view.windows):
+        numbers = [i for i, w in enumerate(view.windows) if (w.window, w.offset) == span]
+        windows = [view.windows[i] for i in numbers]
+        ranges = _ranges(view, timeline, points, span)
+        if lives is None:
+            values = [_compute(view, columns, ranges, w, points, name) for w in windows]
+        else:
+            values = _compute_living(view, events, lives, ranges, windows, points, name)
+        found.update(zip(numbers, values, strict=True))
+    return [found[i] for i in range(len(view.windows))]
+
+
+def _ranges(view: ViewPlan, timeline: Timeline, points: Points, span: Span) -> Ranges:
+    window, offset = span
+    return timeline.ranges(points, window=window, begin=offset, end=max(offset, view.delay))
+
+
+def _compute(
+    view: ViewPlan, columns: Columns, ranges: Ranges, window: WindowColumn, points: Points, name: EntityName
+) -> pa.Array:
+    try:
+        found = compute(columns.get(window.column, window.where), ranges, window)
+    except SumOverflowError as error:
+        raise SourceError(
+            f"View {view.label!r}: the sum {window.output!r} of entity {name(int(points.code[error.range]))} does "
+            "not fit into 64 bits.",
+            hint="Sum floats instead (input_type=fs.Float64), or a shorter window.",
+        ) from error
+    wanted = arrow_type(window.dtype)
+    return found if found.type == wanted else found.cast(wanted)
+
+
+def _compute_living(
+    view: ViewPlan, events: Events, lives: Lives, ranges: Ranges, windows: Sequence[WindowColumn],
+    points: Points, name: EntityName,
+) -> list[pa.Array]:  # fmt: skip
+    parts: list[list[pa.Array]] = [[] for _ in windows]
+    for chosen, alive, own in existing(events, lives, ranges, points):
+        columns = Columns(alive)
+        for part, window in zip(parts, windows, strict=True):
+            part.append(_compute(view, columns, own, window, points.select(chosen), name))
+    return [_joined(window, part) for window, part in zip(windows, parts, strict=True)]
+
+
+def _joined(window: WindowColumn, parts: Sequence[pa.Array]) -> pa.Array:
+    return pa.concat_arrays([pa.array([], arrow_type(window.dtype)), *parts])
+
+
+def _empties(window: WindowColumn, count: int) -> pa.Array:
+    empty = list(window.empty) if isinstance(window.empty, tuple) else window.empty
+    return pa.repeat(pa.scalar(empty, arrow_type(window.dtype)), count)
+
+
+def _sorted_events(
+    view: ViewPlan, rows: pa.Table, filters: Sequence[Filter]
+) -> tuple[Events, Lives | None]:
+    code, event = _int64s(rows.column(CODE)), _int64s(rows.column(EVENT))
+    created = None
+    if view.source.created_timestamp is not None:
+        created = _int64s(rows.column(CREATED).fill_null(NO_CREATED))
+    order = sort_order(code, event, created)
+    indices = pa.array(order)
+    raw = {name: rows.column(f"w{i}") for i, name in enumerate(filter_columns(filters))}
+    masks = evaluate(filters, pa.table(raw), label=view.label) if filters else {}
+    events = Events(
+        code[order],
+        event[order],
+        None if created is None else created[order],
+        {f.column: _taken(rows.column(f"v{i}"), indices) for i, f in enumerate(view.inputs)},
+        {text: mask[order] for text, mask in masks.items()},
+    )
+    if not needs_lives(view):
+        return events, None
+    visible = _int64s(rows.column(VISIBLE))[order]
+    event_id = None if view.source.event_id is None else _taken(rows.column(EVENT_ID), indices)
+    return events, lives_of(events, visible, event_id)
+
+
+def _int64s(column: pa.ChunkedArray) -> Int64s:
+    values: Int64s = column.to_numpy().astype(np.int64, copy=False)
+    return values
+
+
+def _taken(column: pa.ChunkedArray, indices: pa.Array) -> pa.Array:
+    return column.combine_chunks().take(indices)
+
+
+@dataclass(frozen=True)
+class Spine:
+    """Entity rows as points.
+
+    Attributes:
+        points: each once, in order.
+        of_row: for each entity row the number of its point; the number of points where it has none.
+    """
+
+    points: Points
+    of_row: Int64s
+
+    @classmethod
+    def of(cls, code: Int64s, until: Int64s, known: Mask) -> Spine:
+        """Of the entity rows' codes and instants, as far as they are known."""
+        asked = np.flatnonzero(known)
+        code, until = code[asked], until[asked]
+        order = sort_order(code, until, None) if len(asked) else asked
+        code, until = code[order], until[order]
+        new = np.ones(len(order), np.bool_)
+        new[1:] = (code[1:] != code[:-1]) | (until[1:] != until[:-1])
+        points = Points(code[new], until[new])
+        of_row = np.full(len(known), len(points), np.int64)
+        of_row[asked[order]] = np.cumsum(new) - 1
+        return cls(points, of_row)
+
+
+def batches(view: ViewPlan, answers: Answers, of_row: Int64s, size: int) -> Iterator[pa.RecordBatch]:
+    """The answers of each entity row, in order."""
+    schema = pa.schema([(w.output, arrow_type(w.dtype)) for w in view.windows])
+    for begin in range(0, len(of_row), size):
+        yield pa.RecordBatch.from_arrays(answers.at(of_row[begin : begin + size]), schema=schema)

@@ -1,0 +1,81 @@
+"""Exact sums of integers: differences of running totals, which lose nothing in 128 bits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from featurestore.windows.arrays import Floats, Int64s, Values
+from featurestore.windows.ranges import Ranges
+
+_HALF = 32
+_LOW = 2**_HALF - 1
+_EXACT = 2**53
+
+
+class SumOverflowError(Exception):
+    """The sum of a range is no 64-bit integer.
+
+    Attributes:
+        range: the number of the range.
+    """
+
+    def __init__(self, found: int) -> None:
+        super().__init__(f"the sum of range {found} does not fit into 64 bits")
+        self.range = found
+
+
+@dataclass(frozen=True, slots=True)
+class IntegerSums:
+    """Exact sums: ``high · 2**32 + low`` with 0 <= low < 2**32, or `low` alone where high is None."""
+
+    high: Int64s | None
+    low: Int64s
+
+    def as_int64(self) -> Int64s:
+        """The sums as 64-bit integers.
+
+        Raises:
+            SumOverflowError: if one does not fit.
+        """
+        if self.high is None:
+            return self.low
+        outside = (self.high < -(2**31)) | (self.high >= 2**31)
+        if outside.any():
+            raise SumOverflowError(int(outside.argmax()))
+        return (self.high << _HALF) + self.low
+
+
+def integer_sums(values: pa.Array, ranges: Ranges) -> IntegerSums:
+    """The exact sum of each range, 0 for an empty one."""
+    numbers: Values = values.to_numpy(zero_copy_only=False)
+    if not len(numbers):
+        return IntegerSums(None, np.zeros(len(ranges), np.int64))
+    largest = max(abs(int(numbers.max())), abs(int(numbers.min())))
+    if largest * len(numbers) < 2**63:
+        return IntegerSums(None, _differences(numbers.astype(np.int64, copy=False), ranges))
+    high = _differences((numbers >> _HALF).astype(np.int64), ranges)
+    low = _differences((numbers & _LOW).astype(np.int64), ranges)
+    return IntegerSums(high + (low >> _HALF), low & _LOW)
+
+
+def _differences(numbers: Int64s, ranges: Ranges) -> Int64s:
+    total = np.concatenate([np.zeros(1, np.int64), np.cumsum(numbers)])
+    return total[ranges.stop] - total[ranges.start]
+
+
+def divided(sums: IntegerSums, by: Int64s) -> Floats:
+    """The sums divided once, each correctly rounded; NaN for a division by 0."""
+    small = sums.low if sums.high is None else (sums.high << _HALF) + sums.low
+    if sums.high is None:
+        large = np.abs(small) > _EXACT
+    else:
+        large = (sums.high >= _EXACT >> _HALF) | (sums.high < -(_EXACT >> _HALF))
+    quotients: Floats = small / by
+    # Sums beyond what a float holds are rare: Python divides them exactly.
+    for i in np.flatnonzero(large & (by > 0)).tolist():
+        exact = int(sums.low[i]) + (0 if sums.high is None else int(sums.high[i]) << _HALF)
+        quotients[i] = exact / int(by[i])
+    return quotients
