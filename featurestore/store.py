@@ -74,7 +74,8 @@ class FeatureStore:
         Raises:
             DefinitionError: if the definitions contradict each other or what is registered.
         """
-        return plan_changes(objects, self._project.catalog(), project=self._project.name)
+        root = self._project.config.root
+        return plan_changes(objects, self._project.catalog(), project=self._project.name, root=root)
 
     def apply(self, what: Plan | Sequence[Definition], *, message: str = "") -> Plan:
         """Record a plan's changes in one transaction, or plan definitions and record them.
@@ -102,6 +103,7 @@ class FeatureStore:
             project=self._project.name,
             catalog=self._project.catalog,
             registry=registry,
+            root=self._project.config.root,
             message=message,
         )
 

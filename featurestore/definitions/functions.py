@@ -22,7 +22,7 @@ _TEXT = re.compile(r"(?P<name>[a-z_]+)(\((?P<argument>[^()]*)\))?")
 MOST_ITEMS: Final = 1000
 
 
-def _any(dtype: FeatureType) -> bool:
+def _any(_: FeatureType) -> bool:
     return True
 
 
@@ -119,7 +119,9 @@ def _shown(name: str) -> str:
 
 def _count(name: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MOST_ITEMS:
-        raise ValueError(f"the argument of {name} must be a whole number from 1 to {MOST_ITEMS}, found {text!r}")
+        raise ValueError(
+            f"the argument of {name} must be a whole number from 1 to {MOST_ITEMS}, found {text!r}"
+        )
     return int(text)
 
 

@@ -34,7 +34,9 @@ def parse_duration(value: object) -> object:
     if isinstance(value, str):
         match = _TEXT.fullmatch(value.strip())
         if match is None:
-            raise ValueError(f'{value!r} is not a duration: write a timedelta, or e.g. "7d", "6h", "90m", "30s"')
+            raise ValueError(
+                f'{value!r} is not a duration: write a timedelta, or e.g. "7d", "6h", "90m", "30s"'
+            )
         try:
             return int(match[1]) * _UNITS[match[2]]
         except OverflowError as error:
@@ -70,5 +72,7 @@ def _dump_windows(windows: tuple[Window, ...]) -> list[int | str]:
 
 
 Windows = Annotated[
-    tuple[Window, ...], BeforeValidator(_to_windows), PlainSerializer(_dump_windows, return_type=list[int | str])
+    tuple[Window, ...],
+    BeforeValidator(_to_windows),
+    PlainSerializer(_dump_windows, return_type=list[int | str]),
 ]

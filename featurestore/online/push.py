@@ -100,8 +100,13 @@ def check_takes_pushes(view: FeatureView) -> None:
     """Check that pushed rows can mean the same as materialized ones.
 
     Raises:
-        RequestError: if the view has a schedule or its source a delay.
+        RequestError: if the view has aggregations or a schedule, or its source a delay.
     """
+    if view.aggregations:
+        raise RequestError(
+            f"View {view.name!r} does not take pushes: its values are aggregations, which no single row can be.",
+            hint="Add the row to the source and run materialize_incremental.",
+        )
     reason = "a schedule" if view.schedule is not None else "a delay" if view.source.effective_delay else None
     if reason:
         raise RequestError(

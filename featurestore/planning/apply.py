@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from featurestore.definitions.base import Definition
 from featurestore.errors import StaleRegistryError
@@ -33,6 +34,7 @@ def apply_definitions(
     project: str,
     catalog: Callable[[], Catalog],
     registry: RegistryWriter,
+    root: Path,
     message: str,
 ) -> Plan:
     """Plan definitions and commit the plan, again and again while others commit in between.
@@ -42,12 +44,12 @@ def apply_definitions(
         StaleRegistryError: if others never let up (retryable).
     """
     for _ in range(ATTEMPTS - 1):
-        plan = plan_changes(objects, catalog(), project=project)
+        plan = plan_changes(objects, catalog(), project=project, root=root)
         try:
             commit_plan(plan, registry, message)
         except StaleRegistryError:
             continue
         return plan
-    plan = plan_changes(objects, catalog(), project=project)
+    plan = plan_changes(objects, catalog(), project=project, root=root)
     commit_plan(plan, registry, message)
     return plan

@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from featurestore.definitions.base import RESERVED_PREFIX
 from featurestore.definitions.instants import duration_to_microseconds
-from featurestore.definitions.source import FileSource, Source
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import EntityDataError, NameClashError, NotFoundError, SourceError
 from featurestore.frames.entity_rows import EntityRows
@@ -19,7 +18,7 @@ from featurestore.planning.aggregations import value_columns, with_known_types
 from featurestore.planning.request import Request, RequestedView
 from featurestore.protocols.offline import TIME_COLUMN, Grid, KeyColumn, ViewPlan
 from featurestore.sources.check import check_source
-from featurestore.sources.files import resolve_paths
+from featurestore.sources.files import locate_source
 
 
 def plan_view(requested: RequestedView, *, root: Path, as_of: int | None = None) -> ViewPlan:
@@ -52,11 +51,6 @@ def plan_view(requested: RequestedView, *, root: Path, as_of: int | None = None)
         delay=duration_to_microseconds(source.effective_delay),
         as_of=as_of,
     )
-
-
-def locate_source(source: Source, root: Path) -> Source:
-    """The source with absolute paths."""
-    return resolve_paths(source, root) if isinstance(source, FileSource) else source
 
 
 def _grid(view: FeatureView) -> Grid | None:

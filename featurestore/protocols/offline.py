@@ -118,8 +118,8 @@ class Changes:
     """Which entities an incremental run looks at.
 
     Those with a row that became visible after the effective time of `since` (and up to that of the run's
-    end), or that entered or left a window meanwhile, or whose created time (where the source has one) is later than `known_after` or null, or whose
-    `available_at` (where the source has one) is later than `known_after`.
+    end), or that entered or left a window meanwhile, or whose created time (where the source has one) is later
+    than `known_after` or null, or whose `available_at` (where the source has one) is later than `known_after`.
     """
 
     since: int

@@ -132,7 +132,7 @@ def _answer_chunk(
     if not len(points) or not rows.num_rows:
         return [_empties(window, len(points)) for window in view.windows]
     events, lives = _sorted_events(view, rows, filters)
-    timeline = Timeline.of(events)
+    timeline, asked = Timeline.of(events), _Asked(view, points, name)
     columns = Columns(events)
     found: dict[int, pa.Array] = {}
     for span in dict.fromkeys((w.window, w.offset) for w in view.windows):
@@ -140,9 +140,9 @@ def _answer_chunk(
         windows = [view.windows[i] for i in numbers]
         ranges = _ranges(view, timeline, points, span)
         if lives is None:
-            values = [_compute(view, columns, ranges, w, points, name) for w in windows]
+            values = [asked.compute(columns, ranges, window) for window in windows]
         else:
-            values = _compute_living(view, events, lives, ranges, windows, points, name)
+            values = _compute_living(asked, events, lives, ranges, windows)
         found.update(zip(numbers, values, strict=True))
     return [found[i] for i in range(len(view.windows))]
 
@@ -152,30 +152,37 @@ def _ranges(view: ViewPlan, timeline: Timeline, points: Points, span: Span) -> R
     return timeline.ranges(points, window=window, begin=offset, end=max(offset, view.delay))
 
 
-def _compute(
-    view: ViewPlan, columns: Columns, ranges: Ranges, window: WindowColumn, points: Points, name: EntityName
-) -> pa.Array:
-    try:
-        found = compute(columns.get(window.column, window.where), ranges, window)
-    except SumOverflowError as error:
-        raise SourceError(
-            f"View {view.label!r}: the sum {window.output!r} of entity {name(int(points.code[error.range]))} does "
-            "not fit into 64 bits.",
-            hint="Sum floats instead (input_type=fs.Float64), or a shorter window.",
-        ) from error
-    wanted = arrow_type(window.dtype)
-    return found if found.type == wanted else found.cast(wanted)
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Points of one view, and how their entities are called."""
+
+    view: ViewPlan
+    points: Points
+    name: EntityName
+
+    def compute(self, columns: Columns, ranges: Ranges, window: WindowColumn) -> pa.Array:
+        """One aggregation at each of the points."""
+        try:
+            found = compute(columns.get(window.column, window.where), ranges, window)
+        except SumOverflowError as error:
+            entity = self.name(int(self.points.code[error.range]))
+            raise SourceError(
+                f"View {self.view.label!r}: the sum {window.output!r} of entity {entity} does not fit into 64 bits.",
+                hint="Use a shorter window, or leave out the values that are no real ones: where=….",
+            ) from error
+        wanted = arrow_type(window.dtype)
+        return found if found.type == wanted else found.cast(wanted)
 
 
 def _compute_living(
-    view: ViewPlan, events: Events, lives: Lives, ranges: Ranges, windows: Sequence[WindowColumn],
-    points: Points, name: EntityName,
-) -> list[pa.Array]:  # fmt: skip
+    asked: _Asked, events: Events, lives: Lives, ranges: Ranges, windows: Sequence[WindowColumn]
+) -> list[pa.Array]:
     parts: list[list[pa.Array]] = [[] for _ in windows]
-    for chosen, alive, own in existing(events, lives, ranges, points):
+    for chosen, alive, own in existing(events, lives, ranges, asked.points):
         columns = Columns(alive)
+        some = _Asked(asked.view, asked.points.select(chosen), asked.name)
         for part, window in zip(parts, windows, strict=True):
-            part.append(_compute(view, columns, own, window, points.select(chosen), name))
+            part.append(some.compute(columns, own, window))
     return [_joined(window, part) for window, part in zip(windows, parts, strict=True)]
 
 
@@ -184,13 +191,11 @@ def _joined(window: WindowColumn, parts: Sequence[pa.Array]) -> pa.Array:
 
 
 def _empties(window: WindowColumn, count: int) -> pa.Array:
-    empty = list(window.empty) if isinstance(window.empty, tuple) else window.empty
+    empty: object = list(window.empty) if isinstance(window.empty, tuple) else window.empty
     return pa.repeat(pa.scalar(empty, arrow_type(window.dtype)), count)
 
 
-def _sorted_events(
-    view: ViewPlan, rows: pa.Table, filters: Sequence[Filter]
-) -> tuple[Events, Lives | None]:
+def _sorted_events(view: ViewPlan, rows: pa.Table, filters: Sequence[Filter]) -> tuple[Events, Lives | None]:
     code, event = _int64s(rows.column(CODE)), _int64s(rows.column(EVENT))
     created = None
     if view.source.created_timestamp is not None:
@@ -198,7 +203,7 @@ def _sorted_events(
     order = sort_order(code, event, created)
     indices = pa.array(order)
     raw = {name: rows.column(f"w{i}") for i, name in enumerate(filter_columns(filters))}
-    masks = evaluate(filters, pa.table(raw), label=view.label) if filters else {}
+    masks = evaluate(filters, raw, rows.num_rows, label=view.label)
     events = Events(
         code[order],
         event[order],

@@ -49,8 +49,8 @@ class Column:
     @cached_property
     def _before(self) -> Int64s:
         """How many inputs there are before each event."""
-        assert self.used is not None
-        return np.concatenate([np.zeros(1, np.int64), np.cumsum(self.used, dtype=np.int64)])
+        used = np.ones(len(self.events), np.bool_) if self.used is None else self.used
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(used, dtype=np.int64)])
 
     @cached_property
     def given(self) -> pa.Array:
@@ -115,4 +115,3 @@ class Columns:
         if key not in self._made:
             self._made[key] = Column.of(self._events, name, condition)
         return self._made[key]
-

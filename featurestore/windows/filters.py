@@ -5,7 +5,7 @@ A condition is one expression over one row. It is evaluated over Arrow, the same
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -46,8 +46,8 @@ def read_filter(text: str, *, label: str, known: Iterable[str]) -> Filter:
     except sqlglot.errors.SqlglotError as error:
         raise _refused(label, text, str(error).partition("\n")[0]) from error
     wrong = next(iter(parsed.find_all(*_NOT_OF_A_ROW)), None)
-    if wrong is not None or not isinstance(parsed, exp.Condition):
-        raise _refused(label, text, f"{(wrong or parsed).sql(dialect='duckdb')} is not part of a row")
+    if wrong is not None:
+        raise _refused(label, text, f"{wrong.sql(dialect='duckdb')} is nothing that a row has")
     columns: dict[str, str] = {}
     names = set(known)
     for column in list(parsed.find_all(exp.Column)):
@@ -62,24 +62,26 @@ def read_filter(text: str, *, label: str, known: Iterable[str]) -> Filter:
     return Filter(text, tuple(columns), parsed.sql(dialect="duckdb"))
 
 
-def evaluate(filters: Sequence[Filter], columns: pa.Table, *, label: str) -> dict[str, Mask]:
+def evaluate(
+    filters: Sequence[Filter], columns: Mapping[str, pa.ChunkedArray], rows: int, *, label: str
+) -> dict[str, Mask]:
     """By their text, the rows that each filter is true of; null is not true.
 
     Raises:
         SourceError: if a condition does not suit the types of its columns, or fails on a value.
     """
-    return {each.text: _mask(each, columns, label) for each in filters}
+    return {each.text: _mask(each, columns, rows, label) for each in filters}
 
 
-def _mask(each: Filter, columns: pa.Table, label: str) -> Mask:
-    row = pa.array(np.arange(columns.num_rows))
-    table = pa.table({"row": row, **{f"c{i}": columns.column(name) for i, name in enumerate(each.columns)}})
-    settings = {"threads": 1, "autoinstall_known_extensions": False, "python_enable_replacements": False}
-    with duckdb.connect(":memory:", config=settings) as connection:
+def _mask(each: Filter, columns: Mapping[str, pa.ChunkedArray], rows: int, label: str) -> Mask:
+    read = {f"c{i}": columns[name] for i, name in enumerate(each.columns)}
+    table = pa.table({"row": pa.array(np.arange(rows)), **read})
+    with duckdb.connect(":memory:", config={"threads": 1, "python_enable_replacements": False}) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("rows", table)
         try:
-            found = connection.sql(f"SELECT coalesce(({each.sql})::BOOLEAN, false) AS yes FROM rows ORDER BY row")  # noqa: S608
+            query = f"SELECT coalesce(({each.sql})::BOOLEAN, false) AS yes FROM rows ORDER BY row"  # noqa: S608
+            found = connection.sql(query)
             mask: Mask = found.to_arrow_table().column("yes").to_numpy()
         except duckdb.Error as error:
             raise _refused(label, each.text, str(error).partition("\n")[0]) from error

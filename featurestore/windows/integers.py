@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from featurestore.windows.arrays import Floats, Int64s, Values
 from featurestore.windows.ranges import Ranges
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _HALF = 32
 _LOW = 2**_HALF - 1
@@ -63,7 +66,8 @@ def integer_sums(values: pa.Array, ranges: Ranges) -> IntegerSums:
 
 def _differences(numbers: Int64s, ranges: Ranges) -> Int64s:
     total = np.concatenate([np.zeros(1, np.int64), np.cumsum(numbers)])
-    return total[ranges.stop] - total[ranges.start]
+    sums: Int64s = total[ranges.stop] - total[ranges.start]
+    return sums
 
 
 def divided(sums: IntegerSums, by: Int64s) -> Floats:

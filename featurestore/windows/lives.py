@@ -9,14 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
 
 from featurestore.windows.arrays import Int64s
 from featurestore.windows.events import FOREVER, Events, Points
 from featurestore.windows.order import order_keys
 from featurestore.windows.ranges import Ranges, lay
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +88,3 @@ def existing(
         counts = np.bincount(owner, minlength=len(laid.offsets) - 1)
         ends = np.cumsum(counts)
         yield laid.ranges, events.take(laid.positions[kept], owner), Ranges(ends - counts, ends)
-

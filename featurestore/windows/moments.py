@@ -58,7 +58,9 @@ def range_moments(values: Moments, ranges: Ranges) -> Moments:
 def _ends(values: Moments, ranges: Ranges) -> Moments:
     filled = ranges.filled
     zeros = np.zeros(int((~filled).sum()))
-    return _scatter(filled, _short_moments(values, ranges.select(filled)), Moments(zeros, zeros, zeros, zeros))
+    return _scatter(
+        filled, _short_moments(values, ranges.select(filled)), Moments(zeros, zeros, zeros, zeros)
+    )
 
 
 def _short_moments(values: Moments, ranges: Ranges) -> Moments:

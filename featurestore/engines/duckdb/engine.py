@@ -69,9 +69,7 @@ class DuckDBEngine:
         """The features of all `views` for each entity row; see `OfflineEngine`."""
         with self._session() as session:
             session.register("entities", _entity_rows(views, entities))
-            parts = [
-                _historical(session, views, view, Tables.of(f"v{i}_")) for i, view in enumerate(views)
-            ]
+            parts = [_historical(session, views, view, Tables.of(f"v{i}_")) for i, view in enumerate(views)]
             yield from fetch.side_by_side(parts)
 
     def latest_features(

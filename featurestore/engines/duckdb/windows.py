@@ -68,7 +68,9 @@ def latest(
         if restricted:
             session.run(wanted(view, relation, t, at, changes, given))
         session.run(latest_keys(view, relation, t, at, restricted=restricted))
-        keys = session.table(select([f"k.{key}" for key in key_names(view)], f"FROM {t.keys} k", "ORDER BY k.code"))
+        keys = session.table(
+            select([f"k.{key}" for key in key_names(view)], f"FROM {t.keys} k", "ORDER BY k.code")
+        )
         until = effective_instant(at, view.grid)
         codes = np.arange(1, keys.num_rows + 1)
         points = Points(codes, np.full(len(codes), until, np.int64))
@@ -113,9 +115,8 @@ def events_query(
     view: ViewPlan, relation: Relation, t: Tables, filters: Sequence[Filter], limits: Bounds
 ) -> str:
     """The events of the entities in keys, as `Chunk` describes them."""
-    inputs = [f"{value(relation.columns[f.column], f.dtype)} AS v{i}" for i, f in enumerate(view.inputs)]
-    raw = [f"{relation.columns[name].sql} AS w{i}" for i, name in enumerate(filter_columns(filters))]
-    names = [*(f"v{i}" for i in range(len(inputs))), *(f"w{i}" for i in range(len(raw)))]
+    inputs = {f"v{i}": value(relation.columns[f.column], f.dtype) for i, f in enumerate(view.inputs)}
+    raw = {f"w{i}": relation.columns[name].sql for i, name in enumerate(filter_columns(filters))}
     columns = [f"k.code AS {CODE}", f"x.event AS {EVENT}"]
     if view.source.created_timestamp is not None:
         columns.append(f"x.created AS {CREATED}")
@@ -130,9 +131,9 @@ def events_query(
         conditions.append(f"x.event <= {limits.latest}")
     if view.source.available_at is not None:
         conditions.append("x.available IS NOT NULL")
-    rows = narrow_rows(view, relation, limits, extra=dict(zip(names, [*inputs, *raw], strict=True)))
+    rows = narrow_rows(view, relation, limits, extra=inputs | raw)
     return select(
-        [*columns, *(f"x.{name}" for name in names)],
+        [*columns, *(f"x.{name}" for name in (*inputs, *raw))],
         f"FROM {nested(rows, 'x')}",
         f"JOIN {t.keys} k ON {equal('k', 'x', key_names(view))}",
         where(*conditions),
@@ -141,7 +142,9 @@ def events_query(
 
 def _chunks(session: Session, view: ViewPlan, t: Tables, query: str, *, width: int) -> Iterator[Chunk]:
     session.run(create(t.narrow, query))
-    counted = session.table(select([CODE, "count(*) AS rows"], f"FROM {t.narrow}", f"GROUP BY {CODE}", f"ORDER BY {CODE}"))
+    counted = session.table(
+        select([CODE, "count(*) AS rows"], f"FROM {t.narrow}", f"GROUP BY {CODE}", f"ORDER BY {CODE}")
+    )
     codes, counts = _filled(counted.column(CODE)), _filled(counted.column("rows"))
     ends = chunk_ends(codes, counts, CELLS // width)
     if len(ends) > 1:

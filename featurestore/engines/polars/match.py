@@ -121,7 +121,8 @@ def entity_spine(view: ViewPlan, entities: pa.Table) -> Spine:
         for name, key in zip(names, view.keys, strict=True)
     ]
     frame = pl.DataFrame([*columns, times])
-    until = effective(times, view.grid, delay=view.delay if is_nearest(view) else 0)
+    nearest = is_nearest(view) and not view.windows
+    until = effective(times, view.grid, delay=view.delay if nearest else 0)
     frame = frame.with_columns(until=until)
     if not names:
         coded = frame.with_columns(pl.lit(0, pl.Int64).alias(CODE))

@@ -23,6 +23,7 @@ from featurestore.protocols.offline import ViewPlan
 from featurestore.sources.arrow import folder_values, hive_columns, read_table, source_schema
 from featurestore.sources.check import check_columns
 from featurestore.sources.files import list_files
+from featurestore.windows.answers import filter_columns, read_filters
 
 ROW = "__fs_row"
 _LOCAL_SLACK = 3 * 86_400_000_000  # more than any zone is away from UTC, twice
@@ -163,10 +164,11 @@ def open_source(view: ViewPlan) -> SourceRows:
     source = view.source
     schema = source_schema(source)
     wanted = [(key.name, key.dtype) for key in view.keys]
-    wanted += [(feature.column, feature.dtype) for feature in (*view.tie_breakers, *view.features)]
+    wanted += [(feature.column, feature.dtype) for feature in view.inputs]
     check_columns(view.label, source, schema, wanted)
     roles = (source.event_timestamp, source.created_timestamp, source.available_at, source.event_id)
-    read = {**{role: None for role in roles if role is not None}, **dict(wanted)}
+    conditions = filter_columns(read_filters(view, schema.names)) if view.conditions else []
+    read = {**{role: None for role in (*roles, *conditions) if role is not None}, **dict(wanted)}
     return SourceRows(source, schema, _files(source), _folders(source), read)
 
 

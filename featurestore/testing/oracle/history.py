@@ -77,7 +77,11 @@ def historical(
         at = entity_instant(entity[event_timestamp], timezone)
         if view.aggregations:
             known = at is not None and None not in key
-            values = aggregated(view, visible(view, existing, key, at or 0), at or 0) if known else empty_values(view)
+            values = (
+                aggregated(view, visible(view, existing, key, at or 0), at or 0)
+                if known
+                else empty_values(view)
+            )
             result.append({name: values[name] for name in names})
             continue
         chosen = None if at is None or None in key else choose(view, existing, key, at)

@@ -77,7 +77,7 @@ def condition(text: str, row: Mapping[str, Any]) -> bool:
     columns = ", ".join('? AS "' + name.replace('"', '""') + '"' for name in row)
     values = [v if isinstance(v, int | float | str | bytes | None) else str(v) for v in row.values()]
     with sqlite3.connect(":memory:") as connection:
-        found = connection.execute(f"SELECT ({text}) FROM (SELECT {columns})", values).fetchone()[0]
+        found = connection.execute(f"SELECT ({text}) FROM (SELECT {columns})", values).fetchone()[0]  # noqa: S608
     connection.close()
     return bool(found)
 
@@ -120,8 +120,9 @@ def _stddev(values: Values, aggregation: Aggregation) -> object:
     if not isinstance(variance, About):
         return None
     root = math.sqrt(variance.value)
-    slack = 1e-12 * root + (math.sqrt(variance.value + variance.slack) - root if root == root else 0.0)
-    return About(root, slack)
+    if math.isnan(root):
+        return About(root, 0.0)
+    return About(root, 1e-12 * root + math.sqrt(variance.value + variance.slack) - root)
 
 
 def _float_sum(values: Values) -> float:
@@ -154,9 +155,7 @@ def _percentile(values: Values, fraction: float) -> float | None:
 def _mode(values: Values, _: Aggregation) -> object:
     """The most frequent value; of several the smallest."""
     keys = [order_key(value) for value in values]
-    distinct = _distinct(values)
-    best = min(distinct, key=lambda key: (-keys.count(key), key), default=None)
-    return None if best is None else distinct[best]
+    return min(values, key=lambda value: (-keys.count(order_key(value)), order_key(value)), default=None)
 
 
 def _first_distinct(values: Values) -> list[Any]:
