@@ -77,11 +77,8 @@ def historical(
         at = entity_instant(entity[event_timestamp], timezone)
         if view.aggregations:
             known = at is not None and None not in key
-            values = (
-                aggregated(view, visible(view, existing, key, at or 0), at or 0)
-                if known
-                else empty_values(view)
-            )
+            seen = visible(view, existing, key, at) if at is not None and known else []
+            values = aggregated(view, seen, at or 0, names)
             result.append({name: values[name] for name in names})
             continue
         chosen = None if at is None or None in key else choose(view, existing, key, at)
@@ -92,18 +89,24 @@ def historical(
 
 
 def latest(
-    view: FeatureView, rows: Sequence[Row], at: datetime, *, as_of: datetime | None = None
+    view: FeatureView,
+    rows: Sequence[Row],
+    at: datetime,
+    *,
+    as_of: datetime | None = None,
+    features: Sequence[str] | None = None,
 ) -> dict[Key, Latest]:
     """The row that each entity has at the instant `at` by rules 1 to 3, expired or not, by key.
 
-    Aggregations are rows whose event is the effective time: one for each entity with any visible row.
+    Aggregations are rows whose event is the effective time: one for each entity with any visible row; with
+    `features` only these are computed.
     """
     instant = entity_instant(at)
     if instant is None:
         raise TypeError("at is an instant")
     existing = existing_rows(view, rows, entity_instant(as_of))
     if view.aggregations:
-        return _all_aggregated(view, existing, instant)
+        return _all_aggregated(view, existing, instant, features or [a.name for a in view.aggregations])
     chosen = {key: choose(view, existing, key, instant) for key in dict.fromkeys(row.key for row in existing)}
     return {key: row for key, row in chosen.items() if row is not None}
 
@@ -149,10 +152,12 @@ def _moved(view: FeatureView, row: Latest, start: int, end: int | None) -> bool:
     )
 
 
-def aggregated(view: FeatureView, rows: Sequence[Latest], at: int) -> dict[str, object]:
+def aggregated(
+    view: FeatureView, rows: Sequence[Latest], at: int, names: Sequence[str]
+) -> dict[str, object]:
     """Rule 5 over the visible rows of one entity."""
     effective = effective_time(view.schedule, at)
-    return {a.name: aggregate(a, rows, effective) for a in view.aggregations}
+    return {a.name: aggregate(a, rows, effective) for a in view.aggregations if a.name in names}
 
 
 def empty_values(view: FeatureView) -> dict[str, object]:
@@ -160,13 +165,15 @@ def empty_values(view: FeatureView) -> dict[str, object]:
     return {f.name: None for f in view.features} | {a.name: empty_value(a) for a in view.aggregations}
 
 
-def _all_aggregated(view: FeatureView, rows: Sequence[Latest], at: int) -> dict[Key, Latest]:
+def _all_aggregated(
+    view: FeatureView, rows: Sequence[Latest], at: int, names: Sequence[str]
+) -> dict[Key, Latest]:
     effective = effective_time(view.schedule, at)
     found = {}
     for key in dict.fromkeys(row.key for row in rows):
         seen = visible(view, rows, key, at)
         if seen:
-            values = aggregated(view, seen, at)
+            values = aggregated(view, seen, at, names)
             found[key] = Latest(key, effective, None, None, None, values)
     return found
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from featurestore.definitions.aggregation import ALL_ROWS, Aggregation
@@ -73,13 +74,22 @@ def empty_value(aggregation: Aggregation) -> object:
 
 
 def condition(text: str, row: Mapping[str, Any]) -> bool:
-    """Whether a condition in SQL is true of a row; null is not true. Judged by another database than the engines'."""
+    """Whether a condition in SQL is true of a row; null is not. Another database than the engines' judges it."""
     columns = ", ".join('? AS "' + name.replace('"', '""') + '"' for name in row)
-    values = [v if isinstance(v, int | float | str | bytes | None) else str(v) for v in row.values()]
-    with sqlite3.connect(":memory:") as connection:
-        found = connection.execute(f"SELECT ({text}) FROM (SELECT {columns})", values).fetchone()[0]  # noqa: S608
-    connection.close()
-    return bool(found)
+    values = [_for_sqlite(value) for value in row.values()]
+    found = _sqlite().execute(f"SELECT ({text}) FROM (SELECT {columns})", values).fetchone()  # noqa: S608
+    return bool(found[0])
+
+
+@cache
+def _sqlite() -> sqlite3.Connection:
+    return sqlite3.connect(":memory:", check_same_thread=False)
+
+
+def _for_sqlite(value: object) -> object:
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return str(value)
+    return value if isinstance(value, int | float | str | bytes | None) else str(value)
 
 
 Values = Sequence[Any]
