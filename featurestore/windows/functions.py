@@ -15,6 +15,7 @@ from featurestore.windows.integers import divided, integer_sums
 from featurestore.windows.moments import Moments, range_moments
 from featurestore.windows.ranges import Ranges, reduce_ranges
 
+_REST = 2**11 - 1  # the bits that a float has no place for in an integer of 64 bits
 Compute = Callable[[Column, Ranges, WindowColumn], pa.Array]
 
 
@@ -83,8 +84,11 @@ def _high_and_low(values: pa.Array) -> tuple[Floats, Floats]:
     numbers: Values = values.to_numpy(zero_copy_only=False)
     if numbers.dtype.kind == "f" or numbers.dtype.itemsize < 8:
         return numbers.astype(np.float64), np.zeros(len(numbers))
-    high = (numbers >> 32).astype(np.float64) * 2.0**32
-    return high, (numbers & 0xFFFFFFFF).astype(np.float64)
+    rest = numbers & _REST
+    exact = (numbers < 2**53) & (numbers > (0 if numbers.dtype.kind == "u" else -(2**53)))
+    low = np.where(exact, 0, rest).astype(np.float64)
+    high = np.where(exact, numbers, numbers - rest).astype(np.float64)
+    return high, low
 
 
 def _extreme(ufunc: np.ufunc) -> Compute:
