@@ -18,7 +18,9 @@ from featurestore.definitions import (
     ParquetSource,
     Schedule,
     Source,
+    Transform,
     ViewReference,
+    transform,
 )
 from featurestore.definitions.types import (
     Bool,
@@ -87,6 +89,7 @@ __all__ = [
     "String",
     "Timestamp",
     "TrainingFrame",
+    "Transform",
     "UInt8",
     "UInt16",
     "UInt32",
@@ -94,6 +97,7 @@ __all__ = [
     "Vector",
     "ViewReference",
     "ZonedTimestamp",
+    "transform",
 ]
 
 

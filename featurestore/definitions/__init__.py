@@ -6,6 +6,7 @@ from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.schedule import Schedule
 from featurestore.definitions.service import FeatureService
 from featurestore.definitions.source import CSVSource, InMemorySource, ParquetSource, Source
+from featurestore.definitions.transform import Transform, transform
 from featurestore.definitions.view import FeatureView
 
 __all__ = [
@@ -18,5 +19,7 @@ __all__ = [
     "ParquetSource",
     "Schedule",
     "Source",
+    "Transform",
     "ViewReference",
+    "transform",
 ]

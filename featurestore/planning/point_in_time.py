@@ -10,6 +10,7 @@ import pyarrow as pa
 from featurestore.definitions.base import RESERVED_PREFIX
 from featurestore.definitions.instants import duration_to_microseconds
 from featurestore.definitions.source import FileSource, Source
+from featurestore.definitions.steps import row_steps
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import EntityDataError, NameClashError, NotFoundError, SourceError
 from featurestore.frames.entity_rows import EntityRows
@@ -17,8 +18,9 @@ from featurestore.frames.keys import key_column
 from featurestore.frames.times import ENTITY_TIME, time_column
 from featurestore.planning.request import Request, RequestedView
 from featurestore.protocols.offline import TIME_COLUMN, FeatureColumn, Grid, KeyColumn, ViewPlan
-from featurestore.sources.check import check_source
+from featurestore.sources.check import check_columns
 from featurestore.sources.files import resolve_paths
+from featurestore.transforms.rows import row_schema
 
 
 def plan_view(requested: RequestedView, *, root: Path, as_of: int | None = None) -> ViewPlan:
@@ -31,10 +33,13 @@ def plan_view(requested: RequestedView, *, root: Path, as_of: int | None = None)
 
     Raises:
         SourceError: if the source lacks what the view wants, or cannot tell what was known when.
+        TransformError: if a transform does not fit the source.
     """
     view = requested.view
-    source = locate_source(view.source, root)
-    check_source(view, source)
+    source, steps = locate_source(view.origin, root), row_steps(view)
+    rows = row_schema(source, steps)
+    wanted = [*view.join_keys.items(), *((f.column, f.dtype) for f in view.features)]
+    check_columns(view.name, source, rows.arrow, rows.text, wanted)
     if as_of is not None and source.available_at is None and source.created_timestamp is None:
         raise SourceError(
             f"View {view.name!r}: as_of needs to know when rows became known, and source {source.name!r} has "
@@ -55,6 +60,7 @@ def plan_view(requested: RequestedView, *, root: Path, as_of: int | None = None)
         grid=_grid(view),
         delay=duration_to_microseconds(source.effective_delay),
         as_of=as_of,
+        steps=steps,
     )
 
 

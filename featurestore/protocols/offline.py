@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from featurestore.definitions.source import Source
+from featurestore.definitions.steps import Step
 from featurestore.definitions.types import FeatureType
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class ViewPlan:
         grid: None for a view without schedule.
         delay: of the source.
         as_of: rows with ``available_at`` (else ``created_timestamp``) later than this, or null, do not exist.
+        steps: by which the source's rows become those that keys, times and features are read from.
     """
 
     label: str
@@ -72,6 +74,7 @@ class ViewPlan:
     grid: Grid | None
     delay: int
     as_of: int | None = None
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,14 @@ def source_schema(source: Source) -> pa.Schema:
     return _unified(source, [_guarded(source, file, read) for file in list_files(source)])
 
 
+def source_rows(source: Source) -> tuple[pa.Schema, frozenset[str]]:
+    """`source_schema`, and which of the columns are text to be read as the type that a view declares."""
+    schema = source_schema(source)
+    if isinstance(source, CSVSource):
+        return schema, frozenset(schema.names)
+    return schema, frozenset(hive_columns(source)) if isinstance(source, ParquetSource) else frozenset()
+
+
 def _unified(source: FileSource, schemas: list[pa.Schema]) -> pa.Schema:
     try:
         return pa.unify_schemas(schemas, promote_options="permissive")
@@ -160,7 +168,7 @@ def _time_looks(source: CSVSource, file: str, columns: Mapping[str, pa.DataType 
 
 def _time_columns(source: Source) -> set[str]:
     roles = (source.event_timestamp, source.created_timestamp, source.available_at)
-    return {name for name in roles if name is not None}
+    return {source.mapping.get(name, name) for name in roles if name is not None}
 
 
 def _csv_first_block(source: CSVSource, file: str, types: Mapping[str, pa.DataType]) -> pa.Schema:

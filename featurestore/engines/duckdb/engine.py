@@ -22,7 +22,6 @@ from featurestore.engines.duckdb.scan import (
 )
 from featurestore.engines.duckdb.sql import create, name
 from featurestore.engines.duckdb.tables import Tables
-from featurestore.engines.duckdb.types import for_duckdb
 from featurestore.protocols.offline import (
     CREATED_COLUMN,
     EVENT_COLUMN,
@@ -31,6 +30,7 @@ from featurestore.protocols.offline import (
     ViewPlan,
 )
 from featurestore.sources.arrow import read_table, source_schema
+from featurestore.transforms.duckdb_sql import for_duckdb
 
 
 class DuckDBEngine:

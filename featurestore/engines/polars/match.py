@@ -70,7 +70,7 @@ def read_narrow(view: ViewPlan, rows: SourceRows, *, latest: int | None) -> pl.D
     columns = [*(key.name for key in view.keys), *(role for role in roles if role is not None)]
     raw = rows.read(columns, latest=latest)
     data = [
-        key_values(raw[key.name], key.dtype, view, text=key.name in rows.folders).alias(name)
+        key_values(raw[key.name], key.dtype, view, text=key.name in rows.text).alias(name)
         for name, key in zip(key_names(view), view.keys, strict=True)
     ]
     event = _role(view, raw, "event_timestamp", SOURCE_TIME)

@@ -1,0 +1,94 @@
+"""The way of a source's rows to a feature view, step by step, as definitions say it.
+
+Each step makes rows of rows. Those that are row-local can neither leak nor depend on the order of the rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from featurestore.definitions.base import FrozenDict
+from featurestore.definitions.transform import Transform
+from featurestore.definitions.types import FeatureType
+
+if TYPE_CHECKING:
+    from featurestore.definitions.source import Source
+    from featurestore.definitions.view import FeatureView
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a source says of its columns and rows: see `Source`."""
+
+    mapping: FrozenDict[str]
+    unnest: str
+    computed: FrozenDict[str]
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """A view's SQL, with ``{source}`` for the rows; the time columns come along where it is row-local."""
+
+    sql: str
+    row_local: bool
+    time_columns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A view's transform in Python."""
+
+    transform: Transform
+    time_columns: tuple[str, ...]
+
+    @property
+    def row_local(self) -> bool:
+        """Whether each row of the result depends on one row alone."""
+        return self.transform.row_local
+
+
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """A view's rows as the source of another one: keys and features by name, and the time columns."""
+
+    columns: tuple[tuple[str, str, FeatureType], ...]
+    time_columns: tuple[str, ...]
+
+
+Step = Shape | Select | Call | Rename
+
+
+def row_steps(view: FeatureView) -> tuple[Step, ...]:
+    """The steps from the rows of a view's origin to the rows that its features are read from."""
+    from featurestore.definitions.view import FeatureView
+
+    times = view.origin.time_columns
+    steps: tuple[Step, ...]
+    if isinstance(view.source, FeatureView):
+        steps = (*row_steps(view.source), _rename(view.source, times))
+    else:
+        steps = shape_steps(view.source)
+    if view.sql:
+        steps += (Select(view.sql, not view.trusted, times),)
+    if view.transform is not None:
+        steps += (Call(view.transform, times),)
+    return steps
+
+
+def shape_steps(source: Source) -> tuple[Step, ...]:
+    """What a source itself does with its rows."""
+    shape = Shape(source.mapping, source.unnest, source.computed, source.where)
+    return () if shape == Shape(FrozenDict(), "", FrozenDict(), "") else (shape,)
+
+
+def takes_single_rows(steps: tuple[Step, ...]) -> bool:
+    """Whether all steps are row-local."""
+    return all(not isinstance(step, Select | Call) or step.row_local for step in steps)
+
+
+def _rename(view: FeatureView, times: tuple[str, ...]) -> Rename:
+    keys = [(key, key, dtype) for key, dtype in view.join_keys.items()]
+    features = [(feature.name, feature.column, feature.dtype) for feature in view.features]
+    return Rename((*keys, *features), times)
