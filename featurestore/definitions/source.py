@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -244,6 +244,8 @@ class InMemorySource(Source):
 
     Args:
         data: the frame, or None for a definition that was read back from the registry.
+        text_columns: columns with texts that are read as the types that a view declares, as the fields of a CSV
+            file are. Not recorded either.
 
     The other arguments are those of `Source`.
     """
@@ -251,12 +253,14 @@ class InMemorySource(Source):
     kind: ClassVar[str] = "memory"
 
     _data: Any = PrivateAttr(default=None)
+    _text_columns: frozenset[str] = PrivateAttr(default=frozenset())
 
     def __init__(
         self,
         name: str,
         *,
         data: Any = None,
+        text_columns: Collection[str] = (),
         event_timestamp: str,
         created_timestamp: str | None = None,
         available_at: str | None = None,
@@ -278,11 +282,17 @@ class InMemorySource(Source):
             description=description, owner=owner, tags=tags,
         )  # fmt: skip
         self._data = data
+        self._text_columns = frozenset(text_columns)
 
     @property
     def data(self) -> Any:
         """The frame as it was given, or None."""
         return self._data
+
+    @property
+    def text_columns(self) -> frozenset[str]:
+        """The columns that were given as text."""
+        return self._text_columns
 
 
 def source_type(kind: str) -> type[Source]:

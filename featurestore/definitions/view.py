@@ -103,7 +103,8 @@ class FeatureView(Definition):
     ) -> None:
         super().__init__(
             name=name, entities=entities, source=source, features=features, ttl=ttl, schedule=schedule,
-            sql=sql, transform=transform, trusted=trusted, online=online, description=description, owner=owner, tags=tags,
+            sql=sql, transform=transform, trusted=trusted, online=online, description=description, owner=owner,
+            tags=tags,
         )  # fmt: skip
 
     @field_validator("ttl")

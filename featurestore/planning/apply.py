@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from featurestore.definitions.base import Definition
 from featurestore.errors import StaleRegistryError
 from featurestore.planning.catalog import Catalog
 from featurestore.planning.changes import Plan, plan_changes
+from featurestore.planning.determinism import check_planned
 from featurestore.protocols.registry import RegistryWriter
 
 ATTEMPTS = 200
@@ -34,15 +36,19 @@ def apply_definitions(
     catalog: Callable[[], Catalog],
     registry: RegistryWriter,
     message: str,
+    root: Path,
 ) -> Plan:
     """Plan definitions and commit the plan, again and again while others commit in between.
 
     Raises:
         DefinitionError: if the definitions contradict each other or what is registered.
+        TransformError: if a new transform does not do the same twice.
         StaleRegistryError: if others never let up (retryable).
     """
-    for _ in range(ATTEMPTS - 1):
+    for attempt in range(ATTEMPTS - 1):
         plan = plan_changes(objects, catalog(), project=project)
+        if attempt == 0:
+            check_planned(plan, objects, root)
         try:
             commit_plan(plan, registry, message)
         except StaleRegistryError:

@@ -14,7 +14,7 @@ from functools import cached_property
 import polars as pl
 import pyarrow as pa
 
-from featurestore.definitions.source import ParquetSource, Source
+from featurestore.definitions.source import CSVSource, ParquetSource, Source
 from featurestore.definitions.steps import Step
 from featurestore.definitions.types import FeatureType
 from featurestore.errors import SourceError
@@ -177,7 +177,7 @@ def open_source(view: ViewPlan) -> SourceRows:
     check_columns(view.label, source, rows.arrow, rows.text, wanted)
     read = {**dict.fromkeys(source.time_columns), **dict(wanted)}
     # Fields of CSV files that no step saw are parsed as their types.
-    text = rows.text if steps or isinstance(source, ParquetSource) else frozenset()
+    text = rows.text if steps or not isinstance(source, CSVSource) else frozenset()
     return SourceRows(source, rows.arrow, _files(source), text, read, steps)
 
 
