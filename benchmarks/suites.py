@@ -119,6 +119,7 @@ def online(options: Options) -> Outcome:
         for form in ("dicts", "numpy")
     ]
     with started() as server:
+        server.keep_to_last_cpu()
         contenders = options.chosen(_online(job, server, options.feast_runs))
         measured = measure_calls(contenders, options.runs, server, messages)
         version = server.version()
