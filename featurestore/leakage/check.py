@@ -6,7 +6,7 @@ transform that only looks back gives the same both times.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,8 +20,7 @@ from featurestore.leakage.report import Leak, LeakageReport
 from featurestore.leakage.values import Values, latest_values
 from featurestore.protocols.offline import OfflineEngine, ViewPlan
 
-_ROUNDS = 24
-_SEARCHES = 4
+_PASSES = 3
 Change = tuple[tuple[Any, ...], str]
 
 
@@ -116,42 +115,64 @@ def _causes(
         return set(values.differences(without))
 
     left = set(changes)
-    own = _next_of_each(rows, hidden, left)
-    # The next row of all explains what looks at all rows; the next of each entity what looks at its own.
-    for tried in ([int(hidden[0])], *([row] for row in sorted(set(own.values()))[:_SEARCHES])):
-        found = changed(tried) & left
-        causes.update((change, tried) for change in found)
-        left -= found
-    if left and own:
-        found = {change for change in changed(sorted(set(own.values()))) & left if change[0] in own}
-        causes.update((change, [own[change[0]]]) for change in found)
-        left -= found
-    for _ in range(_SEARCHES):
-        if not left:
+    first = [int(hidden[0])]
+    causes.update((change, first) for change in changed(first) & left)  # what looks at all rows
+    left -= causes.keys()
+    for _ in range(_PASSES):  # an entity's features may change with different rows
+        own = _own_causes(_hidden_of_each(rows, hidden, left), left, changed)
+        causes.update(own)
+        left -= own.keys()
+        if not own:
             break
+    if left:
         wanted = min(left, key=str)
-        low, high = 0, len(hidden)  # with `low` rows it has not changed, with `high` it has
-        for _ in range(_ROUNDS):
-            if high - low <= 1:
-                break
-            middle = (low + high) // 2
-            low, high = (low, middle) if wanted in changed(hidden[:middle].tolist()) else (middle, high)
-        found = left & changed(hidden[:high].tolist())
-        causes.update((change, [int(hidden[high - 1])]) for change in found | {wanted})
-        left -= found | {wanted}
+        last = _first_that(lambda count: wanted in changed(hidden[:count].tolist()), len(hidden))
+        found = (left & changed(hidden[:last].tolist())) | {wanted}
+        causes.update((change, [int(hidden[last - 1])]) for change in found)
     return causes
 
 
-def _next_of_each(rows: Knowable, hidden: Any, changes: set[Change]) -> dict[tuple[Any, ...], int]:
-    """The first hidden row of each entity whose values change, where the source has the join keys."""
+def _first_that(holds: Callable[[int], bool], most: int) -> int:
+    """The least count for which something holds, as it does for the most."""
+    low, high = 0, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
+    return high
+
+
+def _own_causes(
+    hidden: Mapping[tuple[Any, ...], list[int]],
+    changes: set[Change],
+    changed: Callable[[Sequence[int]], set[Change]],
+) -> dict[Change, list[int]]:
+    """The entity's own hidden row that makes each change: searched for in all entities at once."""
+    bounds = {key: (0, len(numbers)) for key, numbers in hidden.items()}
+    while any(high - low > 1 for low, high in bounds.values()):
+        middles = {key: (low + high) // 2 for key, (low, high) in bounds.items()}
+        shown = [number for key, numbers in hidden.items() for number in numbers[: middles[key]]]
+        flipped = {key for key, _ in changed(shown) & changes}
+        bounds = {
+            key: (low, max(middles[key], low + 1)) if key in flipped else (middles[key], high)
+            for key, (low, high) in bounds.items()
+        }
+    causes = {key: hidden[key][high - 1] for key, (_, high) in bounds.items()}
+    shown = [number for key, numbers in hidden.items() for number in numbers[: bounds[key][1]]]
+    return {
+        (key, f): [causes[key]] for key, f in (changed(shown) & changes if shown else ()) if key in causes
+    }
+
+
+def _hidden_of_each(rows: Knowable, hidden: Any, changes: set[Change]) -> dict[tuple[Any, ...], list[int]]:
+    """The hidden rows of each entity whose values change, where the source has the join keys."""
     names = [key.name for key in rows.plan.keys]
     table = rows.rows.table
-    if not names or any(name not in table.schema.names for name in names):
+    if not names or not changes or any(name not in table.schema.names for name in names):
         return {}
     wanted = {key for key, _ in changes}
-    first: dict[tuple[Any, ...], int] = {}
+    found: dict[tuple[Any, ...], list[int]] = {}
     columns = [table.column(name).take(pa.array(hidden)).to_pylist() for name in names]
     for number, key in zip(hidden.tolist(), zip(*columns, strict=True), strict=True):
         if key in wanted:
-            first.setdefault(key, number)
-    return first
+            found.setdefault(key, []).append(number)
+    return found
