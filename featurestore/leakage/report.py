@@ -78,15 +78,20 @@ class LeakageReport:
         return not self.leaks
 
     def __str__(self) -> str:
-        looked = f"{self.values:,} values at {self.instants} instants"
+        looked = f"{counted(self.values, 'value')} at {counted(self.instants, 'instant')}"
         if self.clean:
             return f"No leak in {looked}."
         by_feature: dict[str, int] = {}
         for leak in self.leaks:
             name = f"{leak.view}:{leak.feature}"
             by_feature[name] = by_feature.get(name, 0) + 1
-        lines = [f"{len(self.leaks):,} of {looked} know the future:"]
-        lines += [f"  {name}: {count:,} values" for name, count in by_feature.items()]
+        lines = [f"{len(self.leaks):,} of {looked} would be different without the future:"]
+        lines += [f"  {name}: {counted(count, 'value')}" for name, count in by_feature.items()]
         lines += [f"- {leak}" for leak in self.leaks[:SHOWN]]
         left = len(self.leaks) - SHOWN
         return "\n".join([*lines, *([f"… and {left:,} more"] if left > 0 else [])])
+
+
+def counted(number: int, what: str) -> str:
+    """A number of things, in words that fit it."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
