@@ -6,15 +6,12 @@ Each step makes rows of rows. Those that are row-local can neither leak nor depe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from featurestore.definitions.base import FrozenDict
+from featurestore.definitions.source import Source
 from featurestore.definitions.transform import Transform
 from featurestore.definitions.types import FeatureType
-
-if TYPE_CHECKING:
-    from featurestore.definitions.source import Source
-    from featurestore.definitions.view import FeatureView
+from featurestore.definitions.view import FeatureView
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +59,6 @@ Step = Shape | Select | Call | Rename
 
 def row_steps(view: FeatureView) -> tuple[Step, ...]:
     """The steps from the rows of a view's origin to the rows that its features are read from."""
-    from featurestore.definitions.view import FeatureView
-
     times = view.origin.time_columns
     steps: tuple[Step, ...]
     if isinstance(view.source, FeatureView):
@@ -81,6 +76,27 @@ def shape_steps(source: Source) -> tuple[Step, ...]:
     """What a source itself does with its rows."""
     shape = Shape(source.mapping, source.unnest, source.computed, source.where)
     return () if shape == Shape(FrozenDict(), "", FrozenDict(), "") else (shape,)
+
+
+def in_words(step: Step) -> str:
+    """What a step does, for a person who reads a plan."""
+    if isinstance(step, Shape):
+        parts = [
+            word
+            for word, what in (
+                ("renamed", step.mapping),
+                ("unnested", step.unnest),
+                ("computed", step.computed),
+            )
+            if what
+        ]
+        columns = [f"columns {', '.join(parts)}"] if parts else []
+        return f"{' and '.join([*columns, *(['rows filtered'] if step.where else [])])} by the source"
+    if isinstance(step, Rename):
+        return "read as the rows of a view"
+    if isinstance(step, Call):
+        return f"transform {step.transform.path}, {'in batches' if step.row_local else 'on all rows'}"
+    return "SQL, row by row" if step.row_local else "trusted SQL, on all rows"
 
 
 def takes_single_rows(steps: tuple[Step, ...]) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from featurestore.definitions.instants import from_microseconds
+from featurestore.definitions.instants import from_microseconds, to_microseconds
 from featurestore.definitions.source import Source
 from featurestore.leakage.cut import NEVER, Knowable, knowable, shown_rows
 from featurestore.leakage.report import Leak, LeakageReport
@@ -50,13 +50,17 @@ def check_views(
     for plan in plans:
         rows = knowable(plan, available_at=available_at)
         full = rows.transformed().all_rows()
-        for at, cut in _instants(rows, samples, snapshots, plan):
+        for at, known in _instants(rows, samples, snapshots, plan):
+            cut = rows.without_future(_effective(plan, at)) if known is None else rows.over_rows(known)
             before = latest_values(engine, full, at)
             after = latest_values(engine, cut, at)
             compared += len(before.rows) * len(plan.features)
             instants += 1
             changes = [*before.differences(after)]
-            because = {} if snapshots else _causes(engine, rows, at, after, changes)
+            if known is None:
+                because = _causes(engine, rows, at, after, changes)
+            else:
+                because = _overwritten(rows, known, at, changes)
             for key, feature in changes:
                 found = rows.rows.table.take(pa.array(because.get((key, feature), []), pa.int64()))
                 leaks.append(
@@ -75,21 +79,17 @@ def check_views(
 
 def _instants(
     rows: Knowable, samples: int, snapshots: Mapping[datetime, Source] | None, plan: ViewPlan
-) -> Iterator[tuple[int, ViewPlan]]:
-    """Instants, and the view over what was known at each."""
+) -> Iterator[tuple[int, pa.Table | None]]:
+    """Instants, and the rows that were there at each; None where the times of the rows say it."""
     if snapshots:
-        from featurestore.definitions.instants import to_microseconds
-
         for when, source in sorted(snapshots.items()):
-            at = to_microseconds(when, what="a snapshot's instant")
-            yield at, rows.over_rows(shown_rows(plan, source).table)
+            yield to_microseconds(when, what="a snapshot's instant"), shown_rows(plan, source).table
         return
     times = np.unique(rows.known[rows.known != NEVER])
     if len(times):
         # Never the last one: nothing comes after it.
         places = np.unique(np.linspace(0, max(len(times) - 2, 0), num=samples + 2).astype(np.int64)[1:-1])
-        for at in times[places]:
-            yield int(at), rows.without_future(_effective(plan, int(at)))
+        yield from ((int(at), None) for at in times[places])
 
 
 def _effective(plan: ViewPlan, at: int) -> int:
@@ -119,7 +119,7 @@ def _causes(
     causes.update((change, first) for change in changed(first) & left)  # what looks at all rows
     left -= causes.keys()
     for _ in range(_PASSES):  # an entity's features may change with different rows
-        own = _own_causes(_hidden_of_each(rows, hidden, left), left, changed)
+        own = _own_causes(_numbers_of_each(rows, hidden, left), left, changed)
         causes.update(own)
         left -= own.keys()
         if not own:
@@ -163,16 +163,31 @@ def _own_causes(
     }
 
 
-def _hidden_of_each(rows: Knowable, hidden: Any, changes: set[Change]) -> dict[tuple[Any, ...], list[int]]:
-    """The hidden rows of each entity whose values change, where the source has the join keys."""
+def _overwritten(
+    rows: Knowable, was: pa.Table, at: int, changes: Sequence[Change]
+) -> dict[Change, list[int]]:
+    """For each change the entity's latest row that was not there, as it is now, in the snapshot."""
+    visible = np.flatnonzero(rows.known <= _effective(rows.plan, at))
+    there = set(map(repr, was.select(rows.rows.table.schema.names).to_pylist()))
+    of_each = _numbers_of_each(rows, visible[np.argsort(rows.known[visible], kind="stable")], set(changes))
+    causes: dict[Change, list[int]] = {}
+    for key, feature in changes:
+        numbers = reversed(of_each.get(key, []))
+        new = (n for n in numbers if repr(rows.rows.table.slice(n, 1).to_pylist()[0]) not in there)
+        causes[key, feature] = [number for number in (next(new, None),) if number is not None]
+    return causes
+
+
+def _numbers_of_each(rows: Knowable, numbers: Any, changes: set[Change]) -> dict[tuple[Any, ...], list[int]]:
+    """Of these rows those of each entity whose values change, where the source has the join keys."""
     names = [key.name for key in rows.plan.keys]
     table = rows.rows.table
     if not names or not changes or any(name not in table.schema.names for name in names):
         return {}
     wanted = {key for key, _ in changes}
     found: dict[tuple[Any, ...], list[int]] = {}
-    columns = [table.column(name).take(pa.array(hidden)).to_pylist() for name in names]
-    for number, key in zip(hidden.tolist(), zip(*columns, strict=True), strict=True):
+    columns = [table.column(name).take(pa.array(numbers)).to_pylist() for name in names]
+    for number, key in zip(numbers.tolist(), zip(*columns, strict=True), strict=True):
         if key in wanted:
             found.setdefault(key, []).append(number)
     return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from featurestore.definitions.steps import in_words
 from featurestore.frames.atomic_file import atomic_path
 from featurestore.frames.convert import to_pandas, to_polars
 from featurestore.frames.types import arrow_type
@@ -117,7 +118,8 @@ def _describe(view: ViewPlan) -> str:
     rules += [f"every {view.grid.every / 1e6:g} s"] if view.grid else []
     rules += [f"ttl {view.ttl / 1e6:g} s"] if view.ttl is not None else []
     rules += ["as of a past state"] if view.as_of is not None else []
-    return f"- {view.label}: {features}\n    by {keys}; {', '.join(rules)}; source {view.source.name}"
+    line = f"- {view.label}: {features}\n    by {keys}; {', '.join(rules)}; source {view.source.name}"
+    return "\n".join([line, *(f"    then {in_words(step)}" for step in view.steps)])
 
 
 class _Rechunked:

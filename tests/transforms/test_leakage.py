@@ -158,6 +158,7 @@ def test_a_column_that_is_overwritten_is_found_by_snapshots(store: fs.FeatureSto
     assert len(report.leaks) == 1
     assert report.leaks[0].value == pytest.approx(report.leaks[0].knowable + 1)
     assert report.leaks[0].at == then
+    assert report.leaks[0].rows.column("n").to_pylist() == [last_of_k1]
 
 
 def test_global_features_and_services(store: fs.FeatureStore, tmp_path: Path) -> None:

@@ -174,6 +174,32 @@ def test_views_over_views(store: fs.FeatureStore, make_source: Any) -> None:
     assert values(store, plain) == [2.0, 3.0, 3.0, 4.0, 4.0, 5.0, None, None, None]
 
 
+def test_explain_says_what_happens_to_the_rows(store: fs.FeatureStore, make_source: Any) -> None:
+    number = "a::double" if make_source.text else "a"
+    below = fs.FeatureView(
+        "below",
+        entities=[PLANE],
+        source=make_source(where=f"{number} < 9"),
+        features=[fs.Feature("b", fs.Int64)],
+    )
+    view = fs.FeatureView(
+        "v",
+        entities=[PLANE],
+        source=below,
+        features=[fs.Feature("m", fs.Int64)],
+        sql="select tailnum, b as m from {source}",
+    )
+    text = store.get_historical_features(asked(), [view]).explain()
+    steps = [
+        "columns renamed and rows filtered by the source",
+        "read as the rows of a view",
+        "SQL, row by row",
+    ]
+    assert [
+        line.strip().removeprefix("then ") for line in text.splitlines() if line.startswith("    then ")
+    ] == steps
+
+
 @pytest.mark.parametrize("transform", [leaking.doubled, leaking.running_mean], ids=lambda t: t.path)
 def test_polars(store: fs.FeatureStore, transform: fs.Transform) -> None:
     rows = TABLE.rename_columns(["k", "at", "n", "x", "b", "l"]).drop_columns(["l"])
