@@ -34,6 +34,8 @@ class RowSelect:
         hidden: columns that the star leaves out, in lower case.
         replaced: of the outputs, those that stand for a column of the star.
         inputs: all columns that are used.
+        conditions: those that the condition uses.
+        filters: whether there is a condition.
         end: where in `text` the list of columns ends.
     """
 
@@ -44,6 +46,8 @@ class RowSelect:
     hidden: frozenset[str]
     replaced: frozenset[str]
     inputs: frozenset[str]
+    conditions: frozenset[str]
+    filters: bool
     end: int
 
     def with_columns(self, columns: list[str]) -> str:
@@ -51,6 +55,10 @@ class RowSelect:
         head, tail = self.text[: self.end].rstrip(), self.text[self.end :]
         more = ", ".join(columns)
         return f"{head}{'' if head.endswith(',') else ','} {more} {tail}" if columns else self.text
+
+    def only(self, columns: str) -> str:
+        """The statement with other columns (SQL) instead of its own."""
+        return f"SELECT {columns} {self.text[self.end :]}"
 
 
 def parse_select(sql: str) -> RowSelect:
@@ -72,10 +80,11 @@ def parse_select(sql: str) -> RowSelect:
                 replaced.add(replacement.alias_or_name)
         else:
             _add(outputs, plain, item)
-    text = sql.replace(PLACEHOLDER, TABLE)
+    text, where = sql.replace(PLACEHOLDER, TABLE), tree.args.get("where")
     return RowSelect(
         text=text, outputs=outputs, plain=plain, star=star, hidden=hidden, replaced=frozenset(replaced),
-        inputs=frozenset(_columns(tree)), end=_end_of_columns(text),
+        inputs=frozenset(_columns(tree)), conditions=frozenset(_columns(where) if where is not None else ()),
+        filters=where is not None, end=_end_of_columns(text),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ Each step makes rows of rows. Those that are row-local can neither leak nor depe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from featurestore.definitions.base import FrozenDict
@@ -97,6 +98,16 @@ def in_words(step: Step) -> str:
     if isinstance(step, Call):
         return f"transform {step.transform.path}, {'in batches' if step.row_local else 'on all rows'}"
     return "SQL, row by row" if step.row_local else "trusted SQL, on all rows"
+
+
+def keeps_rows(steps: Sequence[Step]) -> bool:
+    """Whether each row of the result is a row of the source, by SQL that looks at that row alone."""
+    return not any(
+        isinstance(step, Call)
+        or (isinstance(step, Select) and not step.row_local)
+        or (isinstance(step, Shape) and bool(step.unnest))
+        for step in steps
+    )
 
 
 def takes_single_rows(steps: tuple[Step, ...]) -> bool:

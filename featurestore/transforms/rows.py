@@ -7,7 +7,7 @@ value changes on the way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from featurestore.definitions.source import Source
@@ -65,6 +65,34 @@ def read_rows(source: Source, steps: Sequence[Step], columns: Mapping[str, pa.Da
     return run_steps(Rows(base, text & needed), steps, source, wanted=list(columns)).table.select(
         list(columns)
     )
+
+
+def read_numbered(
+    base: pa.Table,
+    text: frozenset[str],
+    source: Source,
+    steps: Sequence[Step],
+    columns: Sequence[str],
+    number: str,
+) -> pa.Table:
+    """Columns of the rows after steps that keep rows, made from some of the source's rows, each with its number.
+
+    Args:
+        base: rows of the source with the columns that `columns_needed` names, and their numbers.
+        text: see `RowSchema`.
+        source: names the rows in errors.
+        steps: `keeps_rows` is true of them.
+        columns: of the result.
+        number: the column of numbers, which the result has too.
+    """
+    carrying = [
+        replace(step, time_columns=(*step.time_columns, number))
+        if isinstance(step, Select | Rename)
+        else step
+        for step in steps
+    ]
+    rows = run_steps(Rows(base, text), carrying, source, wanted=[*columns, number])
+    return rows.table.select([*columns, number])
 
 
 def run_steps(rows: Rows, steps: Sequence[Step], source: Source, wanted: Iterable[str] | None) -> Rows:

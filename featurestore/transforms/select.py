@@ -9,7 +9,7 @@ from featurestore.definitions.row_sql import PLACEHOLDER, TABLE, RowSelect, pars
 from featurestore.definitions.steps import Select
 from featurestore.errors import TransformError
 from featurestore.transforms.duckdb_sql import run_sql
-from featurestore.transforms.table import ROW, Rows, missing, quoted, resolve, with_results
+from featurestore.transforms.table import ROW, Rows, missing, quoted, resolve, taken_as_they_are, with_results
 
 parsed = functools.cache(parse_select)
 
@@ -31,19 +31,23 @@ def apply(step: Select, rows: Rows, wanted: frozenset[str] | None, *, what: str)
     if not step.row_local:
         return _trusted(step, rows, what)
     select, names = parsed(step.sql), rows.table.schema.names
-    untouched = untouched_columns(select, step.time_columns, names, what=what)
-    made = [name for name in select.outputs if name not in untouched]
+    untouched = untouched_columns(select, step.time_columns, names, what=what, wanted=wanted)
+    made = [name for name in select.outputs if name not in select.plain]
     order = [
         name
         for name in output_names(select, step.time_columns, names)
         if wanted is None or name.lower() in wanted
     ]
     made = [name for name in made if name in order]
-    statement = select.with_columns([ROW] if not select.star else [])
-    used = [resolve(name, names) for name in select.inputs]
+    taken = {name: column for name, column in untouched.items() if name in order}
+    if not made and not select.filters:
+        return taken_as_they_are(rows, taken, order)
+    # The statement as it was written needs all of its columns: where none is made of them, the condition is enough.
+    statement = select.with_columns([ROW] if not select.star else []) if made else select.only(ROW)
+    used = [resolve(name, names) for name in (select.inputs if made else select.conditions)]
     return with_results(
         rows,
-        {name: column for name, column in untouched.items() if name in order},
+        taken,
         f"SELECT {', '.join([*map(quoted, made), ROW])} FROM ({statement})",
         order,
         what=what,
@@ -52,7 +56,12 @@ def apply(step: Select, rows: Rows, wanted: frozenset[str] | None, *, what: str)
 
 
 def untouched_columns(
-    select: RowSelect, time_columns: Sequence[str], names: Sequence[str], *, what: str
+    select: RowSelect,
+    time_columns: Sequence[str],
+    names: Sequence[str],
+    *,
+    what: str,
+    wanted: frozenset[str] | None = None,
 ) -> dict[str, str]:
     """The columns of the result that are columns of the rows as they are.
 
@@ -61,6 +70,8 @@ def untouched_columns(
     """
     found = {}
     for name, column in select.plain.items():
+        if wanted is not None and name.lower() not in wanted:
+            continue
         origin = resolve(column, names)
         if origin is None:
             raise missing(column, names, what=what)
@@ -76,7 +87,7 @@ def untouched_columns(
                 )
             found[name] = name
     for name in time_columns:
-        if name not in found:
+        if name not in found and (wanted is None or name.lower() in wanted):
             if name not in names:
                 raise missing(name, names, what=what)
             found[name] = name

@@ -14,9 +14,10 @@ from featurestore.transforms.table import ROW, Rows, missing, quoted, resolve, w
 def inputs(step: Shape, wanted: frozenset[str]) -> frozenset[str]:
     """The columns of the data that these columns are made from, in lower case as they are."""
     needed = {name for name in wanted if name not in {computed.lower() for computed in step.computed}}
-    # All computed columns: one may use another, and only the columns of the data cost anything.
-    for expression in (*step.computed.values(), *([step.where] if step.where else [])):
-        needed |= {name.lower() for name in parse_expression(expression)}
+    if _is_run(step, wanted):
+        # All computed columns: one may use another, and so may the condition.
+        for expression in (*step.computed.values(), *([step.where] if step.where else [])):
+            needed |= {name.lower() for name in parse_expression(expression)}
     if step.unnest:
         needed.add(step.unnest.lower())
     mapped = {new.lower(): old.lower() for new, old in step.mapping.items()}
@@ -28,7 +29,13 @@ def apply(step: Shape, rows: Rows, wanted: frozenset[str] | None, *, what: str) 
     rows = _renamed(step, rows, wanted, what)
     if step.unnest:
         rows = _unnested(step.unnest, rows, what)
-    return _computed(step, rows, wanted, what) if step.computed or step.where else rows
+    return _computed(step, rows, wanted, what) if _is_run(step, wanted) else rows
+
+
+def _is_run(step: Shape, wanted: frozenset[str] | None) -> bool:
+    """Whether SQL has anything to do."""
+    computed = {name.lower() for name in step.computed}
+    return bool(step.where or (computed if wanted is None else computed & wanted))
 
 
 def renamed(

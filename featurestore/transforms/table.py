@@ -59,6 +59,13 @@ def with_results(
     return Rows(pa.table(columns), text)
 
 
+def taken_as_they_are(rows: Rows, untouched: Mapping[str, str], order: Iterable[str]) -> Rows:
+    """Columns under other names, of all rows."""
+    columns = {name: rows.table.column(untouched[name]) for name in order}
+    text = frozenset(name for name, before in untouched.items() if before in rows.text)
+    return Rows(pa.table(columns), text)
+
+
 def resolve(name: str, names: Iterable[str]) -> str | None:
     """The column that SQL means by a name: the case of letters does not matter."""
     names = list(names)

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from featurestore.definitions.source import ParquetSource
-from featurestore.definitions.steps import Step
+from featurestore.definitions.steps import Step, keeps_rows
 from featurestore.definitions.types import FeatureType
 from featurestore.engines.duckdb.connection import Session
 from featurestore.engines.duckdb.sql import SOURCE, aliased, name, nested, numbered, select, text, where
-from featurestore.engines.duckdb.steps import can_be_inlined, inlined
+from featurestore.engines.duckdb.steps import inlined
 from featurestore.engines.duckdb.times import EVERY_TIME, MAX_INSTANT, Bounds, Column, instant, near, no_later
 from featurestore.engines.duckdb.types import value
 from featurestore.frames.types import arrow_type, is_text
@@ -66,7 +66,7 @@ def open_relation(session: Session, view: ViewPlan, table: str) -> Relation:
     wanted = dict(_wanted(view))
     rows = row_schema(view.source, view.steps)
     check_columns(view.label, view.source, rows.arrow, rows.text, wanted.items())
-    if isinstance(view.source, ParquetSource) and can_be_inlined(view.steps):
+    if isinstance(view.source, ParquetSource) and keeps_rows(view.steps):
         schema = rows.arrow if not view.steps else source_schema(view.source)
         if _readable(session, view.source, schema):
             return _parquet(view.source, view.steps, rows)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from featurestore.definitions.row_sql import TABLE
 from featurestore.definitions.source import Source
-from featurestore.definitions.steps import Call, Rename, Select, Shape, Step
+from featurestore.definitions.steps import Rename, Select, Shape, Step
 from featurestore.engines.duckdb.sql import name, nested, select
 from featurestore.engines.duckdb.times import Column
 from featurestore.engines.duckdb.types import value
@@ -16,22 +16,12 @@ from featurestore.transforms.rows import RowSchema, row_schema
 from featurestore.transforms.select import output_names, parsed, untouched_columns
 
 
-def can_be_inlined(steps: Sequence[Step]) -> bool:
-    """Whether each row of the result is a row of the source, by SQL that looks at that row alone."""
-    return not any(
-        isinstance(step, Call)
-        or (isinstance(step, Select) and not step.row_local)
-        or (isinstance(step, Shape) and bool(step.unnest))
-        for step in steps
-    )
-
-
 def inlined(source: Source, steps: Sequence[Step], base: str, numbers: Sequence[str]) -> str:
     """The query for the rows after all steps.
 
     Args:
         source: whose rows they are.
-        steps: `can_be_inlined`.
+        steps: `keeps_rows` is true of them.
         base: the query for all columns of the source, and `numbers`.
         numbers: columns that tell rows apart, which the result has too.
     """

@@ -22,7 +22,8 @@ from featurestore.engines.polars.match import (
     read_narrow,
     with_codes,
 )
-from featurestore.engines.polars.scan import SourceRows, all_rows, open_source, reported
+from featurestore.engines.polars.scan import SourceRows, all_rows, reported
+from featurestore.engines.polars.steps import open_source
 from featurestore.errors import SourceError
 from featurestore.frames.types import arrow_type
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, ViewPlan

@@ -14,17 +14,15 @@ from functools import cached_property
 import polars as pl
 import pyarrow as pa
 
-from featurestore.definitions.source import CSVSource, ParquetSource, Source
+from featurestore.definitions.source import ParquetSource, Source
 from featurestore.definitions.steps import Step
 from featurestore.definitions.types import FeatureType
 from featurestore.errors import SourceError
 from featurestore.frames.convert import to_polars
 from featurestore.frames.types import arrow_type
-from featurestore.protocols.offline import ViewPlan
 from featurestore.sources.arrow import folder_values, source_rows
-from featurestore.sources.check import check_columns
 from featurestore.sources.files import list_files
-from featurestore.transforms.rows import read_rows, row_schema
+from featurestore.transforms.rows import read_rows
 
 ROW = "__fs_row"
 _LOCAL_SLACK = 3 * 86_400_000_000  # more than any zone is away from UTC, twice
@@ -164,24 +162,8 @@ class SourceRows:
         return None if abs(limit) >= 2**62 else pl.col(column) <= pl.lit(limit).cast(dtype)
 
 
-def open_source(view: ViewPlan) -> SourceRows:
-    """The source of a view, checked.
-
-    Raises:
-        SourceError: if it cannot be read, lacks a column or has one of another type.
-    """
-    source, steps = view.source, view.steps
-    rows = row_schema(source, steps)
-    wanted = [(key.name, key.dtype) for key in view.keys]
-    wanted += [(feature.column, feature.dtype) for feature in (*view.tie_breakers, *view.features)]
-    check_columns(view.label, source, rows.arrow, rows.text, wanted)
-    read = {**dict.fromkeys(source.time_columns), **dict(wanted)}
-    # Fields of CSV files that no step saw are parsed as their types.
-    text = rows.text if steps or not isinstance(source, CSVSource) else frozenset()
-    return SourceRows(source, rows.arrow, _files(source), text, read, steps)
-
-
-def _files(source: Source) -> tuple[str, ...]:
+def files_of(source: Source) -> tuple[str, ...]:
+    """The Parquet files of a source, none if it is of another kind."""
     return tuple(list_files(source)) if isinstance(source, ParquetSource) else ()
 
 
@@ -194,4 +176,4 @@ def all_rows(source: Source) -> pl.LazyFrame:
 def open_columns(source: Source) -> SourceRows:
     """A source with all its columns."""
     schema, text = source_rows(source)
-    return SourceRows(source, schema, _files(source), text, dict.fromkeys(schema.names))
+    return SourceRows(source, schema, files_of(source), text, dict.fromkeys(schema.names))
