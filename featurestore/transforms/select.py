@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from featurestore.definitions.row_sql import PLACEHOLDER, TABLE, RowSelect, parse_select
 from featurestore.definitions.steps import Select
@@ -68,30 +68,32 @@ def untouched_columns(
     Raises:
         TransformError: if one of them is not there, or the star brings a column that has its name already.
     """
-    found = {}
-    for name, column in select.plain.items():
-        if wanted is not None and name.lower() not in wanted:
-            continue
-        origin = resolve(column, names)
-        if origin is None:
-            raise missing(column, names, what=what)
-        found[name] = origin
+
+    def is_wanted(name: str) -> bool:
+        return wanted is None or name.lower() in wanted
+
+    found = {name: resolve(column, names) for name, column in select.plain.items() if is_wanted(name)}
     if select.star:
-        for name in names:
-            if name.lower() in select.hidden or name in select.replaced:
-                continue
-            if name in select.outputs:
-                raise TransformError(
-                    f"{what}: two columns are called {name!r}.",
-                    hint=f"Write * EXCLUDE ({name}), or give the other one another name.",
-                )
-            found[name] = name
-    for name in time_columns:
-        if name not in found and (wanted is None or name.lower() in wanted):
-            if name not in names:
-                raise missing(name, names, what=what)
-            found[name] = name
-    return found
+        found |= {name: name for name in _of_the_star(select, names, what)}
+    for name in filter(is_wanted, time_columns):
+        found.setdefault(name, name if name in names else None)
+    taken = {name: origin for name, origin in found.items() if origin is not None}
+    for name in found:
+        if name not in taken:
+            raise missing(select.plain.get(name, name), names, what=what)
+    return taken
+
+
+def _of_the_star(select: RowSelect, names: Sequence[str], what: str) -> Iterator[str]:
+    for name in names:
+        if name.lower() in select.hidden or name in select.replaced:
+            continue
+        if name in select.outputs:
+            raise TransformError(
+                f"{what}: two columns are called {name!r}.",
+                hint=f"Write * EXCLUDE ({name}), or give the other one another name.",
+            )
+        yield name
 
 
 def output_names(select: RowSelect, time_columns: Sequence[str], names: Sequence[str]) -> list[str]:
