@@ -24,8 +24,8 @@ ROWS_AT_ONCE = 2**25
 
 
 def all_rows(relation: Relation) -> str:
-    """How many rows the source has."""
-    return select(["count(*) AS rows"], relation.from_clause())
+    """How many rows there can be at most."""
+    return select(["count(*) AS rows"], f"FROM {relation.raw}")
 
 
 def events(view: ViewPlan, relation: Relation, t: Tables, limits: Bounds, part: str = "") -> str:

@@ -44,6 +44,7 @@ class Relation:
         rid: an expression that identifies a row.
         same_row: the condition that a row has the identity ``{}``.
         prunes: whether conditions on its raw columns skip parts of it.
+        raw: what stands after FROM where all rows are counted: steps in between can only leave some out.
     """
 
     table: str
@@ -51,6 +52,7 @@ class Relation:
     rid: str
     same_row: str
     prunes: bool
+    raw: str
 
     def from_clause(self) -> str:
         """FROM, with the alias that the columns use."""
@@ -117,7 +119,7 @@ def _parquet(source: ParquetSource, steps: Sequence[Step], rows: RowSchema) -> R
         )
         for field in rows.arrow
     }
-    table = parquet_table(source)
+    table = raw = parquet_table(source)
     row, index = "file_row_number", "file_index"
     if steps:
         base = select(["*", f"file_row_number AS {_ROW}", f"file_index AS {_FILE}"], f"FROM {table}")
@@ -125,7 +127,7 @@ def _parquet(source: ParquetSource, steps: Sequence[Step], rows: RowSchema) -> R
         table = f"({inlined(source, steps, base, [row, index])})"
     row, index = f"{SOURCE}.{row}", f"{SOURCE}.{index}"
     if len(list_files(source)) == 1:
-        return Relation(table, columns, rid=row, same_row=f"{row} = {{0}}", prunes=True)
+        return Relation(table, columns, rid=row, same_row=f"{row} = {{0}}", prunes=True, raw=raw)
     return Relation(
         table,
         columns,
@@ -133,6 +135,7 @@ def _parquet(source: ParquetSource, steps: Sequence[Step], rows: RowSchema) -> R
         # Bare columns on this side, so that the join's filters reach the scan.
         same_row=f"{row} = ({{0}} & {2**_ROW_BITS - 1}) AND {index} = ({{0}} >> {_ROW_BITS})::UBIGINT",
         prunes=True,
+        raw=raw,
     )
 
 
@@ -156,7 +159,7 @@ def _arrow(
     data[_ROW] = pa.chunked_array([pa.array(np.arange(rows.num_rows, dtype=np.int64))])
     session.register(table, pa.table(data))
     rid = f"{SOURCE}.{_ROW}"
-    return Relation(table, columns, rid=rid, same_row=f"{rid} = {{0}}", prunes=False)
+    return Relation(table, columns, rid=rid, same_row=f"{rid} = {{0}}", prunes=False, raw=table)
 
 
 def _without_zone(column: pa.ChunkedArray, zone: str) -> tuple[pa.ChunkedArray, str]:
