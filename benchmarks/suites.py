@@ -119,6 +119,7 @@ def online(options: Options) -> Outcome:
         for form in ("dicts", "numpy")
     ]
     with started() as server:
+        server.keep_to_last_cpu()
         contenders = options.chosen(_online(job, server, options.feast_runs))
         measured = measure_calls(contenders, options.runs, server, messages)
         version = server.version()
@@ -138,6 +139,24 @@ def _online(job: dict[str, Any], server: Server, feast_runs: int) -> list[Conten
     ]
 
 
+def transforms(options: Options) -> Outcome:
+    """A training frame of five SQL expressions, beside one of five columns and the bare projection."""
+    tables = []
+    for order in ORDERS:
+        job = {"benchmark": "transforms", "scale": options.scale.name, "order": order}
+        contenders = []
+        for engine in ("duckdb", "polars"):
+            floor = f"plain columns ({engine}), and the projection"
+            contenders += [
+                Contender(floor, job | {"kind": "floor", "engine": engine}),
+                Contender(f"SQL ({engine})", job | {"kind": "ours", "engine": engine}, floor=floor, goal=1.2),
+            ]
+        contenders = options.chosen(contenders)
+        measure(contenders, options.runs, None)
+        tables.append(Table(f"SQL transform of five expressions, source {order}", contenders))
+    return Outcome(tables)
+
+
 def imports(options: Options) -> Outcome:
     """The time to import the package."""
     contenders = [
@@ -155,4 +174,4 @@ def _feast(job: dict[str, Any], engine: str, runs: int) -> Contender:
     )  # fmt: skip
 
 
-SUITES = {suite.__name__: suite for suite in (historical, online, materialize, imports)}
+SUITES = {suite.__name__: suite for suite in (historical, transforms, online, materialize, imports)}

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, PlainSerializer, field_validator, model_va
 from featurestore.definitions.base import Definition, Duration, FrozenDict, Tags, Type, _check_name
 from featurestore.definitions.feature import Feature
 from featurestore.definitions.functions import FUNCTIONS, Function, parse_function
+from featurestore.definitions.row_sql import parse_expression
 from featurestore.definitions.types import FeatureType, Int64
 from featurestore.definitions.windows import (
     AnyWindow,
@@ -41,7 +42,8 @@ class Aggregation(Definition):
         window: a timedelta, a text such as ``"7d"``, ``fs.LIFETIME``, or a list of these: one feature each.
         name: by default column, function and window: ``amount_sum_7d``. With several windows each gets its
             window as an ending.
-        where: a condition on the row in SQL; rows for which it is false or null do not count.
+        where: a condition on one row, in SQL as for `FeatureView`; rows for which it is false or null do not
+            count.
         offset: how far before the instant the window ends.
         input_type: the column's type. By default what the source says; CSV files say nothing.
 
@@ -100,8 +102,8 @@ class Aggregation(Definition):
     @field_validator("where")
     @classmethod
     def _check_where(cls, value: str | None) -> str | None:
-        if value is not None and not value.strip():
-            raise ValueError("expected a condition in SQL, found an empty text")
+        if value is not None:
+            parse_expression(value)
         return value
 
     @model_validator(mode="after")
@@ -130,6 +132,11 @@ class Aggregation(Definition):
         parts += [window_text(self.window[0])] if len(self.window) == 1 else []
         parts += [f"offset_{duration_text(self.offset)}"] if self.offset else []
         return "_".join(parts)
+
+    @property
+    def inputs(self) -> Mapping[str, FeatureType | None]:
+        """The columns that it is made from, and their types (None: not known yet); not those of the condition."""
+        return {} if self.column == ALL_ROWS else {self.column: self.input_type}
 
     @property
     def span(self) -> Window:

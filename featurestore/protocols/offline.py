@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from featurestore.definitions.source import Source
+from featurestore.definitions.steps import Step
 from featurestore.definitions.types import FeatureType
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class WindowColumn:
         argument: of the function, or None.
         window: microseconds, None for a lifetime.
         offset: microseconds between the end of the window and the instant.
-        where: a condition in SQL over the source's columns, or None.
+        where: a column of bools that says which rows count; None for all.
         dtype: of the values.
         empty: the value without any input.
     """
@@ -91,8 +92,7 @@ class ViewPlan:
         delay: of the source.
         as_of: rows with ``available_at`` (else ``created_timestamp``) later than this, or null, do not exist.
         windows: the aggregations that make the features, one for each in order; empty for plain features.
-        conditions: the `where` conditions of all declared aggregations of the view, in their order as text:
-            the last tie breakers.
+        steps: by which the source's rows become those that keys, times and features are read from.
     """
 
     label: str
@@ -105,11 +105,11 @@ class ViewPlan:
     delay: int
     as_of: int | None = None
     windows: tuple[WindowColumn, ...] = ()
-    conditions: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     @property
     def inputs(self) -> tuple[FeatureColumn, ...]:
-        """The columns of the source, with their types, that values are made of."""
+        """The columns of the rows, with their types, that values are made of."""
         return self.tie_breakers if self.windows else (*self.tie_breakers, *self.features)
 
 

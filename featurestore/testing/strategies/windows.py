@@ -33,7 +33,14 @@ from featurestore.definitions.windows import LIFETIME
 from featurestore.frames.types import arrow_type
 from featurestore.testing.oracle import from_instant
 from featurestore.testing.oracle.times import MICROSECOND
-from featurestore.testing.strategies.cases import Case, Request, case_entities, case_layout, case_rows, case_table
+from featurestore.testing.strategies.cases import (
+    Case,
+    Request,
+    case_entities,
+    case_layout,
+    case_rows,
+    case_table,
+)
 from featurestore.testing.strategies.columns import Column
 from featurestore.testing.strategies.times import clocks, time_columns
 
@@ -57,7 +64,16 @@ _FILTER_COLUMNS = {
     "w": Column(Int64, pa.int64(), (0, 1, 2, None)),
     "u": Column(String, pa.string(), ("a", "b", "", None)),
 }
-_CONDITIONS = (None, None, None, "w > 0", "w IS NULL OR u = 'a'", "u <> 'a' AND w < 2", "NOT (w = 1)", "u IN ('a', '')")
+_CONDITIONS = (
+    None,
+    None,
+    None,
+    "w > 0",
+    "w IS NULL OR u = 'a'",
+    "u <> 'a' AND w < 2",
+    "NOT (w = 1)",
+    "u IN ('a', '')",
+)
 
 
 @st.composite
