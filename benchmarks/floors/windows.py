@@ -53,7 +53,8 @@ def range_join(source: Path, entity_rows: pa.Table, wanted: Wanted) -> pa.Table:
     query = f"""
         SELECT e.position, {", ".join(results)}
         FROM asked e LEFT JOIN (SELECT * RENAME (event_timestamp AS moment) FROM read_parquet('{source}')) s
-          ON s.entity_id = e.entity_id AND s.moment <= e.moment AND s.moment > e.moment - INTERVAL {max(wanted.days)} DAY
+          ON s.entity_id = e.entity_id
+          AND s.moment <= e.moment AND s.moment > e.moment - INTERVAL {max(wanted.days)} DAY
         GROUP BY e.position ORDER BY e.position
     """
     return _run(query, entity_rows).drop_columns(["position"])

@@ -1,30 +1,20 @@
-"""All aggregations of a view at all points: chunk by chunk of entities, then spread over the entity rows."""
+"""All aggregations of a view at all points: piece by piece of entities, side by side on all processors."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 
 from featurestore.errors import SourceError
 from featurestore.frames.types import arrow_type
 from featurestore.protocols.offline import ViewPlan, WindowColumn
-from featurestore.windows.arrays import Int64s, Mask
+from featurestore.windows.arrays import Int64s
+from featurestore.windows.chunk import Chunk, Piece, pieces
 from featurestore.windows.column import Columns
-from featurestore.windows.events import (
-    CODE,
-    CREATED,
-    EVENT,
-    EVENT_ID,
-    NO_CREATED,
-    VISIBLE,
-    Events,
-    Points,
-    Timeline,
-    sort_order,
-)
+from featurestore.windows.events import Events, Points, Timeline
 from featurestore.windows.functions import compute
 from featurestore.windows.integers import SumOverflowError
 from featurestore.windows.lives import Lives, existing, lives_of
@@ -32,20 +22,6 @@ from featurestore.windows.ranges import Ranges
 
 Span = tuple[int | None, int]
 EntityName = Callable[[int], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """The events of some entities, in any order.
-
-    Attributes:
-        end: the codes are lower than this, and not lower than the `end` of the chunk before.
-        rows: columns `CODE` and `EVENT`; `CREATED`, `VISIBLE` and `EVENT_ID` where `needed_columns` says so; the
-            columns of ``view.inputs`` as v0, v1 and so on, of their types.
-    """
-
-    end: int
-    rows: pa.Table
 
 
 @dataclass(frozen=True)
@@ -79,26 +55,33 @@ def window_edges(view: ViewPlan) -> list[int]:
     return sorted(begins | {w.offset for w in view.windows if w.offset})
 
 
-def answer(view: ViewPlan, points: Points, chunks: Iterable[Chunk], name: EntityName) -> Answers:
+def answer(
+    view: ViewPlan, points: Points, chunks: Iterable[Chunk], name: EntityName, *, threads: int
+) -> Answers:
     """The values of all aggregations at all points.
 
     Args:
         view: with aggregations.
         points: in order.
-        chunks: together the events of all points' entities.
+        chunks: together the events of all points' entities, in the order of these.
         name: an entity's key as text, by its code, for messages.
+        threads: how many pieces are computed at a time.
 
     Raises:
         SourceError: if a sum overflows.
     """
     parts: list[list[pa.Array]] = [[] for _ in view.windows]
-    begin = 0
-    for chunk in chunks:
-        chosen = points.of_codes(begin, chunk.end)
-        begin = chunk.end
-        found = _answer_chunk(view, points.select(chosen), chunk.rows, name)
-        for part, column in zip(parts, found, strict=True):
-            part.append(column)
+    with ThreadPoolExecutor(threads, thread_name_prefix="featurestore-windows") as pool:
+        for chunk in chunks:
+            tasks = [_Task(view, chunk, piece, points) for piece in pieces(chunk)]
+            for task, future in [(task, pool.submit(task.run)) for task in tasks]:
+                try:
+                    found = future.result()
+                except SumOverflowError as error:
+                    pool.shutdown(cancel_futures=True)
+                    raise task.overflow(error, name) from error
+                for part, column in zip(parts, found, strict=True):
+                    part.append(column)
     left = len(points) - sum(len(column) for column in parts[0])
     columns = []
     for window, part in zip(view.windows, parts, strict=True):
@@ -106,61 +89,67 @@ def answer(view: ViewPlan, points: Points, chunks: Iterable[Chunk], name: Entity
     return Answers(tuple(columns))
 
 
-def _answer_chunk(view: ViewPlan, points: Points, rows: pa.Table, name: EntityName) -> list[pa.Array]:
-    if not len(points) or not rows.num_rows:
-        return [_empties(window, len(points)) for window in view.windows]
-    events, lives = _sorted_events(view, rows)
-    timeline, asked = Timeline.of(events), _Asked(view, points, name)
-    columns = Columns(events)
-    found: dict[int, pa.Array] = {}
-    for span in dict.fromkeys((w.window, w.offset) for w in view.windows):
-        numbers = [i for i, w in enumerate(view.windows) if (w.window, w.offset) == span]
-        windows = [view.windows[i] for i in numbers]
-        ranges = _ranges(view, timeline, points, span)
-        if lives is None:
-            values = [asked.compute(columns, ranges, window) for window in windows]
-        else:
-            values = _compute_living(asked, events, lives, ranges, windows)
-        found.update(zip(numbers, values, strict=True))
-    return [found[i] for i in range(len(view.windows))]
-
-
-def _ranges(view: ViewPlan, timeline: Timeline, points: Points, span: Span) -> Ranges:
-    window, offset = span
-    return timeline.ranges(points, window=window, begin=offset, end=max(offset, view.delay))
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """Points of one view, and how their entities are called."""
+@dataclass(frozen=True)
+class _Task:
+    """The aggregations of a view over one piece."""
 
     view: ViewPlan
-    points: Points
-    name: EntityName
+    chunk: Chunk
+    piece: Piece
+    all_points: Points
 
-    def compute(self, columns: Columns, ranges: Ranges, window: WindowColumn) -> pa.Array:
-        """One aggregation at each of the points."""
-        try:
-            found = compute(columns.get(window.column, window.where), ranges, window)
-        except SumOverflowError as error:
-            entity = self.name(int(self.points.code[error.range]))
-            raise SourceError(
-                f"View {self.view.label!r}: the sum {window.output!r} of entity {entity} does not fit into 64 bits.",
-                hint="Use a shorter window, or leave out the values that are no real ones: where=….",
-            ) from error
-        wanted = arrow_type(window.dtype)
-        return found if found.type == wanted else found.cast(wanted)
+    @property
+    def points(self) -> Points:
+        """Those of the piece's entities."""
+        return self.all_points.select(self.all_points.of_codes(self.piece.begin, self.piece.end))
+
+    def run(self) -> list[pa.Array]:
+        """The values at each point."""
+        windows, points = self.view.windows, self.points
+        if not len(points) or not len(self.piece.rows):
+            return [_empties(window, len(points)) for window in windows]
+        timeline, events, lives = _sorted_events(self.view, self.chunk, self.piece.rows)
+        columns = Columns(events)
+        found: dict[int, pa.Array] = {}
+        for window, offset in dict.fromkeys((w.window, w.offset) for w in windows):
+            numbers = [i for i, w in enumerate(windows) if (w.window, w.offset) == (window, offset)]
+            asked = [windows[i] for i in numbers]
+            end = max(offset, self.view.delay)
+            ranges = timeline.ranges(points, window=window, begin=offset, end=end)
+            if lives is None:
+                values = [_compute(columns, ranges, each) for each in asked]
+            else:
+                values = _compute_living(points, events, lives, ranges, asked)
+            found.update(zip(numbers, values, strict=True))
+        return [found[i] for i in range(len(windows))]
+
+    def overflow(self, error: SumOverflowError, name: EntityName) -> SourceError:
+        """What to tell about a sum that does not fit."""
+        entity = name(int(self.points.code[error.range]))
+        return SourceError(
+            f"View {self.view.label!r}: the sum {error.output!r} of entity {entity} does not fit into 64 bits.",
+            hint="Use a shorter window, or leave out the values that are no real ones: where=….",
+        )
+
+
+def _compute(columns: Columns, ranges: Ranges, window: WindowColumn, first_point: int = 0) -> pa.Array:
+    """One aggregation at each of the points, the first of which has this number within the piece."""
+    try:
+        found = compute(columns.get(window.column, window.where), ranges, window)
+    except SumOverflowError as error:
+        raise SumOverflowError(first_point + error.range, window.output) from error
+    wanted = arrow_type(window.dtype)
+    return found if found.type == wanted else found.cast(wanted)
 
 
 def _compute_living(
-    asked: _Asked, events: Events, lives: Lives, ranges: Ranges, windows: Sequence[WindowColumn]
+    points: Points, events: Events, lives: Lives, ranges: Ranges, windows: Sequence[WindowColumn]
 ) -> list[pa.Array]:
     parts: list[list[pa.Array]] = [[] for _ in windows]
-    for chosen, alive, own in existing(events, lives, ranges, asked.points):
+    for chosen, alive, own in existing(events, lives, ranges, points):
         columns = Columns(alive)
-        some = _Asked(asked.view, asked.points.select(chosen), asked.name)
         for part, window in zip(parts, windows, strict=True):
-            part.append(some.compute(columns, own, window))
+            part.append(_compute(columns, own, window, chosen.start))
     return [_joined(window, part) for window, part in zip(windows, parts, strict=True)]
 
 
@@ -173,60 +162,18 @@ def _empties(window: WindowColumn, count: int) -> pa.Array:
     return pa.repeat(pa.scalar(empty, arrow_type(window.dtype)), count)
 
 
-def _sorted_events(view: ViewPlan, rows: pa.Table) -> tuple[Events, Lives | None]:
-    code, event = _int64s(rows.column(CODE)), _int64s(rows.column(EVENT))
-    created = None
-    if view.source.created_timestamp is not None:
-        created = _int64s(rows.column(CREATED).fill_null(NO_CREATED))
-    order = sort_order(code, event, created)
-    indices = pa.array(order)
-    events = Events(
-        code[order],
-        event[order],
-        None if created is None else created[order],
-        {f.column: _taken(rows.column(f"v{i}"), indices) for i, f in enumerate(view.inputs)},
-    )
-    if not needs_lives(view):
-        return events, None
-    visible = _int64s(rows.column(VISIBLE))[order]
-    event_id = None if view.source.event_id is None else _taken(rows.column(EVENT_ID), indices)
-    return events, lives_of(events, visible, event_id)
-
-
-def _int64s(column: pa.ChunkedArray) -> Int64s:
-    values: Int64s = column.to_numpy().astype(np.int64, copy=False)
-    return values
-
-
-def _taken(column: pa.ChunkedArray, indices: pa.Array) -> pa.Array:
-    return column.combine_chunks().take(indices)
-
-
-@dataclass(frozen=True)
-class Spine:
-    """Entity rows as points.
-
-    Attributes:
-        points: each once, in order.
-        of_row: for each entity row the number of its point; the number of points where it has none.
-    """
-
-    points: Points
-    of_row: Int64s
-
-    @classmethod
-    def of(cls, code: Int64s, until: Int64s, known: Mask) -> Spine:
-        """Of the entity rows' codes and instants, as far as they are known."""
-        asked = np.flatnonzero(known)
-        code, until = code[asked], until[asked]
-        order = sort_order(code, until, None) if len(asked) else asked
-        code, until = code[order], until[order]
-        new = np.ones(len(order), np.bool_)
-        new[1:] = (code[1:] != code[:-1]) | (until[1:] != until[:-1])
-        points = Points(code[new], until[new])
-        of_row = np.full(len(known), len(points), np.int64)
-        of_row[asked[order]] = np.cumsum(new) - 1
-        return cls(points, of_row)
+def _sorted_events(view: ViewPlan, chunk: Chunk, rows: Int64s) -> tuple[Timeline, Events, Lives | None]:
+    code, event = chunk.code[rows], chunk.event[rows]
+    created = None if chunk.created is None else chunk.created[rows]
+    timeline, order = Timeline.sort(code, event, created)
+    rows = rows[order]
+    indices = pa.array(rows)
+    inputs = {f.column: column.take(indices) for f, column in zip(view.inputs, chunk.inputs, strict=True)}
+    events = Events(code[order], event[order], None if created is None else created[order], inputs)
+    if chunk.visible is None:
+        return timeline, events, None
+    event_id = None if chunk.event_id is None else chunk.event_id.take(indices)
+    return timeline, events, lives_of(events, chunk.visible[rows], event_id)
 
 
 def batches(view: ViewPlan, answers: Answers, of_row: Int64s, size: int) -> Iterator[pa.RecordBatch]:

@@ -10,8 +10,10 @@ import pyarrow as pa
 
 from featurestore.windows.arrays import Int64s, Mask
 from featurestore.windows.events import Events
+from featurestore.windows.integers import RunningTotals
+from featurestore.windows.moments import MomentTree
 from featurestore.windows.order import Keys, order_keys
-from featurestore.windows.ranges import Ranges
+from featurestore.windows.ranges import BlockTree, Ranges
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,33 @@ class Column:
     def keys(self) -> Keys:
         """The values in an order."""
         return order_keys(self.given)
+
+    @cached_property
+    def sums(self) -> BlockTree:
+        """Sums of floats."""
+        return BlockTree(np.add, self.given.to_numpy(zero_copy_only=False).astype(np.float64, copy=False))
+
+    @cached_property
+    def totals(self) -> RunningTotals:
+        """Sums of integers; of bools, how many are true."""
+        return RunningTotals(
+            self.given.cast(pa.int8()) if pa.types.is_boolean(self.given.type) else self.given
+        )
+
+    @cached_property
+    def moments(self) -> MomentTree:
+        """Means and squared deviations."""
+        return MomentTree.of(self.given)
+
+    @cached_property
+    def smallest(self) -> BlockTree:
+        """The lowest keys."""
+        return BlockTree(np.minimum, self.keys.keys)
+
+    @cached_property
+    def largest(self) -> BlockTree:
+        """The highest keys."""
+        return BlockTree(np.maximum, self.keys.keys)
 
     @cached_property
     def ranks(self) -> tuple[Int64s, Int64s]:

@@ -1,4 +1,4 @@
-"""The events of a chunk of entities, sorted by entity and time, and the ranges that windows cut out of them."""
+"""The events of some entities, sorted by entity and time, and the ranges that windows cut out of them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from featurestore.frames.places import Places
 from featurestore.windows.arrays import Int64s
 from featurestore.windows.ranges import Ranges
 
-CODE, EVENT, CREATED, VISIBLE, EVENT_ID = "code", "event", "created", "visible", "id"
 NO_CREATED = -(2**63)
 FOREVER = 2**63 - 1
 
@@ -64,73 +64,36 @@ class Events:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
-    """Entity and time as one integer that sorts as both.
+class Timeline:
+    """Where events are in time, to be searched.
 
     Attributes:
-        low, high: of the events' times.
-        width: how many places each entity has.
-        times: the distinct times, where times are too far apart to be places themselves; else None.
-        base: the lowest code.
+        base: the code of the first entity.
+        entities: how many there are from there on, with events or without.
+        places: of codes from `base` on, and of times.
+        own: the places of the events, in order.
     """
 
-    low: int
-    high: int
-    width: int
-    times: Int64s | None
     base: int
-
-    @classmethod
-    def over(cls, code: Int64s, event: Int64s) -> Places:
-        """For events with these codes and times (one at least)."""
-        low, high, base = int(event.min()), int(event.max()), int(code.min())
-        entities = int(code.max()) - base + 2
-        width = high - low + 2
-        if width * entities < 2**63:
-            return cls(low, high, width, None, base)
-        times = np.unique(event)
-        return cls(low, high, len(times) + 1, times, base)
-
-    def of(self, code: Int64s, time: Int64s) -> Int64s:
-        """How high a time of an entity is; times between two events are as high as the earlier one."""
-        if self.times is None:
-            place = np.clip(time, self.low - 1, self.high) - (self.low - 1)
-        else:
-            place = np.searchsorted(self.times, time, side="right")
-        return (code - self.base) * self.width + place
-
-
-def sort_order(code: Int64s, event: Int64s, created: Int64s | None) -> Int64s:
-    """The positions of events in the order of ``(code, event, created)``."""
-    places = Places.over(code, event).of(code, event)
-    if bool(np.all(places[:-1] <= places[1:])):
-        order = np.arange(len(places))
-    else:
-        order = np.argsort(places)
-        places = places[order]
-    same = places[1:] == places[:-1]
-    if created is None or not same.any():
-        return order
-    tied = np.zeros(len(order), np.bool_)
-    tied[1:] |= same
-    tied[:-1] |= same
-    among = order[tied]
-    order[tied] = among[np.lexsort((created[among], places[tied]))]
-    return order
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """The places of a chunk's events, to be searched."""
-
+    entities: int
     places: Places
     own: Int64s
 
     @classmethod
-    def of(cls, events: Events) -> Timeline:
-        """Of one event at least."""
-        places = Places.over(events.code, events.event)
-        return cls(places, places.of(events.code, events.event))
+    def sort(cls, code: Int64s, event: Int64s, created: Int64s | None) -> tuple[Timeline, Int64s]:
+        """The timeline of events (one at least), and their order by ``(code, event, created)``."""
+        base = int(code.min())
+        entities = int(code.max()) - base + 1
+        places = Places.over(event, entities)
+        found = places.of(code - base, event)
+        if bool(np.all(found[:-1] <= found[1:])):
+            order = np.arange(len(found))
+        else:
+            order = np.argsort(found)
+            found = found[order]
+        if created is not None:
+            _settle(order, found, created)
+        return cls(base, entities, places, found), order
 
     def ranges(self, points: Points, *, window: int | None, end: int, begin: int) -> Ranges:
         """For each point the events later than ``until - begin - window`` and not later than ``until - end``.
@@ -142,22 +105,35 @@ class Timeline:
             begin: how long before the point the window ends (`end` is longer where a delay hides its last
                 events).
         """
-        places = self.places
-        last = places.base + int(self.own[-1]) // places.width
-        code = np.clip(points.code, places.base, last)
-        stop = self._passed(places.of(code, earlier(points.until, end)))
+        code = np.clip(points.code - self.base, 0, self.entities - 1)
+        stop = self._passed(self.places.of(code, earlier(points.until, end)))
         if window is None:
-            start = self._passed((code - places.base) * places.width)
+            start = self._passed(code * self.places.width)
         else:
-            start = self._passed(places.of(code, earlier(points.until, begin + window)))
+            start = self._passed(self.places.of(code, earlier(points.until, begin + window)))
         stop = np.maximum(start, stop)
-        for outside, position in ((points.code < places.base, 0), (points.code > last, len(self.own))):
+        for outside, position in (
+            (points.code < self.base, 0),
+            (points.code >= self.base + self.entities, len(self.own)),
+        ):
             start[outside] = stop[outside] = position
         return Ranges(start, stop)
 
     def _passed(self, places: Int64s) -> Int64s:
         """How many events are not after each place."""
-        return np.searchsorted(self.own, places, side="right").astype(np.int64)
+        return np.searchsorted(self.own, places, side="right").astype(np.int64, copy=False)
+
+
+def _settle(order: Int64s, places: Int64s, created: Int64s) -> None:
+    """Put events at one place into the order of their created times."""
+    same = places[1:] == places[:-1]
+    if not same.any():
+        return
+    tied = np.zeros(len(order), np.bool_)
+    tied[1:] |= same
+    tied[:-1] |= same
+    among = order[tied]
+    order[tied] = among[np.lexsort((created[among], places[tied]))]
 
 
 def earlier(times: Int64s, by: int) -> Int64s:

@@ -9,13 +9,11 @@ import pyarrow as pa
 
 from featurestore.protocols.offline import WindowColumn
 from featurestore.windows import holistic, lists
-from featurestore.windows.arrays import Floats, Int64s, Values
+from featurestore.windows.arrays import Floats, Int64s
 from featurestore.windows.column import Column
-from featurestore.windows.integers import divided, integer_sums
-from featurestore.windows.moments import Moments, range_moments
-from featurestore.windows.ranges import Ranges, reduce_ranges
+from featurestore.windows.integers import divided
+from featurestore.windows.ranges import BlockTree, Ranges
 
-_REST = 2**11 - 1  # the bits that a float has no place for in an integer of 64 bits
 Compute = Callable[[Column, Ranges, WindowColumn], pa.Array]
 
 
@@ -39,25 +37,20 @@ def _is_integer(column: Column) -> bool:
 
 def _sum(column: Column, ranges: Ranges, _: WindowColumn) -> pa.Array:
     if _is_integer(column):
-        return pa.array(integer_sums(column.given, ranges).as_int64())
+        return pa.array(column.totals.sums(ranges).as_int64())
     return pa.array(_float_sums(column, ranges))
 
 
 def _float_sums(column: Column, ranges: Ranges) -> Floats:
     sums = np.zeros(len(ranges))
     filled = ranges.filled
-    sums[filled] = reduce_ranges(np.add, _floats(column.given), ranges.select(filled))
+    sums[filled] = column.sums.reduce(ranges.select(filled))
     return sums
-
-
-def _floats(values: pa.Array) -> Floats:
-    floats: Floats = values.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
-    return floats
 
 
 def _mean(column: Column, ranges: Ranges, _: WindowColumn) -> pa.Array:
     if _is_integer(column):
-        means = divided(integer_sums(column.given, ranges), ranges.lengths)
+        means = divided(column.totals.sums(ranges), ranges.lengths)
     else:
         means = _float_sums(column, ranges) / ranges.lengths
     return pa.array(means, mask=~ranges.filled)
@@ -73,32 +66,25 @@ def _stddev(column: Column, ranges: Ranges, _: WindowColumn) -> pa.Array:
 
 def _variances(column: Column, ranges: Ranges) -> Floats:
     filled = ranges.filled
-    moments = range_moments(Moments.of(*_high_and_low(column.given)), ranges.select(filled))
+    moments = column.moments.moments(ranges.select(filled))
     variances = np.zeros(len(ranges))
     variances[filled] = moments.squares / moments.count
     return variances
 
 
-def _high_and_low(values: pa.Array) -> tuple[Floats, Floats]:
-    """Numbers as sums of two floats each, exactly."""
-    numbers: Values = values.to_numpy(zero_copy_only=False)
-    if numbers.dtype.kind == "f" or numbers.dtype.itemsize < 8:
-        return numbers.astype(np.float64), np.zeros(len(numbers))
-    rest = numbers & _REST
-    exact = (numbers < 2**53) & (numbers > (0 if numbers.dtype.kind == "u" else -(2**53)))
-    low = np.where(exact, 0, rest).astype(np.float64)
-    high = np.where(exact, numbers, numbers - rest).astype(np.float64)
-    return high, low
+def _min(column: Column, ranges: Ranges, _: WindowColumn) -> pa.Array:
+    return _extreme(column, ranges, column.smallest)
 
 
-def _extreme(ufunc: np.ufunc) -> Compute:
-    def extreme(column: Column, ranges: Ranges, _: WindowColumn) -> pa.Array:
-        filled = ranges.filled
-        keys = np.zeros(len(ranges), np.int64)
-        keys[filled] = reduce_ranges(ufunc, column.keys.keys, ranges.select(filled))
-        return column.keys.decode(keys, ~filled)
+def _max(column: Column, ranges: Ranges, _: WindowColumn) -> pa.Array:
+    return _extreme(column, ranges, column.largest)
 
-    return extreme
+
+def _extreme(column: Column, ranges: Ranges, tree: BlockTree) -> pa.Array:
+    filled = ranges.filled
+    keys = np.zeros(len(ranges), np.int64)
+    keys[filled] = tree.reduce(ranges.select(filled))
+    return column.keys.decode(keys, ~filled)
 
 
 def _first(column: Column, ranges: Ranges, _: WindowColumn) -> pa.Array:
@@ -110,7 +96,7 @@ def _last(column: Column, ranges: Ranges, _: WindowColumn) -> pa.Array:
 
 
 def _true_counts(column: Column, ranges: Ranges) -> Int64s:
-    return integer_sums(column.given.cast(pa.int8()), ranges).as_int64()
+    return column.totals.sums(ranges).as_int64()
 
 
 def _any(column: Column, ranges: Ranges, _: WindowColumn) -> pa.Array:
@@ -127,8 +113,8 @@ _FUNCTIONS: dict[str, Compute] = {
     "mean": _mean,
     "var": _var,
     "stddev": _stddev,
-    "min": _extreme(np.minimum),
-    "max": _extreme(np.maximum),
+    "min": _min,
+    "max": _max,
     "first": _first,
     "last": _last,
     "count_distinct": holistic.count_distinct,

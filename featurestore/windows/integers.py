@@ -23,11 +23,12 @@ class SumOverflowError(Exception):
 
     Attributes:
         range: the number of the range.
+        output: what the sum is called, where that is known.
     """
 
-    def __init__(self, found: int) -> None:
+    def __init__(self, found: int, output: str = "") -> None:
         super().__init__(f"the sum of range {found} does not fit into 64 bits")
-        self.range = found
+        self.range, self.output = found, output
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,23 +52,29 @@ class IntegerSums:
         return (self.high << _HALF) + self.low
 
 
-def integer_sums(values: pa.Array, ranges: Ranges) -> IntegerSums:
-    """The exact sum of each range, 0 for an empty one."""
-    numbers: Values = values.to_numpy(zero_copy_only=False)
-    if not len(numbers):
-        return IntegerSums(None, np.zeros(len(ranges), np.int64))
-    largest = max(abs(int(numbers.max())), abs(int(numbers.min())))
-    if largest * len(numbers) < 2**63:
-        return IntegerSums(None, _differences(numbers.astype(np.int64, copy=False), ranges))
-    high = _differences((numbers >> _HALF).astype(np.int64), ranges)
-    low = _differences((numbers & _LOW).astype(np.int64), ranges)
-    return IntegerSums(high + (low >> _HALF), low & _LOW)
+class RunningTotals:
+    """The running totals of a column of integers, in 128 bits where they need them."""
+
+    def __init__(self, values: pa.Array) -> None:
+        numbers: Values = values.to_numpy(zero_copy_only=False)
+        largest = max(abs(int(numbers.max())), abs(int(numbers.min()))) if len(numbers) else 0
+        self._high: Int64s | None = None
+        if largest * len(numbers) < 2**63:
+            self._low = _running(numbers)
+        else:
+            self._high, self._low = _running(numbers >> _HALF), _running(numbers & _LOW)
+
+    def sums(self, ranges: Ranges) -> IntegerSums:
+        """The exact sum of each range, 0 for an empty one."""
+        low: Int64s = self._low[ranges.stop] - self._low[ranges.start]
+        if self._high is None:
+            return IntegerSums(None, low)
+        high: Int64s = self._high[ranges.stop] - self._high[ranges.start]
+        return IntegerSums(high + (low >> _HALF), low & _LOW)
 
 
-def _differences(numbers: Int64s, ranges: Ranges) -> Int64s:
-    total = np.concatenate([np.zeros(1, np.int64), np.cumsum(numbers)])
-    sums: Int64s = total[ranges.stop] - total[ranges.start]
-    return sums
+def _running(numbers: Values) -> Int64s:
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(numbers.astype(np.int64, copy=False))])
 
 
 def divided(sums: IntegerSums, by: Int64s) -> Floats:

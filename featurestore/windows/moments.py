@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from featurestore.windows.arrays import Floats, Mask
+from featurestore.windows.arrays import Floats, Mask, Values
 from featurestore.windows.ranges import BLOCK, Ranges, lay, split
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_REST = 2**11 - 1  # the bits that a float has no place for in an integer of 64 bits
 Total = Callable[[Floats], Floats]
 
 
@@ -36,41 +42,58 @@ class Moments:
     def _parts(self) -> tuple[Floats, Floats, Floats, Floats]:
         return self.count, self.high, self.low, self.squares
 
+
+class MomentTree:
+    """Single values, or blocks of them, whose blocks are merged once for all ranges that are asked for."""
+
+    def __init__(self, parts: Moments) -> None:
+        self._parts = parts
+
     @classmethod
-    def of(cls, high: Floats, low: Floats) -> Moments:
-        """Single values ``high + low``."""
-        return cls(np.ones(len(high)), high, low, np.zeros(len(high)))
+    def of(cls, values: pa.Array) -> MomentTree:
+        """Over a column of numbers without nulls."""
+        high, low = _high_and_low(values)
+        return cls(Moments(np.ones(len(high)), high, low, np.zeros(len(high))))
+
+    @cached_property
+    def _blocks(self) -> MomentTree:
+        whole = len(self._parts.count) // BLOCK * BLOCK
+        return MomentTree(_merged_rows(self._parts.select(slice(0, whole)).reshape(-1, BLOCK)))
+
+    def moments(self, ranges: Ranges) -> Moments:
+        """The moments of each range; none may be empty."""
+        if not len(ranges) or int(ranges.lengths.max()) <= 2 * BLOCK:
+            return self._short(ranges)
+        is_long = ranges.lengths > 2 * BLOCK
+        head, middle, tail = split(ranges.select(is_long))
+        merged = _merged_rows(_stack([self._end(head), self._blocks.moments(middle), self._end(tail)]))
+        return _scatter(is_long, merged, self._short(ranges.select(~is_long)))
+
+    def _end(self, ranges: Ranges) -> Moments:
+        filled = ranges.filled
+        zeros = np.zeros(int((~filled).sum()))
+        return _scatter(filled, self._short(ranges.select(filled)), Moments(zeros, zeros, zeros, zeros))
+
+    def _short(self, ranges: Ranges) -> Moments:
+        result = Moments(*(np.zeros(len(ranges)) for _ in range(4)))
+        for laid in lay(ranges):
+            part = self._parts.select(laid.positions)
+            begins = laid.offsets[:-1]
+            merged = _merge(part, lambda x, b=begins: np.add.reduceat(x, b), lambda x, o=laid.owner: x[o])  # type: ignore[misc]
+            _assign(result, laid.ranges, merged)
+        return result
 
 
-def range_moments(values: Moments, ranges: Ranges) -> Moments:
-    """The moments of each range; none may be empty."""
-    if not len(ranges) or int(ranges.lengths.max()) <= 2 * BLOCK:
-        return _short_moments(values, ranges)
-    is_long = ranges.lengths > 2 * BLOCK
-    head, middle, tail = split(ranges.select(is_long))
-    whole = len(values.count) // BLOCK * BLOCK
-    blocks = _merged_rows(values.select(slice(0, whole)).reshape(-1, BLOCK))
-    parts = [_ends(values, head), range_moments(blocks, middle), _ends(values, tail)]
-    merged = _merged_rows(_stack(parts))
-    return _scatter(is_long, merged, _short_moments(values, ranges.select(~is_long)))
-
-
-def _ends(values: Moments, ranges: Ranges) -> Moments:
-    filled = ranges.filled
-    zeros = np.zeros(int((~filled).sum()))
-    return _scatter(
-        filled, _short_moments(values, ranges.select(filled)), Moments(zeros, zeros, zeros, zeros)
-    )
-
-
-def _short_moments(values: Moments, ranges: Ranges) -> Moments:
-    result = Moments(*(np.zeros(len(ranges)) for _ in range(4)))
-    for laid in lay(ranges):
-        part = values.select(laid.positions)
-        begins = laid.offsets[:-1]
-        merged = _merge(part, lambda x, b=begins: np.add.reduceat(x, b), lambda x, o=laid.owner: x[o])  # type: ignore[misc]
-        _assign(result, laid.ranges, merged)
-    return result
+def _high_and_low(values: pa.Array) -> tuple[Floats, Floats]:
+    """Numbers as sums of two floats each, exactly."""
+    numbers: Values = values.to_numpy(zero_copy_only=False)
+    if numbers.dtype.kind == "f" or numbers.dtype.itemsize < 8:
+        return numbers.astype(np.float64), np.zeros(len(numbers))
+    rest = numbers & _REST
+    exact = (numbers < 2**53) & (numbers > (0 if numbers.dtype.kind == "u" else -(2**53)))
+    low = np.where(exact, 0, rest).astype(np.float64)
+    high = np.where(exact, numbers, numbers - rest).astype(np.float64)
+    return high, low
 
 
 def _merged_rows(parts: Moments) -> Moments:

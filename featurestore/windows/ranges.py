@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -39,44 +40,55 @@ class Ranges:
         return Ranges(self.start[chosen], self.stop[chosen])
 
 
-def reduce_ranges(ufunc: np.ufunc, values: Values, ranges: Ranges) -> Values:
-    """What `ufunc` makes of the values of each range; none may be empty.
+class BlockTree:
+    """Values whose blocks are reduced once, level by level, for all ranges that are asked for.
 
     A long range is put together from its two ends and, recursively, from whole blocks: no result comes from
     more than a few hundred steps, so that floats do not drift, and none is the difference of two others.
     """
-    if not len(ranges) or int(ranges.lengths.max()) <= 2 * BLOCK:
-        return _reduce_short(ufunc, values, ranges)
-    is_long = ranges.lengths > 2 * BLOCK
-    result = np.empty(len(ranges), values.dtype)
-    result[~is_long] = _reduce_short(ufunc, values, ranges.select(~is_long))
-    head, middle, tail = split(ranges.select(is_long))
-    blocks = ufunc.reduce(values[: len(values) // BLOCK * BLOCK].reshape(-1, BLOCK), axis=1)
-    found = reduce_ranges(ufunc, blocks, middle)
-    for end in (head, tail):
-        there = end.filled
-        found[there] = ufunc(found[there], _reduce_short(ufunc, values, end.select(there)))
-    result[is_long] = found
-    return result
+
+    def __init__(self, ufunc: np.ufunc, values: Values) -> None:
+        self._ufunc = ufunc
+        self._values = values
+        # One more at the end, so that a range may stop there.
+        self._padded = np.append(values, values[:1])
+
+    @cached_property
+    def _blocks(self) -> BlockTree:
+        whole = self._values[: len(self._values) // BLOCK * BLOCK].reshape(-1, BLOCK)
+        return BlockTree(self._ufunc, self._ufunc.reduce(whole, axis=1))
+
+    def reduce(self, ranges: Ranges) -> Values:
+        """What the function makes of the values of each range; none may be empty."""
+        if not len(ranges) or int(ranges.lengths.max()) <= 2 * BLOCK:
+            return self._short(ranges)
+        is_long = ranges.lengths > 2 * BLOCK
+        result = np.empty(len(ranges), self._values.dtype)
+        result[~is_long] = self._short(ranges.select(~is_long))
+        head, middle, tail = split(ranges.select(is_long))
+        found = self._blocks.reduce(middle)
+        for end in (head, tail):
+            there = end.filled
+            found[there] = self._ufunc(found[there], self._short(end.select(there)))
+        result[is_long] = found
+        return result
+
+    def _short(self, ranges: Ranges) -> Values:
+        if not len(ranges):
+            return np.empty(0, self._values.dtype)
+        # Every other result is that of a gap between two ranges, which is why they have to be in order.
+        pairs = np.empty(2 * len(ranges), np.int64)
+        pairs[::2], pairs[1::2] = ranges.start, ranges.stop
+        first, last = int(pairs[0]), int(pairs[-1])
+        pairs -= first
+        reduced: Values = self._ufunc.reduceat(self._padded[first : last + 1], pairs)[::2]
+        return reduced
 
 
 def split(ranges: Ranges) -> tuple[Ranges, Ranges, Ranges]:
     """Ranges longer than two blocks as their heads, the numbers of their whole blocks, and their tails."""
     first, last = -(-ranges.start // BLOCK), ranges.stop // BLOCK
     return Ranges(ranges.start, first * BLOCK), Ranges(first, last), Ranges(last * BLOCK, ranges.stop)
-
-
-def _reduce_short(ufunc: np.ufunc, values: Values, ranges: Ranges) -> Values:
-    if not len(ranges):
-        return np.empty(0, values.dtype)
-    # Every other result is that of a gap between two ranges, which is why they have to be in order.
-    pairs = np.empty(2 * len(ranges), np.int64)
-    pairs[::2], pairs[1::2] = ranges.start, ranges.stop
-    first, last = int(pairs[0]), int(pairs[-1])
-    pairs -= first
-    inside = np.append(values[first:last], values[:1])
-    reduced: Values = ufunc.reduceat(inside, pairs)[::2]
-    return reduced
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,7 +130,7 @@ def _historical(
 ) -> Iterator[pa.RecordBatch]:
     """Compute one view; its features in the order of the entity rows."""
     if view.windows:
-        return windows.historical(session, views, view, tables)
+        return windows.historical(session, views, view, tables, entity_rows)
     columns = entity_columns(views, view)
     with reported(view.source.name):
         relation = open_relation(session, view, tables.source)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from featurestore.engines.duckdb import match
+from featurestore.engines.duckdb import match, nearest
 from featurestore.engines.duckdb.connection import BATCH_ROWS, Session, reported
 from featurestore.engines.duckdb.latest import latest_keys, wanted
 from featurestore.engines.duckdb.scan import (
@@ -18,41 +19,33 @@ from featurestore.engines.duckdb.scan import (
     open_relation,
     visible_from,
 )
-from featurestore.engines.duckdb.sql import create, equal, nested, select, where
+from featurestore.engines.duckdb.sql import equal, nested, select, where
 from featurestore.engines.duckdb.tables import Tables
 from featurestore.engines.duckdb.times import Bounds, effective_instant
 from featurestore.engines.duckdb.types import to_declared, value
-from featurestore.frames.types import arrow_type
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, ViewPlan
-from featurestore.windows.answers import (
-    Answers,
-    Chunk,
-    Spine,
-    answer,
-    batches,
-    earliest_event,
-    needs_lives,
-)
-from featurestore.windows.arrays import Int64s
-from featurestore.windows.events import CODE, CREATED, EVENT, EVENT_ID, VISIBLE, Points
+from featurestore.windows.answers import Answers, answer, batches, earliest_event, needs_lives
+from featurestore.windows.chunk import Chunk
+from featurestore.windows.events import NO_CREATED, Points
+from featurestore.windows.spine import Spine
 
-CELLS = 1 << 27
-"""How many values a chunk holds at most, entities with more of them aside."""
+CELLS = 2**27
+"""About how many values a chunk holds at most."""
 
 
 def historical(
-    session: Session, views: Sequence[ViewPlan], view: ViewPlan, t: Tables
+    session: Session, views: Sequence[ViewPlan], view: ViewPlan, t: Tables, entity_rows: int
 ) -> Iterator[pa.RecordBatch]:
     """The aggregations of each entity row, in order."""
     columns = entity_columns(views, view)
     with reported(view.source.name):
         relation = open_relation(session, view, t.source)
-        session.run(match.entity_keys(view, t, columns))
-        spine = _spine(session, view, t, columns)
-        session.run(f"DROP TABLE {t.spine}")
+        session.run(match.entity_keys(view, t, columns), match.spine(view, t, columns))
+        asked = session.columns(nearest.asked(t), at_most=entity_rows)
+        spine = Spine.of(asked["row"], asked["code"], asked["until"], rows=entity_rows)
         answers = _answers(session, view, relation, t, spine.points)
         session.keep(t, ())
-    yield from batches(view, answers, spine.of_row, BATCH_ROWS)
+    return batches(view, answers, spine.of_row, BATCH_ROWS)
 
 
 def latest(
@@ -85,39 +78,55 @@ def latest(
         yield pa.RecordBatch.from_pydict(columns)
 
 
-def _spine(session: Session, view: ViewPlan, t: Tables, columns: Sequence[str]) -> Spine:
-    session.run(match.spine(view, t, columns))
-    rows = session.table(select(["code", "until"], f"FROM {t.spine}", "ORDER BY row"))
-    known = np.asarray(rows.column("code").is_valid()) & np.asarray(rows.column("until").is_valid())
-    return Spine.of(_filled(rows.column("code")), _filled(rows.column("until")), known)
-
-
-def _filled(column: pa.ChunkedArray) -> Int64s:
-    values: Int64s = column.fill_null(0).to_numpy().astype(np.int64)
-    return values
-
-
 def _answers(session: Session, view: ViewPlan, relation: Relation, t: Tables, points: Points) -> Answers:
     limits = Bounds()
     if len(points):
         earliest = earliest_event(view, int(points.until.min()))
         limits = Bounds(earliest, int(points.until.max()) - view.delay)
-    query = events_query(view, relation, t, limits)
-    chunks = _chunks(session, view, t, query, width=5 + len(view.inputs))
-    return answer(view, points, chunks, lambda code: _entity(session, view, t, code))
+    chunks = _chunks(session, view, relation, t, limits, points)
+    return answer(view, points, chunks, lambda code: _entity(session, view, t, code), threads=session.threads)
 
 
-def events_query(view: ViewPlan, relation: Relation, t: Tables, limits: Bounds) -> str:
-    """The events of the entities in keys, as `Chunk` describes them."""
+def _chunks(
+    session: Session, view: ViewPlan, relation: Relation, t: Tables, limits: Bounds, points: Points
+) -> Iterator[Chunk]:
+    """The events in one part, or in several if there are many of them: entities have their codes by chance."""
+    if not len(points):
+        return
+    rows = int(session.row(nearest.all_rows(relation))["rows"])
+    parts = max(1, -(-rows * (5 + len(view.inputs)) // CELLS))
+    first, last = int(points.code[0]), int(points.code[-1])
+    ends = [first + (last + 1 - first) * i // parts for i in range(parts + 1)]
+    for begin, end in itertools.pairwise(ends):
+        yield _chunk(session, view, events_query(view, relation, t, limits, begin, end), begin, end, rows)
+
+
+def _chunk(session: Session, view: ViewPlan, query: str, begin: int, end: int, rows: int) -> Chunk:
+    found = session.collect(query, at_most=rows)
+    inputs = [to_declared(found[f"v{i}"].array(), f.dtype) for i, f in enumerate(view.inputs)]
+    return Chunk(
+        begin=begin,
+        end=end,
+        code=found["code"].numbers(),
+        event=found["event"].numbers(),
+        created=found["created"].numbers() if "created" in found else None,
+        visible=found["visible"].numbers() if "visible" in found else None,
+        event_id=found["id"].array() if "id" in found else None,
+        inputs=inputs,
+    )
+
+
+def events_query(view: ViewPlan, relation: Relation, t: Tables, limits: Bounds, begin: int, end: int) -> str:
+    """The events of some of the entities in keys, with the columns of `Chunk`."""
     inputs = {f"v{i}": value(relation.columns[f.column], f.dtype) for i, f in enumerate(view.inputs)}
-    columns = [f"k.code AS {CODE}", f"x.event AS {EVENT}"]
+    columns = ["k.code", "x.event"]
     if view.source.created_timestamp is not None:
-        columns.append(f"x.created AS {CREATED}")
+        columns.append(f"coalesce(x.created, '{NO_CREATED}'::BIGINT) AS created")
     if needs_lives(view):
-        columns.append(f"{visible_from(view, 'x')} AS {VISIBLE}")
+        columns.append(f"{visible_from(view, 'x')} AS visible")
     if view.source.event_id is not None:
-        columns.append(f"x.id AS {EVENT_ID}")
-    conditions = ["x.event IS NOT NULL"]
+        columns.append("x.id")
+    conditions = [f"k.code >= {begin}", f"k.code < {end}", "x.event IS NOT NULL"]
     if limits.earliest is not None:
         conditions.append(f"x.event > {limits.earliest}")
     if limits.latest is not None:
@@ -131,50 +140,6 @@ def events_query(view: ViewPlan, relation: Relation, t: Tables, limits: Bounds) 
         f"JOIN {t.keys} k ON {equal('k', 'x', key_names(view))}",
         where(*conditions),
     )
-
-
-def _chunks(session: Session, view: ViewPlan, t: Tables, query: str, *, width: int) -> Iterator[Chunk]:
-    session.run(create(t.narrow, query))
-    counted = session.table(
-        select([CODE, "count(*) AS rows"], f"FROM {t.narrow}", f"GROUP BY {CODE}", f"ORDER BY {CODE}")
-    )
-    codes, counts = _filled(counted.column(CODE)), _filled(counted.column("rows"))
-    ends = chunk_ends(codes, counts, CELLS // width)
-    if len(ends) > 1:
-        # In the order of entities, the rows of a chunk are found without reading those of the others.
-        session.run(
-            create(t.placed, select(["*"], f"FROM {t.narrow}", f"ORDER BY {CODE}")), f"DROP TABLE {t.narrow}"
-        )
-    begin = 0
-    for end in ends:
-        table = t.narrow if len(ends) == 1 else t.placed
-        within = where(f"{CODE} >= {begin}", f"{CODE} < {end}") if len(ends) > 1 else ""
-        rows = session.table(select(["*"], f"FROM {table}", within))
-        if len(ends) == 1:
-            session.run(f"DROP TABLE {table}")
-        yield Chunk(end, _declared(view, rows))
-        begin = end
-
-
-def chunk_ends(codes: Int64s, counts: Int64s, most: int) -> list[int]:
-    """Where to cut entities (by code) into runs with at most so many rows, one entity at least."""
-    ends: list[int] = []
-    total = np.cumsum(counts)
-    begin = 0
-    while begin < len(codes):
-        done = int(total[begin - 1]) if begin else 0
-        begin = max(begin + 1, int(np.searchsorted(total, done + most, side="right")))
-        ends.append(int(codes[begin - 1]) + 1)
-    return ends
-
-
-def _declared(view: ViewPlan, rows: pa.Table) -> pa.Table:
-    for i, feature in enumerate(view.inputs):
-        at = rows.schema.get_field_index(f"v{i}")
-        wanted = arrow_type(feature.dtype)
-        if rows.column(at).type != wanted:
-            rows = rows.set_column(at, f"v{i}", rows.column(at).cast(wanted))
-    return rows
 
 
 def _entity(session: Session, view: ViewPlan, t: Tables, code: int) -> str:
