@@ -11,8 +11,8 @@ from pydantic import BeforeValidator, PlainSerializer, field_validator, model_va
 
 from featurestore.definitions.base import Definition, Duration, FrozenDict, Tags, Type, _check_name
 from featurestore.definitions.feature import Feature
-from featurestore.definitions.functions import FUNCTIONS, Function, parse_function
-from featurestore.definitions.types import FeatureType, Int64
+from featurestore.definitions.functions import FUNCTIONS, Function, normal_function, parse_function
+from featurestore.definitions.types import FLOATS, FeatureType, Int64
 from featurestore.definitions.windows import (
     AnyWindow,
     Window,
@@ -34,10 +34,11 @@ class Aggregation(Definition):
     ``t - offset - window`` and not later than ``t - offset``.
 
     Args:
-        column: of the source; ``"*"`` counts rows.
+        column: of the source; ``"*"`` counts rows (count and decayed_count).
         function: count, sum, mean, min, max, var, stddev (of the whole window, not of a sample of it), first,
             last, count_distinct, median, percentile(0.95), any, all, mode, or lists: first_n(10), last_n(10),
-            first_distinct_n(10), last_distinct_n(10).
+            first_distinct_n(10), last_distinct_n(10). decayed_sum(7d) and decayed_count(7d) weigh a row by
+            ``2 ** -(age / 7d)``, where its age is counted back from the window's end.
         window: a timedelta, a text such as ``"7d"``, ``fs.LIFETIME``, or a list of these: one feature each.
         name: by default column, function and window: ``amount_sum_7d``. With several windows each gets its
             window as an ending.
@@ -87,8 +88,7 @@ class Aggregation(Definition):
     @field_validator("function")
     @classmethod
     def _check_function(cls, value: str) -> str:
-        parse_function(value)
-        return value
+        return normal_function(value)
 
     @field_validator("offset")
     @classmethod
@@ -106,7 +106,7 @@ class Aggregation(Definition):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if not self.column or (self.column == ALL_ROWS and self.function != "count"):
+        if not self.column or (self.column == ALL_ROWS and not self._function.rows):
             raise ValueError(f"{self.function} needs the name of a column, found {self.column!r}")
         if self.input_type is not None and not self._function.accepts(self.input_type):
             raise ValueError(
@@ -140,7 +140,7 @@ class Aggregation(Definition):
     @property
     def needs_type(self) -> bool:
         """Whether the type of the column matters and is not known yet."""
-        return self.input_type is None and self.function != "count"
+        return self.input_type is None and not self._function.rows
 
     @property
     def dtype(self) -> FeatureType:
@@ -149,19 +149,18 @@ class Aggregation(Definition):
         Raises:
             DefinitionError: if it depends on the column's type, which is not known yet.
         """
-        if self.input_type is not None:
-            return self._function.result(self.input_type)
-        if self.function == "count":
-            return Int64
+        if self.input_type is not None or self._function.rows:
+            return self._function.result(self.input_type or Int64)
         raise DefinitionError(
             f"Aggregation {self.name!r}: the type of column {self.column!r} is not known yet.",
             hint="It is taken from the source when the view is applied or computed; or state it: input_type=….",
         )
 
     @property
-    def empty(self) -> int | tuple[()] | None:
+    def empty(self) -> float | tuple[()] | None:
         """The value without any input: 0 for counts and sums, an empty list for lists, else null."""
-        return self._function.empty
+        empty = self._function.empty
+        return 0.0 if empty == 0 and self.dtype in FLOATS else empty
 
     def single(self) -> tuple[Aggregation, ...]:
         """One aggregation for each of the windows."""

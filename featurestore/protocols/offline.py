@@ -56,7 +56,7 @@ class WindowColumn:
         column: of the source; None counts rows.
         input: the type of that column; None where it does not matter.
         function: a name of `featurestore.definitions.functions.FUNCTIONS`.
-        argument: of the function, or None.
+        argument: of the function, or None; a duration in microseconds.
         window: microseconds, None for a lifetime.
         offset: microseconds between the end of the window and the instant.
         where: a condition in SQL over the source's columns, or None.
@@ -73,7 +73,7 @@ class WindowColumn:
     offset: int
     where: str | None
     dtype: FeatureType
-    empty: int | tuple[()] | None
+    empty: float | tuple[()] | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from featurestore.testing.oracle.windows import About
+from featurestore.testing.oracle.about import About
 
 if TYPE_CHECKING:
     import pyarrow as pa

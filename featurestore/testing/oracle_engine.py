@@ -11,6 +11,7 @@ import pyarrow as pa
 from featurestore.definitions.aggregation import Aggregation
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.feature import Feature
+from featurestore.definitions.functions import function_text
 from featurestore.definitions.schedule import Schedule
 from featurestore.definitions.source import InMemorySource, Source
 from featurestore.definitions.view import FeatureView
@@ -118,7 +119,7 @@ def _aggregations(plan: ViewPlan) -> list[Aggregation]:
     asked = [
         Aggregation(
             w.column or "*",
-            w.function if w.argument is None else f"{w.function}({w.argument})",
+            function_text(w.function, w.argument),
             LIFETIME if w.window is None else timedelta(microseconds=w.window),
             name=w.output,
             where=w.where,

@@ -163,7 +163,8 @@ class _Asked:
     def compute(self, columns: Columns, ranges: Ranges, window: WindowColumn) -> pa.Array:
         """One aggregation at each of the points."""
         try:
-            found = compute(columns.get(window.column, window.where), ranges, window)
+            column = columns.get(window.column, window.where)
+            found = compute(column, ranges, window, self.points.until)
         except SumOverflowError as error:
             entity = self.name(int(self.points.code[error.range]))
             raise SourceError(

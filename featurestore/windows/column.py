@@ -60,6 +60,11 @@ class Column:
         return self.values
 
     @cached_property
+    def times(self) -> Int64s:
+        """When the inputs happened."""
+        return self.events.event if self.used is None else self.events.event[self.used]
+
+    @cached_property
     def keys(self) -> Keys:
         """The values in an order."""
         return order_keys(self.given)

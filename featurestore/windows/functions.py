@@ -11,6 +11,7 @@ from featurestore.protocols.offline import WindowColumn
 from featurestore.windows import holistic, lists
 from featurestore.windows.arrays import Floats, Int64s, Values
 from featurestore.windows.column import Column
+from featurestore.windows.decay import DECAYED, decayed
 from featurestore.windows.integers import divided, integer_sums
 from featurestore.windows.moments import Moments, range_moments
 from featurestore.windows.ranges import Ranges, reduce_ranges
@@ -19,13 +20,15 @@ _REST = 2**11 - 1  # the bits that a float has no place for in an integer of 64 
 Compute = Callable[[Column, Ranges, WindowColumn], pa.Array]
 
 
-def compute(column: Column, ranges: Ranges, window: WindowColumn) -> pa.Array:
-    """The values of one aggregation.
+def compute(column: Column, ranges: Ranges, window: WindowColumn, until: Int64s) -> pa.Array:
+    """The values of one aggregation at the instants `until`.
 
     Raises:
         SumOverflowError: if an integer sum does not fit into 64 bits.
     """
     with np.errstate(all="ignore"):  # infinities and NaN are values
+        if window.function in DECAYED:
+            return decayed(column, column.ranges(ranges), window, until)
         return _FUNCTIONS[window.function](column, column.ranges(ranges), window)
 
 

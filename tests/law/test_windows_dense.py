@@ -30,7 +30,7 @@ COLUMNS = {
 }
 WINDOWS: list[Any] = [MICROSECOND, MINUTE, 3 * MINUTE, fs.LIFETIME]
 CONDITIONS = [None, "w > 0", "w IS NULL OR s = 'a'"]
-ARGUMENTS = {"count": "(2)", "fraction": "(0.3)", None: ""}
+ARGUMENTS = {"count": "(2)", "fraction": "(0.3)", "duration": "(1m)", None: ""}
 ROLES = [
     {},
     {"created_timestamp": "made"},
@@ -137,7 +137,7 @@ def test_long_windows(engine, seed: int):
     table = pa.table({"k": [1] * count, "at": pa.array([row["at"] for row in rows], INSTANT),
                       "x": [row["x"] for row in rows], "i": [row["i"] for row in rows]})  # fmt: skip
     spans: list[Any] = [timedelta(microseconds=n) for n in (63, 64, 129, 300, 2000)] + [fs.LIFETIME]
-    functions = ["sum", "mean", "var", "stddev", "min", "max", "median", "count_distinct"]
+    functions = ["sum", "mean", "var", "stddev", "min", "max", "median", "count_distinct", "decayed_sum(50us)"]
     features = [
         fs.Aggregation(c, f, spans, input_type=t) for c, t in (("x", fs.Float64), ("i", fs.Int64)) for f in functions
     ]

@@ -152,9 +152,7 @@ def _moved(view: FeatureView, row: Latest, start: int, end: int | None) -> bool:
     )
 
 
-def aggregated(
-    view: FeatureView, rows: Sequence[Latest], at: int, names: Sequence[str]
-) -> dict[str, object]:
+def aggregated(view: FeatureView, rows: Sequence[Latest], at: int, names: Sequence[str]) -> dict[str, object]:
     """Rule 5 over the visible rows of one entity."""
     effective = effective_time(view.schedule, at)
     return {a.name: aggregate(a, rows, effective) for a in view.aggregations if a.name in names}

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from featurestore.definitions.aggregation import ALL_ROWS, Aggregation
 from featurestore.definitions.functions import parse_function
 from featurestore.definitions.types import FLOATS
+from featurestore.testing.oracle.about import About
+from featurestore.testing.oracle.decay import decayed
 from featurestore.testing.oracle.order import order_key
 from featurestore.testing.oracle.times import microseconds
 
@@ -25,22 +27,6 @@ EPSILON = 2.0**-52
 
 class SumOverflowError(Exception):
     """An integer sum that 64 bits do not hold: the law makes it an error."""
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """A float that another one may differ from by `slack`: NaN and infinities must be what they are."""
-
-    value: float
-    slack: float
-
-    def admits(self, found: object) -> bool:
-        """Whether a value found is this one."""
-        if not isinstance(found, float):
-            return False
-        if math.isfinite(self.value) and math.isfinite(found):
-            return abs(Fraction(found) - Fraction(self.value)) <= Fraction(self.slack)
-        return found == self.value or (math.isnan(found) and math.isnan(self.value))
 
 
 def in_window(aggregation: Aggregation, event: int, effective: int) -> bool:
@@ -58,14 +44,33 @@ def aggregate(aggregation: Aggregation, rows: Sequence[Latest], effective: int) 
         if in_window(aggregation, row.event, effective)
         and (aggregation.where is None or row.conditions[aggregation.where])
     ]
-    if aggregation.column == ALL_ROWS:
-        return len(chosen)
-    given = [row for row in chosen if row.values[aggregation.column] is not None]
+    inputs = _inputs(aggregation, chosen)
+    name = parse_function(aggregation.function)[0]
+    if name in ("decayed_sum", "decayed_count"):
+        end = effective - microseconds(aggregation.offset)
+        terms = [(1 if name == "decayed_count" else each.value, end - each.event) for each in inputs]
+        return decayed(terms, _argument(aggregation))
+    return _FUNCTIONS[name]([each.value for each in inputs], aggregation)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An input that is not null: of a row, or the row itself, which counts as a 1."""
+
+    value: Any
+    event: int
+    created: int | None
+
+
+def _inputs(aggregation: Aggregation, rows: Sequence[Latest]) -> list[Input]:
+    """The inputs in the order of ``(event, created, value)``."""
     column = aggregation.column
-    given.sort(key=lambda row: (row.event, order_key(row.created), order_key(row.values[column])))
-    return _FUNCTIONS[parse_function(aggregation.function)[0]](
-        [row.values[column] for row in given], aggregation
-    )
+    found = [
+        Input(1 if column == ALL_ROWS else row.values[column], row.event, row.created)
+        for row in rows
+        if column == ALL_ROWS or row.values[column] is not None
+    ]
+    return sorted(found, key=lambda each: (each.event, order_key(each.created), order_key(each.value)))
 
 
 def empty_value(aggregation: Aggregation) -> object:

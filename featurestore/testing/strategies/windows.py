@@ -33,7 +33,14 @@ from featurestore.definitions.windows import LIFETIME
 from featurestore.frames.types import arrow_type
 from featurestore.testing.oracle import from_instant
 from featurestore.testing.oracle.times import MICROSECOND
-from featurestore.testing.strategies.cases import Case, Request, case_entities, case_layout, case_rows, case_table
+from featurestore.testing.strategies.cases import (
+    Case,
+    Request,
+    case_entities,
+    case_layout,
+    case_rows,
+    case_table,
+)
 from featurestore.testing.strategies.columns import Column
 from featurestore.testing.strategies.times import clocks, time_columns
 
@@ -52,7 +59,11 @@ _POOLS: dict[FeatureType, tuple[object, ...]] = {
     Decimal(9, 2): (Number("0.01"), Number("-0.01"), Number("7.00")),
 }
 _SPANS = (MICROSECOND, timedelta(seconds=1), timedelta(minutes=30), timedelta(hours=1), timedelta(days=1))
-_ARGUMENTS = {"count": ("1", "2", "1000"), "fraction": ("0", "0.3", "0.5", "1")}
+_ARGUMENTS = {
+    "count": ("1", "2", "1000"),
+    "fraction": ("0", "0.3", "0.5", "1"),
+    "duration": ("1us", "1s", "30m", "7d"),
+}
 _FILTER_COLUMNS = {
     "w": Column(Int64, pa.int64(), (0, 1, 2, None)),
     "u": Column(String, pa.string(), ("a", "b", "", None)),
@@ -110,8 +121,8 @@ def aggregations(draw: st.DrawFn, columns: dict[str, Column], spans: tuple[Any, 
     """One aggregation over one of the columns, or over rows."""
     column = draw(st.sampled_from(["*", *columns, *columns]))
     dtype = None if column == "*" else columns[column].dtype
-    names = [n for n, f in FUNCTIONS.items() if n == "count" or (dtype is not None and f.accepts(dtype))]
-    name = "count" if dtype is None else draw(st.sampled_from(names))
+    names = [n for n, f in FUNCTIONS.items() if f.rows or (dtype is not None and f.accepts(dtype))]
+    name = draw(st.sampled_from(names if dtype is not None else [n for n in names if FUNCTIONS[n].rows]))
     argument = FUNCTIONS[name].argument
     function = name if argument is None else f"{name}({draw(st.sampled_from(_ARGUMENTS[argument]))})"
     return Aggregation(
