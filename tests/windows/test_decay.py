@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -27,7 +28,7 @@ def engine(request):
 
 
 def check(
-    engine, values: list[float], ages: list[timedelta], functions: list[str], window: object = fs.LIFETIME
+    engine, values: list[float], ages: list[timedelta], functions: list[str], window: Any = fs.LIFETIME
 ):
     """Events of these values and ages, and one of another entity, against the oracle at noon and later."""
     rows: list[Row] = [

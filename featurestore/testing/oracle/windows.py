@@ -17,6 +17,7 @@ from featurestore.definitions.types import FLOATS
 from featurestore.testing.oracle.about import About
 from featurestore.testing.oracle.decay import decayed
 from featurestore.testing.oracle.order import order_key
+from featurestore.testing.oracle.sketches import approx_count_distinct, approx_percentile
 from featurestore.testing.oracle.times import microseconds
 
 if TYPE_CHECKING:
@@ -201,4 +202,6 @@ _FUNCTIONS: dict[str, Callable[[Values, Aggregation], object]] = {
     "first_distinct_n": lambda values, a: _first_distinct(values)[: _argument(a)],
     "last_distinct_n": lambda values, a: _first_distinct(values[::-1])[: _argument(a)][::-1],
     "mode": _mode,
+    "approx_count_distinct": lambda values, a: approx_count_distinct(values, a.input_type),
+    "approx_percentile": lambda values, a: approx_percentile(values, _argument(a)),
 }
