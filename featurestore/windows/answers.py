@@ -193,7 +193,7 @@ def _joined(window: WindowColumn, parts: Sequence[pa.Array]) -> pa.Array:
 
 def _empties(window: WindowColumn, count: int) -> pa.Array:
     empty: object = list(window.empty) if isinstance(window.empty, tuple) else window.empty
-    return pa.repeat(pa.scalar(empty, arrow_type(window.dtype)), count)
+    return pa.array([empty], arrow_type(window.dtype)).take(pa.array(np.zeros(count, np.int64)))
 
 
 def _sorted_events(view: ViewPlan, rows: pa.Table, filters: Sequence[Filter]) -> tuple[Events, Lives | None]:

@@ -73,5 +73,8 @@ def test_online_is_the_oracle_and_the_training_frame(stores: Stores, engine: str
         frame = store.get_historical_features(pa.table({**columns, "event_timestamp": times}), "view").to_arrow()
         online = store.get_online_features("view", keys, now=end).to_arrow()
         for feature in view.features:
-            pairs = zip(online[feature.name].to_pylist(), frame[feature.name].to_pylist(), strict=True)
-            assert all(exact(one) == exact(other) for one, other in pairs), feature.name
+            name = feature.name
+            rows = zip(online[name].to_pylist(), frame[name].to_pylist(), wanted, strict=True)
+            # A schedule whose lag is longer than values may serve has nothing to serve at all.
+            fresh = [(one, other) for one, other, row in rows if row.statuses[name] != oracle.Status.EXPIRED]
+            assert all(exact(one) == exact(other) for one, other in fresh), name
