@@ -37,7 +37,7 @@ class Aggregation(Definition):
         column: of the source; ``"*"`` counts rows (count and decayed_count).
         function: count, sum, mean, min, max, var, stddev (of the whole window, not of a sample of it), first,
             last, count_distinct, median, percentile(0.95), any, all, mode, or lists: first_n(10), last_n(10),
-            first_distinct_n(10), last_distinct_n(10).
+            first_distinct_n(10), last_distinct_n(10), top_k(10), the most frequent values.
             approx_count_distinct is exact up to 4096 values, then 2 % off (standard error);
             approx_percentile(0.95) is less than 0.4 % too near to zero. decayed_sum(7d) and decayed_count(7d)
             weigh a row by ``2 ** -(age / 7d)``, where its age is counted back from the window's end.

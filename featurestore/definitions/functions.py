@@ -95,6 +95,7 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "first_distinct_n": Function(_scalar, _SCALARS, List, (), "count"),
     "last_distinct_n": Function(_scalar, _SCALARS, List, (), "count"),
     "mode": Function(_scalar, _SCALARS, _same),
+    "top_k": Function(_scalar, _SCALARS, List, (), "count"),
     "approx_count_distinct": Function(_scalar, _SCALARS, _always(Int64), 0),
     "approx_percentile": Function(_number, _NUMBERS, _always(Float64), argument="fraction"),
     "decayed_sum": Function(_number, _NUMBERS, _always(Float64), 0, "duration"),

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from featurestore.protocols.offline import WindowColumn
-from featurestore.windows import holistic, lists, sketches
+from featurestore.windows import frequent, holistic, lists, sketches
 from featurestore.windows.arrays import Floats, Int64s, Values
 from featurestore.windows.column import Column
 from featurestore.windows.decay import DECAYED, decayed
@@ -144,6 +144,7 @@ _FUNCTIONS: dict[str, Compute] = {
     "last_n": lists.last_n,
     "first_distinct_n": lists.first_distinct_n,
     "last_distinct_n": lists.last_distinct_n,
+    "top_k": frequent.top_k,
     "approx_count_distinct": sketches.approx_count_distinct,
     "approx_percentile": sketches.approx_percentile,
 }

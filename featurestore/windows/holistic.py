@@ -17,7 +17,7 @@ from featurestore.windows.column import Column
 from featurestore.windows.ranges import Laid, Ranges, lay
 
 
-def _sorted(column: Column, ranges: Ranges) -> Iterator[tuple[Laid, Int64s]]:
+def sorted_places(column: Column, ranges: Ranges) -> Iterator[tuple[Laid, Int64s]]:
     """The values of each range in their order, as places among the column's distinct values."""
     distinct, ranks = column.ranks
     for laid in lay(ranges):
@@ -26,7 +26,8 @@ def _sorted(column: Column, ranges: Ranges) -> Iterator[tuple[Laid, Int64s]]:
         yield laid, packed - laid.owner * len(distinct)
 
 
-def _first_of_runs(laid: Laid, places: Int64s) -> Mask:
+def first_of_runs(laid: Laid, places: Int64s) -> Mask:
+    """Where in each range a value comes first, given its values in their order."""
     first = np.ones(len(places), np.bool_)
     first[1:] = (places[1:] != places[:-1]) | (laid.owner[1:] != laid.owner[:-1])
     return first
@@ -35,8 +36,8 @@ def _first_of_runs(laid: Laid, places: Int64s) -> Mask:
 def count_distinct(column: Column, ranges: Ranges, _: WindowColumn) -> pa.Array:
     """How many values differ: one NaN, and −0.0 is not 0.0."""
     counts = np.zeros(len(ranges), np.int64)
-    for laid, places in _sorted(column, ranges):
-        owners = laid.owner[_first_of_runs(laid, places)]
+    for laid, places in sorted_places(column, ranges):
+        owners = laid.owner[first_of_runs(laid, places)]
         counts[laid.ranges] = np.bincount(owners, minlength=len(laid.offsets) - 1)
     return pa.array(counts)
 
@@ -47,7 +48,7 @@ def percentile(column: Column, ranges: Ranges, window: WindowColumn) -> pa.Array
     values = column.keys.decode(column.ranks[0], np.zeros(len(column.ranks[0]), np.bool_))
     numbers = values.to_numpy(zero_copy_only=False).astype(np.float64)
     result = np.zeros(len(ranges))
-    for laid, places in _sorted(column, ranges):
+    for laid, places in sorted_places(column, ranges):
         count = np.diff(laid.offsets)
         filled = count > 0
         place = (count[filled] - 1) * fraction
@@ -64,8 +65,8 @@ def percentile(column: Column, ranges: Ranges, window: WindowColumn) -> pa.Array
 def mode(column: Column, ranges: Ranges, _: WindowColumn) -> pa.Array:
     """The most frequent value; of several the smallest."""
     keys = np.zeros(len(ranges), np.int64)
-    for laid, places in _sorted(column, ranges):
-        first = np.flatnonzero(_first_of_runs(laid, places))
+    for laid, places in sorted_places(column, ranges):
+        first = np.flatnonzero(first_of_runs(laid, places))
         if not len(first):
             continue
         times = np.diff(np.append(first, len(places)))

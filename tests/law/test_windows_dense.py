@@ -16,6 +16,7 @@ from featurestore.testing import oracle
 from featurestore.testing.compare import assert_rows, same
 from featurestore.testing.plans import entity_table, plan_view, run_historical, run_latest
 from featurestore.testing.strategies.columns import NANS
+from featurestore.windows import ranges
 from tests.engines.available import ENGINES, make_engine
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -123,6 +124,13 @@ def test_everything_at_once(engine, seed: int):
     for (key,), row in expected.items():
         for name, value in row.values.items():
             assert same(latest[key][name], value), (key, name, latest[key][name], value)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_batches_of_a_few_positions(engine, monkeypatch, seed: int):
+    """What is laid side by side is taken apart nearly after each instant."""
+    monkeypatch.setattr(ranges, "BATCH", 5)
+    test_everything_at_once(engine, seed)
 
 
 @pytest.mark.parametrize("seed", range(6))

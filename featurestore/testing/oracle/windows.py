@@ -151,7 +151,7 @@ def _magnitude(values: Values) -> float:
     return math.fsum(abs(value) for value in values if math.isfinite(value))
 
 
-def _distinct(values: Values) -> dict[object, Any]:
+def _distinct(values: Values) -> dict[tuple[Any, ...], Any]:
     """By their place in the order: one NaN, and −0.0 is not 0.0."""
     return {order_key(value): value for value in values}
 
@@ -172,6 +172,13 @@ def _mode(values: Values, _: Aggregation) -> object:
     """The most frequent value; of several the smallest."""
     keys = [order_key(value) for value in values]
     return min(values, key=lambda value: (-keys.count(order_key(value)), order_key(value)), default=None)
+
+
+def _top(values: Values, items: int) -> list[Any]:
+    """The most frequent values; of equally frequent ones the smaller first."""
+    keys = [order_key(value) for value in values]
+    ranked = sorted(_distinct(values).items(), key=lambda found: (-keys.count(found[0]), found[0]))
+    return [value for _, value in ranked[:items]]
 
 
 def _first_distinct(values: Values) -> list[Any]:
@@ -202,6 +209,7 @@ _FUNCTIONS: dict[str, Callable[[Values, Aggregation], object]] = {
     "first_distinct_n": lambda values, a: _first_distinct(values)[: _argument(a)],
     "last_distinct_n": lambda values, a: _first_distinct(values[::-1])[: _argument(a)][::-1],
     "mode": _mode,
+    "top_k": lambda values, a: _top(values, _argument(a)),
     "approx_count_distinct": lambda values, a: approx_count_distinct(values, a.input_type),
     "approx_percentile": lambda values, a: approx_percentile(values, _argument(a)),
 }
