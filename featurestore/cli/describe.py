@@ -83,6 +83,8 @@ def _aggregations(features: list[Mapping[str, Any]]) -> Table:
     for item in features:
         window = item["window"][0]
         shown = window if isinstance(window, str) else duration(window / 1e6)
+        if "series" in item:
+            shown = f"{item['series']} × {shown}"
         offset = duration(item["offset"] / 1e6) if item["offset"] else ""
         cells = (item["function"], item["column"], shown, offset, item["where"] or "", item["description"])
         table.add_row(item["name"], *cells)

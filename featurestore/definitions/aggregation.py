@@ -7,13 +7,29 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BeforeValidator, PlainSerializer, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from featurestore.definitions.base import Definition, Duration, FrozenDict, Tags, Type, _check_name
 from featurestore.definitions.feature import Feature
-from featurestore.definitions.functions import FUNCTIONS, Function, normal_function, parse_function
-from featurestore.definitions.types import FLOATS, FeatureType, Int64
+from featurestore.definitions.functions import (
+    FUNCTIONS,
+    MOST_ITEMS,
+    Empty,
+    Function,
+    normal_function,
+    parse_function,
+)
+from featurestore.definitions.types import FeatureType, Float64, Int64, List
 from featurestore.definitions.windows import (
+    LIFETIME,
     AnyWindow,
     Window,
     Windows,
@@ -24,6 +40,7 @@ from featurestore.definitions.windows import (
 from featurestore.errors import DefinitionError
 
 ALL_ROWS = "*"
+_MAY_BE_UNUSED = frozenset({"series"})
 _NOT_IN_NAMES = re.compile(r"\W+")
 
 
@@ -46,6 +63,8 @@ class Aggregation(Definition):
             window as an ending.
         where: a condition on the row in SQL; rows for which it is false or null do not count.
         offset: how far before the instant the window ends.
+        series: the values of so many windows as a list, the oldest first: that of the window itself, which is
+            the last, of the one that ends where it begins, and so on.
         input_type: the column's type. By default what the source says; CSV files say nothing.
 
     Raises:
@@ -65,6 +84,7 @@ class Aggregation(Definition):
     name: str = ""
     where: str | None = None
     offset: Annotated[Duration, BeforeValidator(parse_duration)] = timedelta(0)
+    series: Annotated[int, Field(ge=1, le=MOST_ITEMS)] | None = None
     input_type: Type | None = None
     description: str = ""
     tags: Tags = FrozenDict()
@@ -78,12 +98,13 @@ class Aggregation(Definition):
         where: str | None = None,
         offset: timedelta | str = timedelta(0),
         *,
+        series: int | None = None,
         input_type: FeatureType | None = None,
         description: str = "",
         tags: Mapping[str, str] = FrozenDict(),
     ) -> None:
         super().__init__(
-            column=column, function=function, window=window, name=name, where=where, offset=offset,
+            column=column, function=function, window=window, name=name, where=where, offset=offset, series=series,
             input_type=input_type, description=description, tags=tags,
         )  # fmt: skip
 
@@ -114,6 +135,8 @@ class Aggregation(Definition):
             raise ValueError(
                 f"{self.function} takes {self._function.expects}, column {self.column!r} is {self.input_type}"
             )
+        if self.series is not None:
+            self._check_series()
         if not self.name:
             object.__setattr__(self, "name", self._generated_name())
         try:
@@ -121,6 +144,17 @@ class Aggregation(Definition):
         except ValueError as error:
             raise ValueError(f'{error}; give the aggregation one: name="…"') from error
         return self
+
+    def _check_series(self) -> None:
+        if LIFETIME in self.window:
+            raise ValueError("a series needs windows of some length, found a lifetime")
+        if self._function.empty == ():
+            raise ValueError(f"a series needs a function with one value for each window, found {self.function}")
+
+    @model_serializer(mode="wrap")
+    def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        dumped: dict[str, Any] = dump(self)
+        return {key: value for key, value in dumped.items() if value is not None or key not in _MAY_BE_UNUSED}
 
     @property
     def _function(self) -> Function:
@@ -130,6 +164,7 @@ class Aggregation(Definition):
         parts = [] if self.column == ALL_ROWS else [self.column]
         parts.append(_NOT_IN_NAMES.sub("_", self.function).strip("_"))
         parts += [window_text(self.window[0])] if len(self.window) == 1 else []
+        parts += [f"series_{self.series}"] if self.series else []
         parts += [f"offset_{duration_text(self.offset)}"] if self.offset else []
         return "_".join(parts)
 
@@ -151,18 +186,24 @@ class Aggregation(Definition):
         Raises:
             DefinitionError: if it depends on the column's type, which is not known yet.
         """
-        if self.input_type is not None or self._function.rows:
-            return self._function.result(self.input_type or Int64)
+        if not self.needs_type:
+            one = self._function.result(self.input_type or Int64)
+            return one if self.series is None else List(one)
         raise DefinitionError(
             f"Aggregation {self.name!r}: the type of column {self.column!r} is not known yet.",
             hint="It is taken from the source when the view is applied or computed; or state it: input_type=….",
         )
 
     @property
-    def empty(self) -> float | tuple[()] | None:
-        """The value without any input: 0 for counts and sums, an empty list for lists, else null."""
-        empty = self._function.empty
-        return 0.0 if empty == 0 and self.dtype in FLOATS else empty
+    def empty(self) -> Empty:
+        """The value without any input: 0 for counts and sums, an empty list for lists, else null.
+
+        Of a series those of all its windows.
+        """
+        empty: Empty = self._function.empty
+        if empty == 0 and self.dtype in (Float64, List(Float64)):
+            empty = 0.0
+        return empty if self.series is None else (empty,) * self.series
 
     def single(self) -> tuple[Aggregation, ...]:
         """One aggregation for each of the windows."""

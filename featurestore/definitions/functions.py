@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 from featurestore.definitions.types import (
     FLOATS,
@@ -22,6 +22,8 @@ from featurestore.definitions.windows import duration_text, parse_duration
 
 _TEXT = re.compile(r"(?P<name>[a-z_]+)(\((?P<argument>[^()]*)\))?")
 MOST_ITEMS: Final = 1000
+Empty: TypeAlias = "float | tuple[Empty, ...] | None"
+"""A value without any input: a number, an empty list or a list of such values as a tuple, or null."""
 
 
 def _any(_: FeatureType) -> bool:

@@ -66,6 +66,7 @@ def _window(output: str, aggregation: Aggregation) -> WindowColumn:
         where=aggregation.where,
         dtype=aggregation.dtype,
         empty=aggregation.empty,
+        series=aggregation.series,
     )
 
 

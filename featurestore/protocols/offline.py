@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from featurestore.definitions.functions import Empty
 from featurestore.definitions.source import Source
 from featurestore.definitions.types import FeatureType
 
@@ -61,7 +62,8 @@ class WindowColumn:
         offset: microseconds between the end of the window and the instant.
         where: a condition in SQL over the source's columns, or None.
         dtype: of the values.
-        empty: the value without any input.
+        empty: the value without any input; of a series those of all its windows.
+        series: how many windows, one before the other, a list has a value of; None for one window's value.
     """
 
     output: str
@@ -73,7 +75,8 @@ class WindowColumn:
     offset: int
     where: str | None
     dtype: FeatureType
-    empty: float | tuple[()] | None
+    empty: Empty
+    series: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

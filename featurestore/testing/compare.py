@@ -32,6 +32,8 @@ def exact(value: object) -> object:
 
 def same(found: object, wanted: object) -> bool:
     """Whether a value is the wanted one, or near enough where the law lets floats differ."""
+    if isinstance(wanted, list) and isinstance(found, list):
+        return len(found) == len(wanted) and all(map(same, found, wanted))
     return wanted.admits(found) if isinstance(wanted, About) else exact(found) == exact(wanted)
 
 

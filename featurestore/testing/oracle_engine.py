@@ -85,6 +85,8 @@ class OracleEngine:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
     return value.value if isinstance(value, oracle.About) else value
 
 
@@ -124,6 +126,7 @@ def _aggregations(plan: ViewPlan) -> list[Aggregation]:
             name=w.output,
             where=w.where,
             offset=timedelta(microseconds=w.offset),
+            series=w.series,
             input_type=w.input,
         )
         for w in plan.windows

@@ -30,6 +30,7 @@ from featurestore.windows.functions import compute
 from featurestore.windows.integers import SumOverflowError
 from featurestore.windows.lives import Lives, existing, lives_of
 from featurestore.windows.ranges import Ranges
+from featurestore.windows.series import series_joined, single_windows
 
 Span = tuple[int | None, int]
 EntityName = Callable[[int], str]
@@ -83,7 +84,7 @@ def filter_columns(filters: Sequence[Filter]) -> list[str]:
 
 def earliest_event(view: ViewPlan, earliest: int | None) -> int | None:
     """Events up to this instant cannot matter to points from `earliest` on; None if all may."""
-    longest = [w.window + w.offset for w in view.windows if w.window is not None]
+    longest = [w.window * (w.series or 1) + w.offset for w in view.windows if w.window is not None]
     # An earlier row may be the correction that makes a row of the window go.
     if earliest is None or len(longest) < len(view.windows) or view.source.event_id is not None:
         return None
@@ -92,8 +93,9 @@ def earliest_event(view: ViewPlan, earliest: int | None) -> int | None:
 
 def window_edges(view: ViewPlan) -> list[int]:
     """How long before the instant windows begin and end, the instant itself aside."""
-    begins = {w.offset + w.window for w in view.windows if w.window is not None}
-    return sorted(begins | {w.offset for w in view.windows if w.offset})
+    windows = single_windows(view).windows
+    begins = {w.offset + w.window for w in windows if w.window is not None}
+    return sorted(begins | {w.offset for w in windows if w.offset})
 
 
 def answer(
@@ -111,19 +113,20 @@ def answer(
     Raises:
         SourceError: if a sum overflows, or a condition fails.
     """
-    parts: list[list[pa.Array]] = [[] for _ in view.windows]
+    asked = single_windows(view)
+    parts: list[list[pa.Array]] = [[] for _ in asked.windows]
     begin = 0
     for chunk in chunks:
         chosen = points.of_codes(begin, chunk.end)
         begin = chunk.end
-        found = _answer_chunk(view, points.select(chosen), chunk.rows, filters, name)
+        found = _answer_chunk(asked, points.select(chosen), chunk.rows, filters, name)
         for part, column in zip(parts, found, strict=True):
             part.append(column)
     left = len(points) - sum(len(column) for column in parts[0])
     columns = []
-    for window, part in zip(view.windows, parts, strict=True):
+    for window, part in zip(asked.windows, parts, strict=True):
         columns.append(_joined(window, [*part, _empties(window, left + 1)]))
-    return Answers(tuple(columns))
+    return Answers(series_joined(view, columns))
 
 
 def _answer_chunk(

@@ -85,6 +85,24 @@ def aggregations(chance: random.Random) -> list[fs.Aggregation]:
                         input_type=dtype,
                     )
                 )
+    return [*found, *series(chance)]
+
+
+def series(chance: random.Random) -> list[fs.Aggregation]:
+    """Every function with one value over one column, for several windows."""
+    found = []
+    for name, function in FUNCTIONS.items():
+        column = "b" if function.accepts(fs.Bool) and not function.accepts(fs.Int64) else chance.choice("ix")
+        if function.empty != ():
+            text = name + ARGUMENTS[function.argument]
+            spans: list[Any] = [MICROSECOND, MINUTE]
+            dtype, count = COLUMNS[column][0], chance.choice([1, 2, 5])
+            offset = chance.choice([timedelta(0), MINUTE])
+            found.append(
+                fs.Aggregation(
+                    column, text, spans, name=f"series_{name}", offset=offset, series=count, input_type=dtype
+                )
+            )
     return found
 
 

@@ -30,8 +30,19 @@ class SumOverflowError(Exception):
     """An integer sum that 64 bits do not hold: the law makes it an error."""
 
 
+def windows(aggregation: Aggregation) -> list[Aggregation]:
+    """The aggregation itself; a series as one for each of its windows, the oldest first."""
+    span = aggregation.span
+    if aggregation.series is None or not isinstance(span, timedelta):
+        return [aggregation]
+    offsets = [aggregation.offset + i * span for i in reversed(range(aggregation.series))]
+    return [aggregation.model_copy(update={"series": None, "offset": offset}) for offset in offsets]
+
+
 def in_window(aggregation: Aggregation, event: int, effective: int) -> bool:
-    """Whether an event is in the window before an effective time: after its begin, not after its end."""
+    """Whether an event is in a window before an effective time: after its begin, not after its end."""
+    if aggregation.series is not None:
+        return any(in_window(window, event, effective) for window in windows(aggregation))
     end = effective - microseconds(aggregation.offset)
     span = aggregation.span
     return event <= end and (not isinstance(span, timedelta) or event > end - microseconds(span))
@@ -39,6 +50,8 @@ def in_window(aggregation: Aggregation, event: int, effective: int) -> bool:
 
 def aggregate(aggregation: Aggregation, rows: Sequence[Latest], effective: int) -> object:
     """The value over the visible rows of one entity, of which some are in the window."""
+    if aggregation.series is not None:
+        return [aggregate(window, rows, effective) for window in windows(aggregation)]
     chosen = [
         row
         for row in rows

@@ -125,12 +125,15 @@ def aggregations(draw: st.DrawFn, columns: dict[str, Column], spans: tuple[Any, 
     name = draw(st.sampled_from(names if dtype is not None else [n for n in names if FUNCTIONS[n].rows]))
     argument = FUNCTIONS[name].argument
     function = name if argument is None else f"{name}({draw(st.sampled_from(_ARGUMENTS[argument]))})"
+    span = draw(st.sampled_from(spans))
+    may_be_series = span != LIFETIME and FUNCTIONS[name].empty != ()
     return Aggregation(
         column,
         function,
-        draw(st.sampled_from(spans)),
+        span,
         name="f",
         where=draw(st.sampled_from(_CONDITIONS)),
         offset=draw(st.sampled_from([timedelta(0), timedelta(0), MICROSECOND, timedelta(minutes=30)])),
+        series=draw(st.sampled_from([None, None, 1, 3])) if may_be_series else None,
         input_type=dtype,
     )
