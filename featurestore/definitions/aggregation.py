@@ -27,7 +27,7 @@ from featurestore.definitions.functions import (
     normal_function,
     parse_function,
 )
-from featurestore.definitions.types import FeatureType, Float64, Int64, List
+from featurestore.definitions.types import KEY_TYPES, FeatureType, Float64, Int64, List, Map, holds_map
 from featurestore.definitions.windows import (
     LIFETIME,
     AnyWindow,
@@ -40,7 +40,7 @@ from featurestore.definitions.windows import (
 from featurestore.errors import DefinitionError
 
 ALL_ROWS = "*"
-_MAY_BE_UNUSED = frozenset({"series"})
+_MAY_BE_UNUSED = frozenset({"series", "by", "keys", "by_type"})
 _NOT_IN_NAMES = re.compile(r"\W+")
 
 
@@ -65,7 +65,11 @@ class Aggregation(Definition):
         offset: how far before the instant the window ends.
         series: the values of so many windows as a list, the oldest first: that of the window itself, which is
             the last, of the one that ends where it begins, and so on.
+        by: a further column: the value is a map from its values to the function over their rows. Rows in which
+            it is null do not count.
+        keys: how many keys the map has at most: those with the latest events, of equally late ones the smaller.
         input_type: the column's type. By default what the source says; CSV files say nothing.
+        by_type: the same of `by`.
 
     Raises:
         DefinitionError: if there is no such function, or the column's type does not suit it.
@@ -85,7 +89,10 @@ class Aggregation(Definition):
     where: str | None = None
     offset: Annotated[Duration, BeforeValidator(parse_duration)] = timedelta(0)
     series: Annotated[int, Field(ge=1, le=MOST_ITEMS)] | None = None
+    by: str | None = None
+    keys: Annotated[int, Field(ge=1, le=MOST_ITEMS)] | None = None
     input_type: Type | None = None
+    by_type: Type | None = None
     description: str = ""
     tags: Tags = FrozenDict()
 
@@ -99,13 +106,16 @@ class Aggregation(Definition):
         offset: timedelta | str = timedelta(0),
         *,
         series: int | None = None,
+        by: str | None = None,
+        keys: int | None = None,
         input_type: FeatureType | None = None,
+        by_type: FeatureType | None = None,
         description: str = "",
         tags: Mapping[str, str] = FrozenDict(),
     ) -> None:
         super().__init__(
             column=column, function=function, window=window, name=name, where=where, offset=offset, series=series,
-            input_type=input_type, description=description, tags=tags,
+            by=by, keys=keys, input_type=input_type, by_type=by_type, description=description, tags=tags,
         )  # fmt: skip
 
     @field_validator("function")
@@ -118,6 +128,13 @@ class Aggregation(Definition):
     def _check_offset(cls, value: timedelta) -> timedelta:
         if value < timedelta(0):
             raise ValueError("must not be negative, or values would come from the future")
+        return value
+
+    @field_validator("input_type")
+    @classmethod
+    def _check_input_type(cls, value: FeatureType | None) -> FeatureType | None:
+        if value is not None and holds_map(value):
+            raise ValueError(f"{value} is what an aggregation gives with by=…, no type of a column")
         return value
 
     @field_validator("where")
@@ -137,6 +154,8 @@ class Aggregation(Definition):
             )
         if self.series is not None:
             self._check_series()
+        if self.by is not None or self.keys is not None or self.by_type is not None:
+            self._check_by()
         if not self.name:
             object.__setattr__(self, "name", self._generated_name())
         try:
@@ -151,6 +170,14 @@ class Aggregation(Definition):
         if self._function.empty == ():
             raise ValueError(f"a series needs a function with one value for each window, found {self.function}")
 
+    def _check_by(self) -> None:
+        if not self.by or self.keys is None:
+            raise ValueError('by and keys belong together: by="merchant", keys=20 is a map of at most 20 merchants')
+        if self.series is not None:
+            raise ValueError("a series is of single values, found by=…, which gives maps")
+        if self.by_type is not None and self.by_type not in KEY_TYPES:
+            raise ValueError(f"column {self.by!r} is {self.by_type}; by takes {', '.join(map(str, KEY_TYPES))}")
+
     @model_serializer(mode="wrap")
     def _without_unused(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
         dumped: dict[str, Any] = dump(self)
@@ -163,6 +190,7 @@ class Aggregation(Definition):
     def _generated_name(self) -> str:
         parts = [] if self.column == ALL_ROWS else [self.column]
         parts.append(_NOT_IN_NAMES.sub("_", self.function).strip("_"))
+        parts += [f"by_{self.by}"] if self.by else []
         parts += [window_text(self.window[0])] if len(self.window) == 1 else []
         parts += [f"series_{self.series}"] if self.series else []
         parts += [f"offset_{duration_text(self.offset)}"] if self.offset else []
@@ -180,26 +208,47 @@ class Aggregation(Definition):
         return self.input_type is None and not self._function.rows
 
     @property
+    def open_columns(self) -> tuple[str, ...]:
+        """The columns whose types are not known yet, whether they matter or not."""
+        column = () if self.input_type is not None or self.column == ALL_ROWS else (self.column,)
+        return column if self.by is None or self.by_type is not None else (*column, self.by)
+
+    @property
+    def types(self) -> dict[str, FeatureType]:
+        """The types of its columns, as far as they are known."""
+        known = {self.column: self.input_type} if self.input_type and self.column != ALL_ROWS else {}
+        return known if self.by is None or self.by_type is None else {**known, self.by: self.by_type}
+
+    @property
     def dtype(self) -> FeatureType:
         """The type of the values.
 
         Raises:
             DefinitionError: if it depends on the column's type, which is not known yet.
         """
-        if not self.needs_type:
-            one = self._function.result(self.input_type or Int64)
-            return one if self.series is None else List(one)
-        raise DefinitionError(
-            f"Aggregation {self.name!r}: the type of column {self.column!r} is not known yet.",
-            hint="It is taken from the source when the view is applied or computed; or state it: input_type=….",
+        if self.needs_type:
+            raise self._type_unknown(self.column, "input_type")
+        one = self._function.result(self.input_type or Int64)
+        if self.by is not None:
+            if self.by_type is None:
+                raise self._type_unknown(self.by, "by_type")
+            return Map(self.by_type, one)
+        return one if self.series is None else List(one)
+
+    def _type_unknown(self, column: str, argument: str) -> DefinitionError:
+        return DefinitionError(
+            f"Aggregation {self.name!r}: the type of column {column!r} is not known yet.",
+            hint=f"It is taken from the source when the view is applied or computed; or state it: {argument}=….",
         )
 
     @property
     def empty(self) -> Empty:
-        """The value without any input: 0 for counts and sums, an empty list for lists, else null.
+        """The value without any input: 0 for counts and sums, ``()`` for lists and maps, else null.
 
         Of a series those of all its windows.
         """
+        if self.by is not None:
+            return ()
         empty: Empty = self._function.empty
         if empty == 0 and self.dtype in (Float64, List(Float64)):
             empty = 0.0
@@ -218,13 +267,16 @@ class Aggregation(Definition):
     def _name_of(self, window: Window, generated: bool) -> str:
         return "" if generated else f"{self.name}_{window_text(window)}"
 
-    def with_input_type(self, dtype: FeatureType) -> Aggregation:
-        """The same over a column of this type.
+    def with_types(self, types: Mapping[str, FeatureType]) -> Aggregation:
+        """The same over columns of these types, by their names; those that are known stay.
 
         Raises:
-            DefinitionError: if the function does not take it.
+            DefinitionError: if the function does not take such a column.
         """
-        return Aggregation(**{**self.__dict__, "input_type": dtype})
+        known = {"input_type": self.input_type or types.get(self.column)}
+        if self.by is not None:
+            known["by_type"] = self.by_type or types.get(self.by)
+        return Aggregation(**{**self.__dict__, **known})
 
     def values_payload(self) -> dict[str, Any]:
         """The parts that change values: what the data hash of a view is taken over."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from pydantic import field_validator
+
 from featurestore.definitions.base import Definition, FrozenDict, Name, Tags, Type
-from featurestore.definitions.types import FeatureType
+from featurestore.definitions.types import FeatureType, holds_map
 
 
 class Feature(Definition):
@@ -44,6 +46,13 @@ class Feature(Definition):
         tags: Mapping[str, str] = FrozenDict(),
     ) -> None:
         super().__init__(name=name, dtype=dtype, column=column or name, description=description, tags=tags)
+
+    @field_validator("dtype")
+    @classmethod
+    def _check_dtype(cls, value: FeatureType) -> FeatureType:
+        if holds_map(value):
+            raise ValueError(f"{value} is what an aggregation gives with by=…, no type of a column")
+        return value
 
     def values_payload(self) -> dict[str, Any]:
         """The parts that change values: what the data hash of a view is taken over."""

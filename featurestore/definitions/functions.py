@@ -16,6 +16,7 @@ from featurestore.definitions.types import (
     Float64,
     Int64,
     List,
+    Map,
     Vector,
 )
 from featurestore.definitions.windows import duration_text, parse_duration
@@ -31,7 +32,7 @@ def _any(_: FeatureType) -> bool:
 
 
 def _scalar(dtype: FeatureType) -> bool:
-    return not isinstance(dtype, List | Vector)
+    return not isinstance(dtype, List | Map | Vector)
 
 
 def _number(dtype: FeatureType) -> bool:

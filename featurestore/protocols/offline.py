@@ -64,6 +64,8 @@ class WindowColumn:
         dtype: of the values.
         empty: the value without any input; of a series those of all its windows.
         series: how many windows, one before the other, a list has a value of; None for one window's value.
+        by: the column whose values are the keys of a map, or None.
+        keys: how many keys a map has at most.
     """
 
     output: str
@@ -77,6 +79,8 @@ class WindowColumn:
     dtype: FeatureType
     empty: Empty
     series: int | None = None
+    by: str | None = None
+    keys: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,15 +24,16 @@ def check_source(view: FeatureView, source: Source) -> None:
         SourceError: if the source cannot be read, a column is missing or its type does not convert, or the
             event timestamp is a date and no delay is stated.
     """
-    wanted = [*view.join_keys.items(), *(pair for f in view.features if (pair := _input(f)))]
+    wanted = [*view.join_keys.items(), *(pair for f in view.features for pair in _inputs(f))]
     check_columns(view.name, source, source_schema(source), wanted)
 
 
-def _input(feature: Feature | Aggregation) -> tuple[str, FeatureType | None] | None:
-    """The column that a feature is made of and the type it must convert to; None if it is made of none."""
+def _inputs(feature: Feature | Aggregation) -> list[tuple[str, FeatureType | None]]:
+    """The columns that a feature is made of and the types they must convert to."""
     if isinstance(feature, Feature):
-        return feature.column, feature.dtype
-    return None if feature.column == ALL_ROWS else (feature.column, feature.input_type)
+        return [(feature.column, feature.dtype)]
+    column = [] if feature.column == ALL_ROWS else [(feature.column, feature.input_type)]
+    return column if feature.by is None else [*column, (feature.by, feature.by_type)]
 
 
 def check_columns(

@@ -23,6 +23,8 @@ def exact(value: object) -> object:
         return ("instant", value.astimezone(UTC) if value.tzinfo else value)
     if isinstance(value, Decimal):
         return ("decimal", value)
+    if isinstance(value, dict):
+        value = list(value.items())
     if isinstance(value, list | tuple):
         return ("list", tuple(exact(item) for item in value))
     if value is None or isinstance(value, bool | int | str | bytes | date):
@@ -31,8 +33,13 @@ def exact(value: object) -> object:
 
 
 def same(found: object, wanted: object) -> bool:
-    """Whether a value is the wanted one, or near enough where the law lets floats differ."""
-    if isinstance(wanted, list) and isinstance(found, list):
+    """Whether a value is the wanted one, or near enough where the law lets floats differ.
+
+    A map is a dict or, in Arrow's way, a list of pairs.
+    """
+    if isinstance(found, dict):
+        found = list(found.items())
+    if isinstance(wanted, list | tuple) and isinstance(found, list | tuple):
         return len(found) == len(wanted) and all(map(same, found, wanted))
     return wanted.admits(found) if isinstance(wanted, About) else exact(found) == exact(wanted)
 

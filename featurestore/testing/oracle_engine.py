@@ -14,6 +14,7 @@ from featurestore.definitions.feature import Feature
 from featurestore.definitions.functions import function_text
 from featurestore.definitions.schedule import Schedule
 from featurestore.definitions.source import InMemorySource, Source
+from featurestore.definitions.types import Map
 from featurestore.definitions.view import FeatureView
 from featurestore.definitions.windows import LIFETIME
 from featurestore.errors import SourceError
@@ -85,7 +86,7 @@ class OracleEngine:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value.value if isinstance(value, oracle.About) else value
 
@@ -127,7 +128,10 @@ def _aggregations(plan: ViewPlan) -> list[Aggregation]:
             where=w.where,
             offset=timedelta(microseconds=w.offset),
             series=w.series,
+            by=w.by,
+            keys=w.keys,
             input_type=w.input,
+            by_type=w.dtype.key if isinstance(w.dtype, Map) else None,
         )
         for w in plan.windows
     ]

@@ -26,8 +26,8 @@ from featurestore.windows.events import (
     sort_order,
 )
 from featurestore.windows.filters import Filter, evaluate, read_filter
-from featurestore.windows.functions import compute
 from featurestore.windows.integers import SumOverflowError
+from featurestore.windows.keyed import compute_any
 from featurestore.windows.lives import Lives, existing, lives_of
 from featurestore.windows.ranges import Ranges
 from featurestore.windows.series import series_joined, single_windows
@@ -166,8 +166,7 @@ class _Asked:
     def compute(self, columns: Columns, ranges: Ranges, window: WindowColumn) -> pa.Array:
         """One aggregation at each of the points."""
         try:
-            column = columns.get(window.column, window.where)
-            found = compute(column, ranges, window, self.points.until)
+            found = compute_any(columns, ranges, window, self.points.until)
         except SumOverflowError as error:
             entity = self.name(int(self.points.code[error.range]))
             raise SourceError(

@@ -111,12 +111,12 @@ class Columns:
     """The inputs of several aggregations over the same events, each made once."""
 
     def __init__(self, events: Events) -> None:
-        self._events = events
+        self.events = events
         self._made: dict[tuple[str | None, str | None], Column] = {}
 
     def get(self, name: str | None, condition: str | None) -> Column:
         """The inputs of one column under one condition."""
         key = (name, condition)
         if key not in self._made:
-            self._made[key] = Column.of(self._events, name, condition)
+            self._made[key] = Column.of(self.events, name, condition)
         return self._made[key]

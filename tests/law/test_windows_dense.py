@@ -85,7 +85,7 @@ def aggregations(chance: random.Random) -> list[fs.Aggregation]:
                         input_type=dtype,
                     )
                 )
-    return [*found, *series(chance)]
+    return [*found, *series(chance), *by_keys(chance)]
 
 
 def series(chance: random.Random) -> list[fs.Aggregation]:
@@ -103,6 +103,28 @@ def series(chance: random.Random) -> list[fs.Aggregation]:
                     column, text, spans, name=f"series_{name}", offset=offset, series=count, input_type=dtype
                 )
             )
+    return found
+
+
+def by_keys(chance: random.Random) -> list[fs.Aggregation]:
+    """Every function over some column and by another one."""
+    found = []
+    for name, function in FUNCTIONS.items():
+        column = chance.choice([c for c in COLUMNS if function.accepts(COLUMNS[c][0])])
+        by = chance.choice("ibs")
+        found.append(
+            fs.Aggregation(
+                chance.choice(["*", column]) if function.rows else column,
+                name + ARGUMENTS[function.argument],
+                chance.sample(WINDOWS, 2),
+                name=f"by_{name}",
+                where=chance.choice(CONDITIONS),
+                by=by,
+                keys=chance.choice([1, 2, 9]),
+                input_type=COLUMNS[column][0],
+                by_type=COLUMNS[by][0],
+            )
+        )
     return found
 
 

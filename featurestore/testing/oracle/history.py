@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from featurestore.definitions.aggregation import ALL_ROWS
 from featurestore.definitions.schedule import Schedule
+from featurestore.definitions.types import FeatureType
 from featurestore.definitions.view import FeatureView
 from featurestore.testing.oracle.order import as_declared, order_key
 from featurestore.testing.oracle.times import (
@@ -238,7 +238,9 @@ def _read(view: FeatureView, row: Row) -> Latest | None:
 
 
 def _inputs(view: FeatureView, row: Row) -> dict[str, object]:
-    types = {a.column: a.input_type for a in view.aggregations if a.column != ALL_ROWS}
+    types: dict[str, FeatureType | None] = {}
+    for a in view.aggregations:
+        types |= dict.fromkeys(a.open_columns) | a.types
     zone = view.source.timezone
     return {c: row[c] if dtype is None else as_declared(row[c], dtype, zone) for c, dtype in types.items()}
 

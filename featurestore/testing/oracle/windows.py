@@ -52,19 +52,36 @@ def aggregate(aggregation: Aggregation, rows: Sequence[Latest], effective: int) 
     """The value over the visible rows of one entity, of which some are in the window."""
     if aggregation.series is not None:
         return [aggregate(window, rows, effective) for window in windows(aggregation)]
-    chosen = [
-        row
-        for row in rows
-        if in_window(aggregation, row.event, effective)
-        and (aggregation.where is None or row.conditions[aggregation.where])
-    ]
-    inputs = _inputs(aggregation, chosen)
+    if aggregation.by is not None:
+        return _by_key(aggregation, rows, effective)
+    chosen = [row for row in rows if _counts(aggregation, row, effective)]
+    inputs = _inputs(aggregation.column, chosen)
     name = parse_function(aggregation.function)[0]
     if name in ("decayed_sum", "decayed_count"):
         end = effective - microseconds(aggregation.offset)
         terms = [(1 if name == "decayed_count" else each.value, end - each.event) for each in inputs]
         return decayed(terms, _argument(aggregation))
     return _FUNCTIONS[name]([each.value for each in inputs], aggregation)
+
+
+def _counts(aggregation: Aggregation, row: Latest, effective: int) -> bool:
+    """Whether a row is in the window and meets the condition."""
+    where = aggregation.where
+    return in_window(aggregation, row.event, effective) and (where is None or row.conditions[where])
+
+
+def _by_key(aggregation: Aggregation, rows: Sequence[Latest], effective: int) -> list[tuple[Any, object]]:
+    """Keys and values in the order of the keys: the keys with the latest inputs, of equally late the smaller."""
+    by, column = aggregation.by, aggregation.column
+    groups: dict[tuple[Any, ...], list[Latest]] = {}
+    for row in rows:
+        counts = _counts(aggregation, row, effective) and (column == ALL_ROWS or row.values[column] is not None)
+        if by is not None and counts and row.values[by] is not None:
+            groups.setdefault(order_key(row.values[by]), []).append(row)
+    latest = sorted(groups, key=lambda key: (-max(row.event for row in groups[key]), key))
+    single = aggregation.model_copy(update={"by": None, "keys": None, "by_type": None})
+    kept = sorted(latest[: aggregation.keys])
+    return [(groups[key][0].values[by or ""], aggregate(single, groups[key], effective)) for key in kept]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +93,8 @@ class Input:
     created: int | None
 
 
-def _inputs(aggregation: Aggregation, rows: Sequence[Latest]) -> list[Input]:
+def _inputs(column: str, rows: Sequence[Latest]) -> list[Input]:
     """The inputs in the order of ``(event, created, value)``."""
-    column = aggregation.column
     found = [
         Input(1 if column == ALL_ROWS else row.values[column], row.event, row.created)
         for row in rows

@@ -15,6 +15,7 @@ from featurestore.definitions.entity import Entity
 from featurestore.definitions.functions import FUNCTIONS
 from featurestore.definitions.source import InMemorySource
 from featurestore.definitions.types import (
+    KEY_TYPES,
     Bool,
     Bytes,
     Date,
@@ -126,7 +127,8 @@ def aggregations(draw: st.DrawFn, columns: dict[str, Column], spans: tuple[Any, 
     argument = FUNCTIONS[name].argument
     function = name if argument is None else f"{name}({draw(st.sampled_from(_ARGUMENTS[argument]))})"
     span = draw(st.sampled_from(spans))
-    may_be_series = span != LIFETIME and FUNCTIONS[name].empty != ()
+    by = draw(st.sampled_from([None, None, *(c for c in columns if columns[c].dtype in KEY_TYPES)]))
+    may_be_series = span != LIFETIME and FUNCTIONS[name].empty != () and by is None
     return Aggregation(
         column,
         function,
@@ -135,5 +137,8 @@ def aggregations(draw: st.DrawFn, columns: dict[str, Column], spans: tuple[Any, 
         where=draw(st.sampled_from(_CONDITIONS)),
         offset=draw(st.sampled_from([timedelta(0), timedelta(0), MICROSECOND, timedelta(minutes=30)])),
         series=draw(st.sampled_from([None, None, 1, 3])) if may_be_series else None,
+        by=by,
+        keys=None if by is None else draw(st.sampled_from([1, 2, 1000])),
         input_type=dtype,
+        by_type=None if by is None else columns[by].dtype,
     )
