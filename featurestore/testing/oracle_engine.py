@@ -87,7 +87,7 @@ class OracleEngine:
 
 def _plain(value: object) -> object:
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return type(value)(_plain(item) for item in value)
     return value.value if isinstance(value, oracle.About) else value
 
 

@@ -91,13 +91,6 @@ def earliest_event(view: ViewPlan, earliest: int | None) -> int | None:
     return max(earliest - max(longest), -(2**63))
 
 
-def window_edges(view: ViewPlan) -> list[int]:
-    """How long before the instant windows begin and end, the instant itself aside."""
-    windows = single_windows(view).windows
-    begins = {w.offset + w.window for w in windows if w.window is not None}
-    return sorted(begins | {w.offset for w in windows if w.offset})
-
-
 def answer(
     view: ViewPlan, points: Points, chunks: Iterable[Chunk], filters: Sequence[Filter], name: EntityName
 ) -> Answers:
