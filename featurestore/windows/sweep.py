@@ -2,7 +2,8 @@
 
 Values are looked at bit by bit from the highest on. After each bit the positions are split into those with a 0
 and those with a 1, in their order (a wavelet matrix of which only one level is kept), and each range follows
-its answer into one of the two. The cost is (values + ranges) times bits, however long ranges are.
+its answer into one of the two. The cost is (values + ranges) times bits, however long ranges are, which may come
+in any order.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from featurestore.windows.arrays import Int64s, Mask
+from featurestore.windows.arrays import Int64s, Mask, Values
 from featurestore.windows.ranges import Ranges
 
 Decide = Callable[[Int64s, int], Mask]
@@ -58,13 +59,17 @@ def count_distinct(values: Int64s, ranges: Ranges) -> Int64s:
     return count_below(before, ranges, ranges.start + 1)
 
 
-def _descend(values: Int64s, ranges: Ranges, decide: Decide) -> Int64s:
+def _descend(values: Values, ranges: Ranges, decide: Decide) -> Int64s:
     """Follow all ranges from bit to bit; how many values are left of each at the end."""
     start, stop = ranges.start, ranges.stop
+    count = len(values)
+    # Numbers of 32 bits wherever they do: half the memory, and nearly half the time.
+    values = values.astype(np.int32) if values.max(initial=0) < 2**31 else values
+    zeros_before = np.zeros(count + 1, np.int32 if count < 2**31 else np.int64)
     for bit in range(int(values.max(initial=0)).bit_length() - 1, -1, -1):
         is_one = (values >> bit) & 1 == 1
-        zeros_before = np.concatenate([np.zeros(1, np.int64), np.cumsum(~is_one)])
-        first, last = zeros_before[start], zeros_before[stop]
+        np.cumsum(~is_one, out=zeros_before[1:])
+        first, last = zeros_before[start].astype(np.int64), zeros_before[stop].astype(np.int64)
         ones = decide(last - first, bit)
         start = np.where(ones, zeros_before[-1] + start - first, first)
         stop = np.where(ones, zeros_before[-1] + stop - last, last)
