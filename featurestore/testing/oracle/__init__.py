@@ -5,9 +5,10 @@ times are `date`, `datetime` (naive or aware) or `Nano`; None is null.
 """
 
 from featurestore.testing.oracle.about import About
-from featurestore.testing.oracle.history import Latest, changed, effective_time, historical, latest
+from featurestore.testing.oracle.history import changed, effective_time, historical, latest
 from featurestore.testing.oracle.online import Answer, Status, online
 from featurestore.testing.oracle.pushes import PushedView, PushRefusedError
+from featurestore.testing.oracle.rows import Latest
 from featurestore.testing.oracle.times import (
     Nano,
     entity_instant,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +10,7 @@ from featurestore.definitions.schedule import Schedule
 from featurestore.definitions.types import FeatureType
 from featurestore.definitions.view import FeatureView
 from featurestore.testing.oracle.order import as_declared, order_key
+from featurestore.testing.oracle.rows import Key, Latest, Row
 from featurestore.testing.oracle.times import (
     entity_instant,
     known_instant,
@@ -18,31 +18,6 @@ from featurestore.testing.oracle.times import (
     source_instant,
 )
 from featurestore.testing.oracle.windows import aggregate, condition, empty_value, in_window
-
-Row = Mapping[str, Any]
-Key = tuple[object, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Latest:
-    """A source row, seen through a view: instants in microseconds, values by feature name.
-
-    Where the view has aggregations, the values are those of the aggregated columns by the columns' names, and
-    conditions says which of the view's conditions are true of the row.
-    """
-
-    key: Key
-    event: int
-    created: int | None
-    available: int | None
-    event_id: object
-    values: Mapping[str, object]
-    conditions: Mapping[str, bool] = field(default_factory=dict)
-
-    def visible_from(self, delay: int) -> int:
-        """The instant from which rule 2 shows the row."""
-        shown = self.event + delay
-        return shown if self.available is None else max(shown, self.available)
 
 
 def historical(

@@ -21,7 +21,7 @@ from featurestore.testing.oracle.sketches import approx_count_distinct, approx_p
 from featurestore.testing.oracle.times import microseconds
 
 if TYPE_CHECKING:
-    from featurestore.testing.oracle.history import Latest
+    from featurestore.testing.oracle.rows import Latest
 
 EPSILON = 2.0**-52
 
