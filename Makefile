@@ -67,7 +67,7 @@ bench: $(READY) ## measure side by side (takes long; see benchmarks/)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 bench-smoke: $(READY) ## run every benchmark once on little data, to see that it works
-	$(BIN)/python -m benchmarks --smoke $(ARGS)
+	$(BIN)/python -m benchmarks --scale smoke --runs 2 --no-feast $(ARGS)
 
 clean: ## remove .venv, caches and what was built
 	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist

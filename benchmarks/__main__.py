@@ -1,4 +1,4 @@
-"""``python -m benchmarks historical|online|materialize|imports``: measure, print, write a result file."""
+"""``python -m benchmarks [NAME …]``: measure, print, write a result file; without names, all of them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ from benchmarks.suites import SUITES, Options
 
 def main() -> int:
     """Run the benchmarks that were named."""
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments = parser.parse_args()
+    if unknown := [name for name in arguments.benchmark if name not in SUITES]:
+        parser.error(f"there is no benchmark {unknown[0]!r}; there are: {', '.join(SUITES)}")
     scale = SCALES[arguments.scale]
     feast_runs = 0 if arguments.no_feast else min(arguments.feast_runs, arguments.runs)
     options = Options(scale=scale, runs=arguments.runs, feast_runs=feast_runs, only=arguments.only)
     _generate(scale)
     console = Console() if sys.stdout.isatty() else Console(width=150)
     wrong = []
-    for name in arguments.benchmark:
+    for name in arguments.benchmark or SUITES:
         outcome = SUITES[name](options)
         path = report.write(name, outcome, options)
         report.show(console, outcome)
@@ -35,7 +38,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("benchmark", nargs="+", choices=[*SUITES], help="what to measure")
+    parser.add_argument("benchmark", nargs="*", metavar="NAME", help=f"{', '.join(SUITES)} (default: all)")
     parser.add_argument("--scale", choices=[*SCALES], default="full", help="size of the data (default: full)")
     parser.add_argument("--runs", type=int, default=5, help="runs of each contender (default: 5)")
     parser.add_argument("--feast-runs", type=int, default=1, help="runs of Feast (default: 1)")

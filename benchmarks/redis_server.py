@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from benchmarks.protocol import keep_to_cpu
 from featurestore.testing.servers.redis import RedisServer
 
 
@@ -25,6 +26,10 @@ class Server:
     def flush(self, database: int) -> None:
         """Empty one database."""
         self._send(f"SELECT {database}", "FLUSHDB")
+
+    def keep_to_last_cpu(self) -> None:
+        """Let it run on the last processor only; see `protocol.keep_to_cpu`."""
+        keep_to_cpu(self._running.pid, first=False)
 
     def version(self) -> str:
         """The name and version that the server gives of itself."""

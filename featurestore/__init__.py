@@ -20,7 +20,9 @@ from featurestore.definitions import (
     ParquetSource,
     Schedule,
     Source,
+    Transform,
     ViewReference,
+    transform,
 )
 from featurestore.definitions.types import (
     Bool,
@@ -48,6 +50,8 @@ from featurestore.definitions.types import (
 )
 
 if _typing.TYPE_CHECKING:
+    from featurestore.leakage.frame import check_frame
+    from featurestore.leakage.report import LeakageReport
     from featurestore.online.response import OnlineFeatures, Status
     from featurestore.planning.training_frame import TrainingFrame
     from featurestore.store import FeatureStore
@@ -56,9 +60,11 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "FeatureStore": "featurestore.store",
+    "LeakageReport": "featurestore.leakage.report",
     "OnlineFeatures": "featurestore.online.response",
     "Status": "featurestore.online.response",
     "TrainingFrame": "featurestore.planning.training_frame",
+    "check_frame": "featurestore.leakage.frame",
 }
 
 __all__ = [
@@ -83,6 +89,7 @@ __all__ = [
     "Int16",
     "Int32",
     "Int64",
+    "LeakageReport",
     "List",
     "Map",
     "OnlineFeatures",
@@ -93,6 +100,7 @@ __all__ = [
     "String",
     "Timestamp",
     "TrainingFrame",
+    "Transform",
     "UInt8",
     "UInt16",
     "UInt32",
@@ -100,6 +108,8 @@ __all__ = [
     "Vector",
     "ViewReference",
     "ZonedTimestamp",
+    "check_frame",
+    "transform",
 ]
 
 

@@ -10,6 +10,7 @@ FeatureStoreError
 │   ├── EntityDataError           keys or times of the entity rows are missing or of the wrong type
 │   └── InvalidTimeError          an instant lies outside of what may be asked or written
 ├── SourceError                   a source cannot be read, or its data contradict its declaration
+├── TransformError                a transform fails, or is not the code that was registered
 ├── RegistryError
 │   ├── RegistryUnavailableError  (retryable) the database cannot be reached
 │   ├── StaleRegistryError        (retryable) somebody else committed in between
@@ -103,6 +104,10 @@ class InvalidTimeError(RequestError):
 
 class SourceError(FeatureStoreError):
     """A source cannot be read, or its data contradict its declaration."""
+
+
+class TransformError(FeatureStoreError):
+    """A transform fails, is not the code that was registered, or does not do the same each time."""
 
 
 class RegistryError(FeatureStoreError):

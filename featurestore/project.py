@@ -61,7 +61,7 @@ class Project:
     def bind_memory(self, objects: Iterable[Definition]) -> None:
         """Remember the rows of sources in memory, which the registry does not hold."""
         for item in objects:
-            for source in (item, *(view.source for view in used_views(item))):
+            for source in (item, *(view.origin for view in used_views(item))):
                 if isinstance(source, InMemorySource) and source.data is not None:
                     self._memory[source.name] = source
         self.forget()

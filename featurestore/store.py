@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +11,10 @@ from typing import Any, Self
 from featurestore.configuration import load_configuration
 from featurestore.definitions.base import Definition
 from featurestore.definitions.instants import to_microseconds
+from featurestore.definitions.source import Source
 from featurestore.definitions.view import FeatureView
+from featurestore.leakage.check import check_views
+from featurestore.leakage.report import LeakageReport
 from featurestore.materialize.run import MaterializationReport
 from featurestore.materialize.views import materialize_views, retire_online
 from featurestore.online.push import delete_rows, push_rows
@@ -19,11 +22,14 @@ from featurestore.online.reader import OnlineReader
 from featurestore.online.response import OnlineFeatures
 from featurestore.planning.apply import apply_definitions, commit_plan
 from featurestore.planning.changes import Plan, plan_changes, plan_retirement
+from featurestore.planning.determinism import check_planned
 from featurestore.planning.historical import historical_features, latest_features
+from featurestore.planning.point_in_time import plan_view
 from featurestore.planning.request import FeaturesArgument, resolve_request
 from featurestore.planning.training_frame import TrainingFrame
 from featurestore.project import Project
 from featurestore.protocols.registry import RunKind
+from featurestore.sources.files import locate_source
 
 
 class FeatureStore:
@@ -73,9 +79,12 @@ class FeatureStore:
 
         Raises:
             DefinitionError: if the definitions contradict each other or what is registered.
+            TransformError: if a new transform fails on the source's first rows, or does not do the same twice.
         """
         root = self._project.config.root
-        return plan_changes(objects, self._project.catalog(), project=self._project.name, root=root)
+        plan = plan_changes(objects, self._project.catalog(), project=self._project.name, root=root)
+        check_planned(plan, objects, root)
+        return plan
 
     def apply(self, what: Plan | Sequence[Definition], *, message: str = "") -> Plan:
         """Record a plan's changes in one transaction, or plan definitions and record them.
@@ -90,7 +99,7 @@ class FeatureStore:
 
         Raises:
             StaleRegistryError: if the registry has moved since `what` was planned (retryable).
-            DefinitionError: as for `plan`.
+            DefinitionError, TransformError: as for `plan`.
         """
         registry = self._project.registry
         if isinstance(what, Plan):
@@ -103,8 +112,8 @@ class FeatureStore:
             project=self._project.name,
             catalog=self._project.catalog,
             registry=registry,
-            root=self._project.config.root,
             message=message,
+            root=self._project.config.root,
         )
 
     def retire(self, names: Sequence[str], *, message: str = "") -> Plan:
@@ -203,6 +212,41 @@ class FeatureStore:
             engine=self._project.engine(engine),
             root=self._project.config.root,
             as_of=None if as_of is None else to_microseconds(as_of, what="as_of"),
+        )
+
+    def check_leakage(
+        self,
+        features: FeaturesArgument,
+        *,
+        samples: int = 10,
+        available_at: str | None = None,
+        snapshots: Mapping[datetime, Source] | None = None,
+        engine: str | None = None,
+    ) -> LeakageReport:
+        """Look for values that know the future: take them again with it cut off at the source.
+
+        Args:
+            features: as for `get_historical_features`.
+            samples: at how many instants to look, spread over the times at which rows became known.
+            available_at: a column with the time from which a row was known, where the source does not declare it.
+            snapshots: the source as it was at some instants, to find what was overwritten since.
+            engine: ``duckdb`` or ``polars``, by default the store's.
+
+        Returns:
+            Every value that changes; `report.clean` says whether there are none.
+
+        Raises:
+            SourceError: if a source cannot be read.
+            TransformError: if a transform fails.
+        """
+        request = resolve_request(features, self._project.catalog(), full_feature_names=True)
+        root = self._project.config.root
+        return check_views(
+            [plan_view(view, root=root) for view in request.views],
+            self._project.engine(engine),
+            samples=samples,
+            available_at=available_at,
+            snapshots=snapshots and {at: locate_source(source, root) for at, source in snapshots.items()},
         )
 
     # Materialization -------------------------------------------------------------------------------------

@@ -139,6 +139,12 @@ def show_training(store: fs.FeatureStore) -> None:
     honest = DelayModel(frame).score(frame)
     table.add_row("point in time", "none", f"{honest:.3f}", f"[bold green]{honest:.3f}[/]")
     console.print(table)
+    console.print("The leak detector takes values again with the future cut off at the source:")
+    naive_view = features.without_landing(features.last_flight)
+    for view, known in ((naive_view, "landed_at"), (features.route_state, None)):
+        report = store.check_leakage(view, samples=1, available_at=known)
+        verdict = "[green]no leak[/]" if report.clean else f"[red]{len(report.leaks):,} know the future[/]"
+        console.print(f"{view.name:16} {report.values:6,} values: {verdict}")
 
 
 def show_rows(frame: pl.DataFrame) -> None:

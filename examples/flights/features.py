@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import polars as pl
+
 import featurestore as fs
 
 plane = fs.Entity("plane", join_keys={"tailnum": fs.String})
@@ -55,17 +57,32 @@ route_state = fs.FeatureView(
     features=[
         fs.Feature("route_arr_delay", fs.Float64, column="arr_delay"),
         fs.Feature("route_air_time", fs.Float64, column="air_time"),
+        fs.Feature("route_made_up", fs.Float64, column="made_up"),
     ],
+    sql="SELECT *, dep_delay - arr_delay AS made_up FROM {source}",
     description="The last flight that arrived on this route",
     owner="operations",
 )
+
+
+@fs.transform(row_local=True)
+def with_wind_chill(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """How cold it feels, in °F, by the formula of the US National Weather Service (below 50 °F, from 3 mph)."""
+    temp, wind = pl.col("temp"), pl.col("wind_speed") ** 0.16
+    felt = 35.74 + 0.6215 * temp - 35.75 * wind + 0.4275 * temp * wind
+    cold = (temp <= 50) & (pl.col("wind_speed") >= 3)
+    return rows.with_columns(felt=pl.when(cold).then(felt).otherwise(temp))
+
+
 origin_weather = fs.FeatureView(
     "origin_weather",
     entities=[airport],
     source=weather,
+    transform=with_wind_chill,
     ttl=timedelta(hours=6),
     features=[
         fs.Feature("temp", fs.Float64),
+        fs.Feature("felt", fs.Float64),
         fs.Feature("wind_speed", fs.Float64),
         fs.Feature("wind_gust", fs.Float64),
         fs.Feature("precip", fs.Float64),
@@ -88,6 +105,15 @@ plane_facts = fs.FeatureView(
     description="Facts of the plane from the register",
     owner="fleet",
 )
+
+
+def without_landing(view: fs.FeatureView) -> fs.FeatureView:
+    """The view as it would be if nobody had said that flights are only known once they have landed."""
+    source = fs.ParquetSource(
+        "flights_naive", path=flights.path, event_timestamp="scheduled_departure", timezone=flights.timezone
+    )
+    return fs.FeatureView("naive_flight", entities=view.entities, source=source, features=view.features)
+
 
 departure_delay = fs.FeatureService(
     "departure_delay",

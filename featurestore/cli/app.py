@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from featurestore import __version__
-from featurestore.cli import define, fill, look, serve, start, train
+from featurestore.cli import check, define, fill, look, serve, start, train
 
 app = typer.Typer(
     help="Features for machine learning: defined once, the same in training and serving.",
@@ -45,7 +45,11 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "list": look.list_,
         "describe": look.describe,
     },
-    "Train": {"get-historical": train.get_historical, "get-latest": train.get_latest},
+    "Train": {
+        "get-historical": train.get_historical,
+        "get-latest": train.get_latest,
+        "check-leakage": check.check_leakage,
+    },
     "Serve": {"materialize": fill.materialize, "get-online": serve.get_online, "status": fill.status},
 }
 for _panel, _commands in _PANELS.items():

@@ -11,6 +11,7 @@ from featurestore.errors import NotFoundError
 from featurestore.protocols.registry import Run, StoredVersion
 
 if TYPE_CHECKING:
+    from featurestore.leakage.report import LeakageReport
     from featurestore.materialize.run import MaterializationReport
     from featurestore.online.response import OnlineFeatures
     from featurestore.planning.catalog import Catalog
@@ -54,6 +55,16 @@ def report(done: MaterializationReport) -> Document:
         "rows": done.rows,
         "end": done.end,
         "seconds": round(done.seconds, 3),
+    }
+
+
+def leakage(found: LeakageReport) -> Document:
+    """What the leak detector found."""
+    return {
+        "clean": found.clean,
+        "values": found.values,
+        "instants": found.instants,
+        "leaks": [leak.to_dict() for leak in found.leaks],
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 import traceback
 from collections.abc import Iterator
 from types import ModuleType
@@ -20,8 +19,6 @@ from featurestore.errors import ConfigurationError, DefinitionError, FeatureStor
 def load_definitions(config: Configuration) -> list[Registrable]:
     """All entities, sources, views and services at the top level of the modules, or in a list there.
 
-    Modules are looked for in the folder of feature_store.toml first.
-
     Raises:
         ConfigurationError: if no module is named, one is not there, or none defines anything.
         DefinitionError: if one cannot be imported.
@@ -31,8 +28,6 @@ def load_definitions(config: Configuration) -> list[Registrable]:
             f"{config.root / FILE_NAME} names no modules with definitions.",
             hint='Add e.g. definitions = ["features"] for the file features.py beside it.',
         )
-    if str(config.root) not in sys.path:
-        sys.path.insert(0, str(config.root))
     modules = [_import(name, config) for name in config.definitions]
     found = {id(item): item for module in modules for item in _definitions(module)}
     if not found:

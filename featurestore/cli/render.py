@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from featurestore.cli.output import cell, duration, moment, new_table, say, width
+from featurestore.leakage.report import counted
 
 Document = dict[str, Any]
 _STATUS = {
@@ -254,3 +255,25 @@ def descriptions(document: Document) -> None:
 
     for position, item in enumerate(document["definitions"]):
         say(*([""] if position else []), *description(item))
+
+
+_LEAKS_SHOWN = 20
+
+
+def leakage(document: Document) -> None:
+    """The values that know the future, and the row that each knows of."""
+    looked = f"{counted(document['values'], 'value')} at {counted(document['instants'], 'instant')}"
+    if document["clean"]:
+        say(Text(f"No leak in {looked}.", style="green"))
+        return
+    leaks = document["leaks"]
+    say(Text(f"{len(leaks):,} of {looked} would be different without the future:", style="red"))
+    table = new_table("Feature", "Entity", "At (UTC)", "Value", "Knowable", "Because of the row")
+    for leak in leaks[:_LEAKS_SHOWN]:
+        key = ", ".join(f"{name}={value}" for name, value in leak["key"].items()) or "all"
+        cause = ", ".join(f"{name}={cell(value)}" for row in leak["rows"][:1] for name, value in row.items())
+        name = f"{leak['view']}:{leak['feature']}"
+        table.add_row(name, key, moment(leak["at"]), cell(leak["value"]), cell(leak["knowable"]), cause)
+    say(table)
+    if len(leaks) > _LEAKS_SHOWN:
+        say(f"… and {len(leaks) - _LEAKS_SHOWN:,} more; --json shows all.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,4 +39,7 @@ def opened(config: Path | None, *, debug: bool) -> Iterator[FeatureStore]:
         from featurestore.store import FeatureStore
 
         with FeatureStore(config=config) as store:
+            # Transforms in Python are imported from the modules beside feature_store.toml.
+            if str(store.project.config.root) not in sys.path:
+                sys.path.insert(0, str(store.project.config.root))
             yield store

@@ -7,6 +7,7 @@ from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.schedule import Schedule
 from featurestore.definitions.service import FeatureService
 from featurestore.definitions.source import CSVSource, InMemorySource, ParquetSource, Source
+from featurestore.definitions.transform import Transform, transform
 from featurestore.definitions.view import FeatureView
 from featurestore.definitions.windows import LIFETIME
 
@@ -22,5 +23,7 @@ __all__ = [
     "ParquetSource",
     "Schedule",
     "Source",
+    "Transform",
     "ViewReference",
+    "transform",
 ]

@@ -27,6 +27,7 @@ from featurestore.definitions.functions import (
     normal_function,
     parse_function,
 )
+from featurestore.definitions.row_sql import parse_expression
 from featurestore.definitions.types import KEY_TYPES, FeatureType, Float64, Int64, List, Map, holds_map
 from featurestore.definitions.windows import (
     LIFETIME,
@@ -61,7 +62,8 @@ class Aggregation(Definition):
         window: a timedelta, a text such as ``"7d"``, ``fs.LIFETIME``, or a list of these: one feature each.
         name: by default column, function and window: ``amount_sum_7d``. With several windows each gets its
             window as an ending.
-        where: a condition on the row in SQL; rows for which it is false or null do not count.
+        where: a condition on one row, in SQL as for `FeatureView`; rows for which it is false or null do not
+            count.
         offset: how far before the instant the window ends.
         series: the values of so many windows as a list, the oldest first: that of the window itself, which is
             the last, of the one that ends where it begins, and so on.
@@ -140,8 +142,8 @@ class Aggregation(Definition):
     @field_validator("where")
     @classmethod
     def _check_where(cls, value: str | None) -> str | None:
-        if value is not None and not value.strip():
-            raise ValueError("expected a condition in SQL, found an empty text")
+        if value is not None:
+            parse_expression(value)
         return value
 
     @model_validator(mode="after")
@@ -175,6 +177,8 @@ class Aggregation(Definition):
             raise ValueError('by and keys belong together: by="merchant", keys=20 is a map of at most 20 merchants')
         if self.series is not None:
             raise ValueError("a series is of single values, found by=…, which gives maps")
+        if self.by == self.column and self.by_type and self.input_type not in (None, self.by_type):
+            raise ValueError(f"column {self.by!r} is said to be {self.input_type} and {self.by_type}")
         if self.by_type is not None and self.by_type not in KEY_TYPES:
             raise ValueError(f"column {self.by!r} is {self.by_type}; by takes {', '.join(map(str, KEY_TYPES))}")
 
@@ -195,6 +199,11 @@ class Aggregation(Definition):
         parts += [f"series_{self.series}"] if self.series else []
         parts += [f"offset_{duration_text(self.offset)}"] if self.offset else []
         return "_".join(parts)
+
+    @property
+    def inputs(self) -> Mapping[str, FeatureType | None]:
+        """The columns that it is made from, and their types (None: not known yet); not those of the condition."""
+        return {**dict.fromkeys(self.open_columns), **self.types}
 
     @property
     def span(self) -> Window:

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self, TypeVar
 
 import pydantic
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+)
 
 from featurestore.definitions.types import FeatureType, parse_type
 from featurestore.errors import DefinitionError
@@ -75,9 +84,10 @@ Type = Annotated[FeatureType, BeforeValidator(_to_type), PlainSerializer(str, re
 Duration = Annotated[
     timedelta, BeforeValidator(_to_duration), PlainSerializer(_to_microseconds, return_type=int)
 ]
-Tags = Annotated[
+Texts = Annotated[
     FrozenDict[str], BeforeValidator(_to_frozen), PlainSerializer(dict, return_type=dict[str, str])
 ]
+Tags = Texts
 
 
 def canonical_json(value: object) -> str:
@@ -91,6 +101,16 @@ class Definition(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, strict=False)
 
     kind: ClassVar[str] = ""
+    added_later: ClassVar[tuple[str, ...]] = ()
+    """Fields that are left out of the JSON while they have their default, so that older hashes stay."""
+
+    @model_serializer(mode="wrap")
+    def _dump(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        dumped: dict[str, Any] = handler(self)
+        for name in self.added_later:
+            if getattr(self, name) == type(self).model_fields[name].default:
+                dumped.pop(name, None)
+        return dumped
 
     def __init__(self, **fields: Any) -> None:
         try:

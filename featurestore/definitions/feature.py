@@ -54,6 +54,11 @@ class Feature(Definition):
             raise ValueError(f"{value} is what an aggregation gives with by=…, no type of a column")
         return value
 
+    @property
+    def inputs(self) -> Mapping[str, FeatureType | None]:
+        """The columns that it is made from, and the types they must convert to."""
+        return {self.column: self.dtype}
+
     def values_payload(self) -> dict[str, Any]:
         """The parts that change values: what the data hash of a view is taken over."""
         return {"dtype": str(self.dtype), "column": self.column}

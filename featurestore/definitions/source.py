@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BeforeValidator, PlainSerializer, PrivateAttr, field_validator
 
-from featurestore.definitions.base import Definition, Duration, FrozenDict, Name, Tags
+from featurestore.definitions.base import Definition, Duration, FrozenDict, Name, Tags, Texts
+from featurestore.definitions.row_sql import parse_expression
 from featurestore.errors import DefinitionError, NotFoundError
 
 
@@ -29,10 +30,20 @@ class Source(Definition):
         delay: how long after its event timestamp a row becomes visible. Must be given where the event
             timestamp is a date.
         timezone: the zone of naive times and of dates; zoned columns are taken as they are.
+        mapping: columns under other names: new name to the name in the data.
+        unnest: a list column of which each item becomes a row of its own, under the same name; a row whose list
+            is empty or null has none.
+        computed: further columns: name to a row-local SQL expression over the others.
+        where: a row-local SQL condition; only rows for which it is true are there.
+
+    The four are taken in this order, before anything else sees the rows; the columns above may be such columns.
 
     Raises:
-        DefinitionError: if a column is not named, the delay is negative or the zone unknown.
+        DefinitionError: if a column is not named, the delay is negative, the zone unknown, or an expression looks
+            at more than its row.
     """
+
+    added_later: ClassVar[tuple[str, ...]] = ("mapping", "unnest", "computed", "where")
 
     name: Name
     event_timestamp: str
@@ -41,9 +52,36 @@ class Source(Definition):
     event_id: str | None = None
     delay: Duration | None = None
     timezone: str = "UTC"
+    mapping: Texts = FrozenDict()
+    unnest: str = ""
+    computed: Texts = FrozenDict()
+    where: str = ""
     description: str = ""
     owner: str = ""
     tags: Tags = FrozenDict()
+
+    @field_validator("where")
+    @classmethod
+    def _check_where(cls, value: str) -> str:
+        if value:
+            parse_expression(value)
+        return value
+
+    @field_validator("computed")
+    @classmethod
+    def _check_computed(cls, value: FrozenDict[str]) -> FrozenDict[str]:
+        for name, expression in value.items():
+            try:
+                parse_expression(expression)
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
+        return value
+
+    @property
+    def time_columns(self) -> tuple[str, ...]:
+        """The columns that say when a row came true, was written and was known, and which event it is."""
+        roles = (self.event_timestamp, self.created_timestamp, self.available_at, self.event_id)
+        return tuple(dict.fromkeys(role for role in roles if role is not None))
 
     @field_validator("event_timestamp", "created_timestamp", "available_at", "event_id")
     @classmethod
@@ -132,6 +170,10 @@ class ParquetSource(FileSource):
         event_id: str | None = None,
         delay: timedelta | None = None,
         timezone: str = "UTC",
+        mapping: Mapping[str, str] = FrozenDict(),
+        unnest: str = "",
+        computed: Mapping[str, str] = FrozenDict(),
+        where: str = "",
         hive_partitioning: bool = False,
         description: str = "",
         owner: str = "",
@@ -140,6 +182,7 @@ class ParquetSource(FileSource):
         super().__init__(
             name=name, path=path, event_timestamp=event_timestamp, created_timestamp=created_timestamp,
             available_at=available_at, event_id=event_id, delay=delay, timezone=timezone,
+            mapping=mapping, unnest=unnest, computed=computed, where=where,
             hive_partitioning=hive_partitioning, description=description, owner=owner, tags=tags,
         )  # fmt: skip
 
@@ -169,6 +212,10 @@ class CSVSource(FileSource):
         event_id: str | None = None,
         delay: timedelta | None = None,
         timezone: str = "UTC",
+        mapping: Mapping[str, str] = FrozenDict(),
+        unnest: str = "",
+        computed: Mapping[str, str] = FrozenDict(),
+        where: str = "",
         delimiter: str = ",",
         description: str = "",
         owner: str = "",
@@ -177,6 +224,7 @@ class CSVSource(FileSource):
         super().__init__(
             name=name, path=path, event_timestamp=event_timestamp, created_timestamp=created_timestamp,
             available_at=available_at, event_id=event_id, delay=delay, timezone=timezone,
+            mapping=mapping, unnest=unnest, computed=computed, where=where,
             delimiter=delimiter, description=description, owner=owner, tags=tags,
         )  # fmt: skip
 
@@ -196,6 +244,8 @@ class InMemorySource(Source):
 
     Args:
         data: the frame, or None for a definition that was read back from the registry.
+        text_columns: columns with texts that are read as the types that a view declares, as the fields of a CSV
+            file are. Not recorded either.
 
     The other arguments are those of `Source`.
     """
@@ -203,18 +253,24 @@ class InMemorySource(Source):
     kind: ClassVar[str] = "memory"
 
     _data: Any = PrivateAttr(default=None)
+    _text_columns: frozenset[str] = PrivateAttr(default=frozenset())
 
     def __init__(
         self,
         name: str,
         *,
         data: Any = None,
+        text_columns: Collection[str] = (),
         event_timestamp: str,
         created_timestamp: str | None = None,
         available_at: str | None = None,
         event_id: str | None = None,
         delay: timedelta | None = None,
         timezone: str = "UTC",
+        mapping: Mapping[str, str] = FrozenDict(),
+        unnest: str = "",
+        computed: Mapping[str, str] = FrozenDict(),
+        where: str = "",
         description: str = "",
         owner: str = "",
         tags: Mapping[str, str] = FrozenDict(),
@@ -222,14 +278,21 @@ class InMemorySource(Source):
         super().__init__(
             name=name, event_timestamp=event_timestamp, created_timestamp=created_timestamp,
             available_at=available_at, event_id=event_id, delay=delay, timezone=timezone,
+            mapping=mapping, unnest=unnest, computed=computed, where=where,
             description=description, owner=owner, tags=tags,
         )  # fmt: skip
         self._data = data
+        self._text_columns = frozenset(text_columns)
 
     @property
     def data(self) -> Any:
         """The frame as it was given, or None."""
         return self._data
+
+    @property
+    def text_columns(self) -> frozenset[str]:
+        """The columns that were given as text."""
+        return self._text_columns
 
 
 def source_type(kind: str) -> type[Source]:
@@ -260,10 +323,3 @@ def load_source(payload: Mapping[str, Any]) -> Source:
 def dump_source(source: Source) -> dict[str, Any]:
     """The JSON form of a source, with its kind."""
     return {"kind": source.kind, **source.model_dump(mode="json")}
-
-
-AnySource = Annotated[
-    Source,
-    BeforeValidator(lambda value: load_source(value) if isinstance(value, Mapping) else value),
-    PlainSerializer(dump_source, return_type=dict[str, Any]),
-]

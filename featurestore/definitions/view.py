@@ -4,19 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, PlainSerializer, field_validator, model_validator
 
 from featurestore.definitions.aggregation import Aggregation, AnyFeature
 from featurestore.definitions.base import Definition, Duration, FrozenDict, Name, Tags
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.feature import Feature
 from featurestore.definitions.reference import ViewReference
+from featurestore.definitions.row_sql import parse_select, parse_trusted
 from featurestore.definitions.schedule import Schedule
-from featurestore.definitions.source import AnySource, Source
+from featurestore.definitions.source import Source, dump_source, load_source
+from featurestore.definitions.transform import Transform
 from featurestore.definitions.types import FeatureType
 from featurestore.errors import NotFoundError
+
+
+def _load_rows(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    fields = {key: item for key, item in value.items() if key != "kind"}
+    return FeatureView(**fields) if value.get("kind") == FeatureView.kind else load_source(value)
+
+
+def _dump_rows(value: Source | FeatureView) -> dict[str, Any]:
+    if isinstance(value, Source):
+        return dump_source(value)
+    return {"kind": value.kind, **value.model_dump(mode="json")}
+
+
+Rows = Annotated[Any, BeforeValidator(_load_rows), PlainSerializer(_dump_rows, return_type=dict[str, Any])]
 
 
 class FeatureView(Definition):
@@ -25,9 +43,14 @@ class FeatureView(Definition):
     Args:
         name: unique among the views and services of a project.
         entities: whose join keys identify a row; an empty list makes a view of one row for all.
-        source: where the rows come from.
+        source: where the rows come from; or another view, whose rows (not latest values) these are then, with its
+            keys and features as columns.
         features: what is taken from a row; or `Aggregation` objects, which sum up the rows of a window. A view
             holds the one or the other.
+        sql: ``SELECT … FROM {source} [WHERE …]`` in DuckDB's dialect, by which the rows are transformed first.
+            Each row of the result may depend on one row alone; time columns come along by themselves.
+        transform: a function that transforms the rows, made by `featurestore.transform`.
+        trusted: lets `sql` look at other rows too; see `FeatureStore.check_leakage`.
         ttl: how long after its event timestamp a row may be used, inclusive; None for ever.
         schedule: the grid on which serving values are refreshed; None for always.
         online: whether the view is materialized for serving.
@@ -35,8 +58,8 @@ class FeatureView(Definition):
             served. By default twice the schedule's `every`; without a schedule the shortest window.
 
     Raises:
-        DefinitionError: if a name is used twice, a feature hides a join key, the ttl is not positive, or
-            features and aggregations are mixed.
+        DefinitionError: if a name is used twice, a feature hides a join key, the ttl is not positive, features and
+            aggregations are mixed, or the SQL could look at other rows, at the clock or at chance.
 
     Example:
         >>> import featurestore as fs
@@ -49,16 +72,19 @@ class FeatureView(Definition):
     """
 
     kind: ClassVar[str] = "feature_view"
+    added_later: ClassVar[tuple[str, ...]] = ("sql", "transform", "trusted", "max_staleness")
 
     name: Name
     entities: tuple[Entity, ...]
-    source: AnySource
+    source: Rows
     features: tuple[AnyFeature, ...]
     ttl: Duration | None = None
     schedule: Schedule | None = None
+    sql: str = ""
+    transform: Transform | None = None
+    trusted: bool = False
     online: bool = True
-    # Left out where it is not given: views that know nothing of it keep their hashes.
-    max_staleness: Duration | None = Field(default=None, exclude_if=lambda value: value is None)
+    max_staleness: Duration | None = None
     description: str = ""
     owner: str = ""
     tags: Tags = FrozenDict()
@@ -68,10 +94,13 @@ class FeatureView(Definition):
         name: str,
         *,
         entities: Sequence[Entity],
-        source: Source,
+        source: Source | FeatureView,
         features: Sequence[Feature | Aggregation],
         ttl: timedelta | None = None,
         schedule: Schedule | None = None,
+        sql: str = "",
+        transform: Transform | None = None,
+        trusted: bool = False,
         online: bool = True,
         max_staleness: timedelta | None = None,
         description: str = "",
@@ -80,7 +109,8 @@ class FeatureView(Definition):
     ) -> None:
         super().__init__(
             name=name, entities=entities, source=source, features=features, ttl=ttl, schedule=schedule,
-            online=online, max_staleness=max_staleness, description=description, owner=owner, tags=tags,
+            sql=sql, transform=transform, trusted=trusted, online=online, max_staleness=max_staleness,
+            description=description, owner=owner, tags=tags,
         )  # fmt: skip
 
     @field_validator("features")
@@ -95,6 +125,49 @@ class FeatureView(Definition):
         if value is not None and value <= timedelta(0):
             raise ValueError("must be longer than zero; leave it out for no limit")
         return value
+
+    @field_validator("source")
+    @classmethod
+    def _check_source(cls, value: object) -> object:
+        if not isinstance(value, Source | FeatureView):
+            raise ValueError(f"expected a source or a feature view, found a {type(value).__name__}")  # noqa: TRY004
+        if isinstance(value, FeatureView) and value.aggregations:
+            raise ValueError(f"view {value.name!r} has aggregations, which are not rows: take its source")
+        return value
+
+    @model_validator(mode="after")
+    def _check_sql(self) -> Self:
+        if not self.sql:
+            if self.trusted:
+                raise ValueError("trusted says that the SQL may look at other rows, and there is no SQL")
+            return self
+        if self.transform is not None:
+            raise ValueError("expected sql or transform, not both: let the second read a view with the first")
+        try:
+            if self.trusted:
+                parse_trusted(self.sql)
+                return self
+            select = parse_select(self.sql)
+        except ValueError as error:
+            hint = (
+                ""
+                if self.trusted
+                else "; write it without, or say trusted=True and let check_leakage look at it"
+            )
+            raise ValueError(f"sql: {error}{hint}") from error
+        for column in self.origin.time_columns:
+            if column in select.outputs and select.plain.get(column) != column:
+                raise ValueError(
+                    f"sql: {column} is a time column; a view cannot change it, computed= on the source can"
+                )
+        if not select.star:
+            wanted = dict.fromkeys((*self.join_keys, *(column for f in self.features for column in f.inputs)))
+            missing = [c for c in wanted if c not in select.outputs and c not in self.origin.time_columns]
+            if missing:
+                raise ValueError(
+                    f"sql: the result has no column {missing[0]!r}; it has: {', '.join(select.outputs)}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _check_names(self) -> Self:
@@ -145,6 +218,11 @@ class FeatureView(Definition):
         return min(finite, default=None)
 
     @property
+    def origin(self) -> Source:
+        """The source that the rows come from in the end: that of the view that is the source, if one is."""
+        return self.source.origin if isinstance(self.source, FeatureView) else self.source
+
+    @property
     def join_keys(self) -> Mapping[str, FeatureType]:
         """Join key to type, over all entities, in their order."""
         return FrozenDict({k: t for entity in self.entities for k, t in entity.join_keys.items()})
@@ -174,12 +252,17 @@ class FeatureView(Definition):
 
     def values_payload(self) -> dict[str, Any]:
         """The parts of the definition that change values: what the data hash is taken over."""
-        staleness = self.model_dump(mode="json", include={"max_staleness"})
+        given = {
+            "sql": self.sql,
+            "trusted": self.trusted,
+            "transform": self.transform and self.transform.model_dump(mode="json"),
+            "max_staleness": self.model_dump(mode="json").get("max_staleness"),
+        }
         return {
+            **{name: value for name, value in given.items() if value},
             "join_keys": {key: str(dtype) for key, dtype in self.join_keys.items()},
             "source": self.source.values_payload(),
             "features": {f.name: f.values_payload() for f in self.features},
             "ttl": self.model_dump(mode="json", include={"ttl"})["ttl"],
             "schedule": self.schedule and self.schedule.model_dump(mode="json"),
-            **staleness,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 
 from featurestore.errors import EntityDataError, MissingDependencyError
@@ -88,7 +89,19 @@ def to_polars(table: pa.Table) -> pl.DataFrame:
     """The table as a Polars data frame."""
     import polars as pl
 
-    return pl.DataFrame(table)
+    return pl.DataFrame(_unsliced(table))
+
+
+def _unsliced(table: pa.Table) -> pa.Table:
+    """The table with vectors copied: Polars 2.1 misreads the nulls of a slice of them."""
+    vectors = [i for i, field in enumerate(table.schema) if pa.types.is_fixed_size_list(field.type)]
+    if vectors:
+        # In one chunk, or the batches that Polars takes would be slices again.
+        table = table.combine_chunks()
+    for i in vectors:
+        copied = table.column(i).combine_chunks().take(pa.array(np.arange(table.num_rows)))
+        table = table.set_column(i, table.schema.field(i), copied)
+    return table
 
 
 def to_pandas(table: pa.Table) -> pd.DataFrame:

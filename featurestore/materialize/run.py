@@ -82,13 +82,13 @@ class Materializer:
         """
         began = time.monotonic()
         name = layout.view.name
-        before = self.registry.view_state(project=self.project, view=name, version=layout.version)
-        if before.generation is None:
+        if self._state(layout).generation is None:
             kind = RunKind.FULL
         run = self.registry.begin_run(
             project=self.project, view=name, version=layout.version, kind=kind, end_us=end, lease=self.lease
         )
         try:
+            before = self._state(layout)  # only now that no other run can publish
             with LeaseKeeper(self.registry, run, self.lease) as keeper:
                 rows = self._fill(run, layout, plan, before, keeper)
                 if kind is RunKind.FULL and before.generation is not None:
@@ -102,6 +102,9 @@ class Materializer:
         return MaterializationReport(
             name, layout.version, kind, rows, from_microseconds(end), time.monotonic() - began
         )
+
+    def _state(self, layout: ViewLayout) -> ViewState:
+        return self.registry.view_state(project=self.project, view=layout.view.name, version=layout.version)
 
     def _fill(
         self, run: Run, layout: ViewLayout, plan: ViewPlan, before: ViewState, keeper: LeaseKeeper

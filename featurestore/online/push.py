@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.definitions.instants import from_microseconds
+from featurestore.definitions.steps import row_steps, takes_single_rows
 from featurestore.definitions.types import FeatureType
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import EntityDataError, InvalidTimeError, NotMaterializedError, RequestError
@@ -21,6 +22,8 @@ from featurestore.online.layout import ViewLayout
 from featurestore.project import Project
 from featurestore.protocols.online import PushedWrite
 from featurestore.protocols.registry import ViewState
+from featurestore.transforms.rows import run_steps
+from featurestore.transforms.table import Rows
 
 
 def push_rows(project: Project, view: str | FeatureView, rows: Any) -> None:
@@ -38,7 +41,7 @@ def push_rows(project: Project, view: str | FeatureView, rows: Any) -> None:
     check_takes_pushes(layout.view)
     types = {feature.column: arrow_type(feature.dtype) for feature in layout.view.features}
     given = to_arrow_table(rows, what="the pushed rows", types=types)
-    table = _source_rows(given, layout.view, time.time_ns() // 1000)
+    table = _source_rows(_transformed(given, layout.view), layout.view, time.time_ns() // 1000)
     seen = _published(project, layout)
     while True:
         keys, encoded = _newest(table, layout, written=seen.last_run)
@@ -100,14 +103,20 @@ def check_takes_pushes(view: FeatureView) -> None:
     """Check that pushed rows can mean the same as materialized ones.
 
     Raises:
-        RequestError: if the view has aggregations or a schedule, or its source a delay.
+        RequestError: if the view has aggregations or a schedule, its source a delay, or a transform looks at
+            other rows.
     """
     if view.aggregations:
         raise RequestError(
             f"View {view.name!r} does not take pushes: its values are aggregations, which no single row can be.",
             hint="Add the row to the source and run materialize_incremental.",
         )
-    reason = "a schedule" if view.schedule is not None else "a delay" if view.source.effective_delay else None
+    if not takes_single_rows(row_steps(view)):
+        raise RequestError(
+            f"View {view.name!r} does not take pushes: its transform looks at other rows too.",
+            hint="Write it row by row, or materialize more often.",
+        )
+    reason = "a schedule" if view.schedule is not None else "a delay" if view.origin.effective_delay else None
     if reason:
         raise RequestError(
             f"View {view.name!r} does not take pushes: it has {reason}, so a pushed row would not be visible yet.",
@@ -135,8 +144,20 @@ def _writable_spaces(layout: ViewLayout, state: ViewState) -> list[bytes]:
     return [layout.space(generation) for generation in generations if generation is not None]
 
 
+def _transformed(table: pa.Table, view: FeatureView) -> pa.Table:
+    """The rows that the view's features are read from."""
+    steps, source = row_steps(view), view.origin
+    if not steps:
+        return table
+    for column in source.time_columns:
+        raw = source.mapping.get(column, column)
+        if column not in (source.event_timestamp, *source.computed) and raw not in table.schema.names:
+            table = table.append_column(raw, pa.nulls(table.num_rows, pa.timestamp("us", "UTC")))
+    return run_steps(Rows(table, frozenset()), steps, source, wanted=None).table
+
+
 def _source_rows(table: pa.Table, view: FeatureView, now: int) -> pa.Table:
-    source = view.source
+    source = view.origin
     needed = [*view.join_keys, source.event_timestamp, *(feature.column for feature in view.features)]
     for column in needed:
         if column not in table.schema.names:
@@ -161,14 +182,14 @@ def _source_rows(table: pa.Table, view: FeatureView, now: int) -> pa.Table:
 
 
 def _created(table: pa.Table, view: FeatureView, now: int) -> pa.ChunkedArray:
-    column = view.source.created_timestamp
+    column = view.origin.created_timestamp
     if column is None or column not in table.schema.names:
         return pa.chunked_array([pa.array([now] * table.num_rows, pa.int64())])
     return pc.fill_null(_times(table, column, view, CREATED_TIME), now)
 
 
 def _times(table: pa.Table, column: str, view: FeatureView, reading: Reading) -> pa.ChunkedArray:
-    return time_column(table.column(column), view.source.timezone, name=column, reading=reading)
+    return time_column(table.column(column), view.origin.timezone, name=column, reading=reading)
 
 
 def _check_complete(columns: dict[str, pa.ChunkedArray], view: FeatureView) -> None:

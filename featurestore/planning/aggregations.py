@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypedDict
+from typing import TypedDict
+
+import pyarrow as pa
 
 from featurestore.definitions.aggregation import ALL_ROWS, Aggregation
 from featurestore.definitions.functions import parse_function
 from featurestore.definitions.instants import duration_to_microseconds
-from featurestore.definitions.source import CSVSource, ParquetSource, Source
-from featurestore.definitions.types import FeatureType
+from featurestore.definitions.source import Source
+from featurestore.definitions.steps import condition_columns, row_steps
+from featurestore.definitions.types import Bool, FeatureType
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import NotFoundError, SourceError
 from featurestore.frames.types import feature_type
 from featurestore.protocols.offline import FeatureColumn, WindowColumn
-from featurestore.sources.arrow import hive_columns, source_schema
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from featurestore.transforms.rows import RowSchema, row_schema
 
 
 class ValueColumns(TypedDict):
@@ -27,32 +27,38 @@ class ValueColumns(TypedDict):
     features: tuple[FeatureColumn, ...]
     tie_breakers: tuple[FeatureColumn, ...]
     windows: tuple[WindowColumn, ...]
-    conditions: tuple[str, ...]
 
 
 def value_columns(view: FeatureView, outputs: Mapping[str, str]) -> ValueColumns:
     """What the requested features (output to name) of a view with known types are made of."""
     requested = {output: view.feature(name) for output, name in outputs.items()}
-    windows = [_window(output, f) for output, f in requested.items() if isinstance(f, Aggregation)]
+    features = tuple(FeatureColumn(output, f.column, f.dtype) for output, f in requested.items())
+    asked = {output: f for output, f in requested.items() if isinstance(f, Aggregation)}
+    if not asked:
+        declared = sorted(view.features, key=lambda f: f.name)
+        ties = tuple(FeatureColumn(f.name, f.column, f.dtype) for f in declared)
+        return ValueColumns(features=features, tie_breakers=ties, windows=())
+    conditions = condition_columns(view)
+    # Of rows that correct each other at the same time, the greatest of all inputs exists.
+    needed = list(asked.values()) if view.origin.event_id is None else view.aggregations
     return ValueColumns(
-        features=tuple(FeatureColumn(output, f.column, f.dtype) for output, f in requested.items()),
-        tie_breakers=_inputs(view.aggregations)
-        if windows
-        else tuple(
-            FeatureColumn(f.name, f.column, f.dtype) for f in sorted(view.features, key=lambda f: f.name)
-        ),
-        windows=tuple(windows),
-        conditions=tuple(sorted({a.where for a in view.aggregations if a.where is not None})),
+        features=features,
+        tie_breakers=_inputs(needed, conditions),
+        windows=tuple(_window(output, f, conditions) for output, f in asked.items()),
     )
 
 
-def _inputs(aggregations: Sequence[Aggregation]) -> tuple[FeatureColumn, ...]:
-    """The columns that are aggregated, in the order of their names."""
-    types = {column: dtype for a in aggregations for column, dtype in a.types.items()}
-    return tuple(FeatureColumn(column, column, types[column]) for column in sorted(types))
+def _inputs(aggregations: Sequence[Aggregation], conditions: Mapping[str, str]) -> tuple[FeatureColumn, ...]:
+    """The columns that values are made of, in the order of their names, and those of the conditions."""
+    types = _known_types(aggregations)
+    marks = sorted({conditions[a.where] for a in aggregations if a.where is not None})
+    return (
+        *(FeatureColumn(column, column, types[column]) for column in sorted(types)),
+        *(FeatureColumn(column, column, Bool) for column in marks),
+    )
 
 
-def _window(output: str, aggregation: Aggregation) -> WindowColumn:
+def _window(output: str, aggregation: Aggregation, conditions: Mapping[str, str]) -> WindowColumn:
     function, argument = parse_function(aggregation.function)
     span = aggregation.span
     return WindowColumn(
@@ -63,7 +69,7 @@ def _window(output: str, aggregation: Aggregation) -> WindowColumn:
         argument=argument,
         window=duration_to_microseconds(span) if isinstance(span, timedelta) else None,
         offset=duration_to_microseconds(aggregation.offset),
-        where=aggregation.where,
+        where=None if aggregation.where is None else conditions[aggregation.where],
         dtype=aggregation.dtype,
         empty=aggregation.empty,
         series=aggregation.series,
@@ -73,38 +79,40 @@ def _window(output: str, aggregation: Aggregation) -> WindowColumn:
 
 
 def with_known_types(view: FeatureView, source: Source) -> FeatureView:
-    """The view with the types of its aggregated columns, taken from the source (with absolute paths).
+    """The view with the types of its aggregated columns, taken from its rows.
+
+    Args:
+        view: any.
+        source: its origin, with absolute paths.
 
     Raises:
         SourceError: if the source cannot be read or does not say them.
+        TransformError: if a transform or a condition does not fit the source.
         DefinitionError: if a function does not take a column of its type.
     """
     missing = {column: a for a in view.aggregations for column in a.open_columns}
     if not missing:
         return view
-    stated = _known_types(view)
-    schema = source_schema(source)
-    types = {c: stated.get(c) or _column_type(view, source, schema, c, a) for c, a in missing.items()}
+    stated = _known_types(view.aggregations)
+    rows = row_schema(source, row_steps(view))
+    types = {c: stated.get(c) or _column_type(view, source, rows, c, a) for c, a in missing.items()}
     return _with_types(view, types)
 
 
-def _known_types(view: FeatureView) -> dict[str, FeatureType]:
-    return {column: dtype for a in view.aggregations for column, dtype in a.types.items()}
+def _known_types(aggregations: Sequence[Aggregation]) -> dict[str, FeatureType]:
+    return {column: dtype for a in aggregations for column, dtype in a.types.items()}
 
 
 def _column_type(
-    view: FeatureView, source: Source, schema: pa.Schema, column: str, item: Aggregation
+    view: FeatureView, source: Source, rows: RowSchema, column: str, item: Aggregation
 ) -> FeatureType:
-    if column not in schema.names:
-        missing = NotFoundError.of("Column", column, schema.names, where=f"source {source.name!r}")
+    if column not in rows.arrow.names:
+        missing = NotFoundError.of("Column", column, rows.arrow.names, where=f"source {source.name!r}")
         raise SourceError(f"View {view.name!r}: {missing.message}", hint=missing.hint)
-    text = isinstance(source, CSVSource) or (
-        isinstance(source, ParquetSource) and column in hive_columns(source)
-    )
-    needed = item.needs_type or column == item.by
-    found = None if text and needed else feature_type(schema.field(column).type)
+    text, needed = column in rows.text, item.needs_type or column == item.by
+    found = None if text and needed else feature_type(rows.arrow.field(column).type)
     if found is None:
-        what = "is text of any type" if text else f"is {schema.field(column).type}"
+        what = "is text of any type" if text else f"is {rows.arrow.field(column).type}"
         argument = "by_type=fs.String" if column == item.by else "input_type=fs.Float64"
         raise SourceError(
             f"View {view.name!r}: column {column!r} of source {source.name!r} {what}, so the type of "
@@ -114,9 +122,24 @@ def _column_type(
     return found
 
 
+def check_conditions(view: FeatureView, rows: RowSchema) -> None:
+    """Check that the conditions of a view's aggregations are true or false of its rows.
+
+    Raises:
+        SourceError: if one is something else.
+    """
+    for text, column in condition_columns(view).items():
+        found = rows.arrow.field(column).type
+        if not pa.types.is_boolean(found):
+            raise SourceError(
+                f"View {view.name!r}: the condition {text!r} is {found}, neither true nor false.",
+                hint="Compare it with something, such as \"amount > 0 AND status = 'ok'\".",
+            )
+
+
 def with_types_of(view: FeatureView, known: FeatureView) -> FeatureView:
     """The view with the types that another one (its registered version) has for the same columns."""
-    types = _known_types(known)
+    types = _known_types(known.aggregations)
     missing = any(column in types for a in view.aggregations for column in a.open_columns)
     return _with_types(view, types) if missing else view
 

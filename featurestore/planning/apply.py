@@ -9,6 +9,7 @@ from featurestore.definitions.base import Definition
 from featurestore.errors import StaleRegistryError
 from featurestore.planning.catalog import Catalog
 from featurestore.planning.changes import Plan, plan_changes
+from featurestore.planning.determinism import check_planned
 from featurestore.protocols.registry import RegistryWriter
 
 ATTEMPTS = 200
@@ -34,17 +35,20 @@ def apply_definitions(
     project: str,
     catalog: Callable[[], Catalog],
     registry: RegistryWriter,
-    root: Path,
     message: str,
+    root: Path,
 ) -> Plan:
     """Plan definitions and commit the plan, again and again while others commit in between.
 
     Raises:
         DefinitionError: if the definitions contradict each other or what is registered.
+        TransformError: if a new transform does not do the same twice.
         StaleRegistryError: if others never let up (retryable).
     """
-    for _ in range(ATTEMPTS - 1):
+    for attempt in range(ATTEMPTS - 1):
         plan = plan_changes(objects, catalog(), project=project, root=root)
+        if attempt == 0:
+            check_planned(plan, objects, root)
         try:
             commit_plan(plan, registry, message)
         except StaleRegistryError:

@@ -112,9 +112,14 @@ class Catalog:
         return [s.name for s in self.stored if s.kind in ("feature_view", "feature_service")]
 
     def _bind(self, definition: Any) -> Registrable:
-        if isinstance(definition, FeatureView) and isinstance(definition.source, InMemorySource):
-            bound = self._memory.get(definition.source.name)
-            if bound is not None and bound.values_payload() == definition.source.values_payload():
-                return definition.model_copy(update={"source": bound})
+        if isinstance(definition, FeatureView) and isinstance(definition.origin, InMemorySource):
+            bound = self._memory.get(definition.origin.name)
+            if bound is not None and bound.values_payload() == definition.origin.values_payload():
+                return _over(definition, bound)
         result: Registrable = definition
         return result
+
+
+def _over(view: FeatureView, origin: InMemorySource) -> FeatureView:
+    source = _over(view.source, origin) if isinstance(view.source, FeatureView) else origin
+    return view.model_copy(update={"source": source})

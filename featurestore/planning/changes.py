@@ -129,12 +129,7 @@ def plan_retirement(names: Sequence[str], catalog: Catalog, *, project: str) -> 
     for name in names:
         for kind in ("feature_service", "feature_view"):
             if stored := catalog.newest(kind).get(name):
-                users = [s for s in _users(name, catalog) if s not in names] if kind == "feature_view" else []
-                if users:
-                    raise DefinitionError(
-                        f"View {name!r} cannot be retired: service {users[0]!r} uses it.",
-                        hint="Change or retire the service first, or name both.",
-                    )
+                _check_unused(name, kind, names, catalog)
                 changes.append(PlannedChange(_change(ChangeAction.RETIRE, stored), (), ()))
                 break
         else:
@@ -158,7 +153,7 @@ def _collect(objects: Iterable[Definition]) -> dict[Key, Registrable]:
 def _complete(definition: Registrable, root: Path) -> Registrable:
     if not isinstance(definition, FeatureView):
         return definition
-    return with_known_types(definition, locate_source(definition.source, root))
+    return with_known_types(definition, locate_source(definition.origin, root))
 
 
 def _with_parts(objects: Iterable[Definition]) -> Iterable[Registrable]:
@@ -173,7 +168,10 @@ def _with_parts(objects: Iterable[Definition]) -> Iterable[Registrable]:
         yield from (view for view in views if view is not definition)
         for view in views:
             yield from view.entities
-            yield view.source
+            if isinstance(view.source, FeatureView):
+                yield from _with_parts([view.source])
+            else:
+                yield view.source
 
 
 def used_views(definition: Definition) -> list[FeatureView]:
@@ -192,12 +190,22 @@ def _followers(
         if key[0] != "feature_view" or key in given:
             continue
         view = catalog.load_view(stored)
-        source = given.get(("source", view.source.name), view.source)
-        entities = tuple(given.get(("entity", entity.name), entity) for entity in view.entities)
-        if source != view.source or entities != view.entities:
-            fields = {**view.__dict__, "source": source, "entities": entities}
-            found[key] = FeatureView(**fields)
+        following = _following(view, given)
+        if following != view:
+            found[key] = following
     return found
+
+
+def _following(view: FeatureView, given: Mapping[Key, Registrable]) -> FeatureView:
+    """The view over the given entities and sources, where these are given."""
+    if isinstance(view.source, FeatureView):
+        source = given.get(("feature_view", view.source.name)) or _following(view.source, given)
+    else:
+        source = given.get(("source", view.source.name), view.source)
+    entities = tuple(given.get(("entity", entity.name), entity) for entity in view.entities)
+    if source == view.source and entities == view.entities:
+        return view
+    return FeatureView(**{**view.__dict__, "source": source, "entities": entities})
 
 
 def _check_names(wanted: Mapping[Key, Registrable], registered: Mapping[Key, StoredVersion]) -> None:
@@ -279,6 +287,25 @@ def _change(action: ChangeAction, stored: StoredVersion) -> Change:
 def _users(view: str, catalog: Catalog) -> list[str]:
     services = (catalog.service(name) for name in catalog.newest("feature_service"))
     return sorted(s.name for s in services if s and any(r.view == view for r in s.features))
+
+
+def _check_unused(name: str, kind: str, leaving: Sequence[str], catalog: Catalog) -> None:
+    if kind != "feature_view":
+        return
+    readers = (catalog.load_view(stored) for stored in catalog.newest("feature_view").values())
+    users = [f"service {user!r}" for user in _users(name, catalog) if user not in leaving]
+    users += [
+        f"view {reader.name!r}"
+        for reader in readers
+        if isinstance(reader.source, FeatureView)
+        and reader.source.name == name
+        and reader.name not in leaving
+    ]
+    if users:
+        raise DefinitionError(
+            f"View {name!r} cannot be retired: {users[0]} uses it.",
+            hint=f"Change or retire the {users[0].partition(' ')[0]} first, or name both.",
+        )
 
 
 def _differences(old: object, new: object, path: str = "") -> Iterable[str]:

@@ -39,7 +39,7 @@ def historical_features(
         SourceError: if a source lacks what a view wants of it, or SQL is refused.
     """
     if isinstance(entity_df, str):
-        sources = {view.view.source.name: locate_source(view.view.source, root) for view in request.views}
+        sources = {view.view.origin.name: locate_source(view.view.origin, root) for view in request.views}
         entity_df = engine.query(sql=entity_df, sources=sources)
     views = tuple(plan_view(view, root=root, as_of=as_of) for view in request.views)
     return _frame(entity_rows(entity_df), request, views, engine, event_timestamp, timezone)

@@ -9,16 +9,18 @@ import pyarrow as pa
 
 from featurestore.definitions.base import RESERVED_PREFIX
 from featurestore.definitions.instants import duration_to_microseconds
+from featurestore.definitions.steps import row_steps
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import EntityDataError, NameClashError, NotFoundError, SourceError
 from featurestore.frames.entity_rows import EntityRows
 from featurestore.frames.keys import key_column
 from featurestore.frames.times import ENTITY_TIME, time_column
-from featurestore.planning.aggregations import value_columns, with_known_types
+from featurestore.planning.aggregations import check_conditions, value_columns, with_known_types
 from featurestore.planning.request import Request, RequestedView
 from featurestore.protocols.offline import TIME_COLUMN, Grid, KeyColumn, ViewPlan
-from featurestore.sources.check import check_source
+from featurestore.sources.check import check_columns
 from featurestore.sources.files import locate_source
+from featurestore.transforms.rows import row_schema
 
 
 def plan_view(requested: RequestedView, *, root: Path, as_of: int | None = None) -> ViewPlan:
@@ -31,10 +33,15 @@ def plan_view(requested: RequestedView, *, root: Path, as_of: int | None = None)
 
     Raises:
         SourceError: if the source lacks what the view wants, or cannot tell what was known when.
+        TransformError: if a transform does not fit the source.
     """
-    source = locate_source(requested.view.source, root)
+    source, steps = locate_source(requested.view.origin, root), row_steps(requested.view)
     view = with_known_types(requested.view, source)
-    check_source(view, source)
+    rows = row_schema(source, steps)
+    inputs = {column: dtype for f in view.features for column, dtype in f.inputs.items() if dtype is not None}
+    wanted = [*view.join_keys.items(), *inputs.items()]
+    check_columns(view.name, source, rows.arrow, rows.text, wanted)
+    check_conditions(view, rows)
     if as_of is not None and source.available_at is None and source.created_timestamp is None:
         raise SourceError(
             f"View {view.name!r}: as_of needs to know when rows became known, and source {source.name!r} has "
@@ -50,6 +57,7 @@ def plan_view(requested: RequestedView, *, root: Path, as_of: int | None = None)
         grid=_grid(view),
         delay=duration_to_microseconds(source.effective_delay),
         as_of=as_of,
+        steps=steps,
     )
 
 

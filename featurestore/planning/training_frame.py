@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from featurestore.definitions.steps import in_words
 from featurestore.frames.atomic_file import atomic_path
 from featurestore.frames.convert import to_pandas, to_polars
 from featurestore.frames.types import arrow_type
@@ -62,14 +63,15 @@ class TrainingFrame:
         Raises:
             SourceError: if a source cannot be read or contradicts its declaration.
         """
-        features = _Rechunked(self._engine.historical_features(views=self._views, entities=self._entities()))
+        rows = _Rechunked(self._rows.batches())
+        features = self._engine.historical_features(views=self._views, entities=self._entities())
         with Progress("Point-in-time join", total=self.num_rows, unit="rows") as progress:
-            for batch in filter(len, self._rows.batches()):  # Arrow tables may hold empty chunks
-                values = features.take(batch.num_rows)
-                columns = [*batch.columns, *(values.column(name) for name in self._outputs)]
+            for batch in filter(len, features):
+                its_rows = rows.take(batch.num_rows)
+                columns = [*its_rows.columns, *(batch.column(name) for name in self._outputs)]
                 yield from pa.table(columns, schema=self.schema).to_batches()
                 progress.advance(batch.num_rows)
-            features.finish()
+        rows.finish()
 
     def to_arrow(self) -> pa.Table:
         """The frame as an Arrow table."""
@@ -116,11 +118,12 @@ def _describe(view: ViewPlan) -> str:
     rules += [f"every {view.grid.every / 1e6:g} s"] if view.grid else []
     rules += [f"ttl {view.ttl / 1e6:g} s"] if view.ttl is not None else []
     rules += ["as of a past state"] if view.as_of is not None else []
-    return f"- {view.label}: {features}\n    by {keys}; {', '.join(rules)}; source {view.source.name}"
+    line = f"- {view.label}: {features}\n    by {keys}; {', '.join(rules)}; source {view.source.name}"
+    return "\n".join([line, *(f"    then {in_words(step)}" for step in view.steps)])
 
 
 class _Rechunked:
-    """Batches of one size from batches of another."""
+    """The entity rows in batches of any size."""
 
     def __init__(self, batches: Iterator[pa.RecordBatch]) -> None:
         self._batches = batches
@@ -133,7 +136,7 @@ class _Rechunked:
             batch = next(self._batches, None)
             if batch is None:
                 raise AssertionError(
-                    f"The engine returned {count - have} rows fewer than there are entity rows."
+                    f"The engine returned {count - have} rows more than there are entity rows."
                 )
             parts.append(pa.Table.from_batches([batch]))
             have += batch.num_rows
@@ -145,4 +148,4 @@ class _Rechunked:
         left = sum(batch.num_rows for batch in self._batches)
         left += self._pending.num_rows if self._pending is not None else 0
         if left:
-            raise AssertionError(f"The engine returned {left} rows more than there are entity rows.")
+            raise AssertionError(f"The engine returned {left} rows fewer than there are entity rows.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from featurestore.definitions.functions import Empty
 from featurestore.definitions.source import Source
+from featurestore.definitions.steps import Step
 from featurestore.definitions.types import FeatureType
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class WindowColumn:
         argument: of the function, or None; a duration in microseconds.
         window: microseconds, None for a lifetime.
         offset: microseconds between the end of the window and the instant.
-        where: a condition in SQL over the source's columns, or None.
+        where: a column of bools that says which rows count; None for all.
         dtype: of the values.
         empty: the value without any input; of a series those of all its windows.
         series: how many windows, one before the other, a list has a value of; None for one window's value.
@@ -98,8 +99,7 @@ class ViewPlan:
         delay: of the source.
         as_of: rows with ``available_at`` (else ``created_timestamp``) later than this, or null, do not exist.
         windows: the aggregations that make the features, one for each in order; empty for plain features.
-        conditions: the `where` conditions of all declared aggregations of the view, in their order as text:
-            the last tie breakers.
+        steps: by which the source's rows become those that keys, times and features are read from.
     """
 
     label: str
@@ -112,11 +112,11 @@ class ViewPlan:
     delay: int
     as_of: int | None = None
     windows: tuple[WindowColumn, ...] = ()
-    conditions: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
 
     @property
     def inputs(self) -> tuple[FeatureColumn, ...]:
-        """The columns of the source, with their types, that values are made of."""
+        """The columns of the rows, with their types, that values are made of."""
         return self.tie_breakers if self.windows else (*self.tie_breakers, *self.features)
 
 

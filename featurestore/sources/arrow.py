@@ -42,6 +42,16 @@ def source_schema(source: Source) -> pa.Schema:
     return _unified(source, [_guarded(source, file, read) for file in list_files(source)])
 
 
+def source_rows(source: Source) -> tuple[pa.Schema, frozenset[str]]:
+    """`source_schema`, and which of the columns are text to be read as the type that a view declares."""
+    schema = source_schema(source)
+    if isinstance(source, CSVSource):
+        return schema, frozenset(schema.names)
+    if isinstance(source, InMemorySource):
+        return schema, source.text_columns
+    return schema, frozenset(hive_columns(source)) if isinstance(source, ParquetSource) else frozenset()
+
+
 def _unified(source: FileSource, schemas: list[pa.Schema]) -> pa.Schema:
     try:
         return pa.unify_schemas(schemas, promote_options="permissive")
@@ -77,6 +87,34 @@ def read_table(source: Source, columns: Mapping[str, pa.DataType | None]) -> pa.
         )
         tables = [_guarded(source, file, lambda s, f: _read_csv(s, f, columns, looks)) for file in files]
     return pa.concat_tables(tables, promote_options="permissive").select(list(columns))
+
+
+def first_rows(source: Source, count: int) -> pa.Table:
+    """Up to so many of a source's first rows, with all columns; those of CSV files as text, but for times.
+
+    Raises:
+        SourceError: if the source cannot be read.
+    """
+    schema = source_schema(source)
+    if isinstance(source, ParquetSource):
+        tables, left = [], count
+        for file in list_files(source):
+            if left > 0:
+                tables.append(_guarded(source, file, lambda s, f: _first_of_parquet(s, f, schema, left)))  # noqa: B023
+                left -= tables[-1].num_rows
+        return pa.concat_tables(tables, promote_options="permissive").select(schema.names)
+    return read_table(source, dict.fromkeys(schema.names)).slice(0, count)
+
+
+def _first_of_parquet(source: ParquetSource, file: str, schema: pa.Schema, count: int) -> pa.Table:
+    with pq.ParquetFile(file) as parquet:
+        batch = next(parquet.iter_batches(batch_size=count), None)
+        rows = pa.Table.from_batches([] if batch is None else [batch], parquet.schema_arrow).slice(0, count)
+    for name, value in folder_values(source, file).items():
+        column = pa.array([value] * rows.num_rows, schema.field(name).type)
+        rows = rows.drop_columns([name]) if name in rows.schema.names else rows
+        rows = rows.append_column(name, column)
+    return rows.replace_schema_metadata(None)
 
 
 def hive_columns(source: ParquetSource) -> list[str]:
@@ -160,7 +198,7 @@ def _time_looks(source: CSVSource, file: str, columns: Mapping[str, pa.DataType 
 
 def _time_columns(source: Source) -> set[str]:
     roles = (source.event_timestamp, source.created_timestamp, source.available_at)
-    return {name for name in roles if name is not None}
+    return {source.mapping.get(name, name) for name in roles if name is not None}
 
 
 def _csv_first_block(source: CSVSource, file: str, types: Mapping[str, pa.DataType]) -> pa.Schema:

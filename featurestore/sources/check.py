@@ -3,57 +3,43 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import pyarrow as pa
 
-from featurestore.definitions.aggregation import ALL_ROWS, Aggregation
-from featurestore.definitions.feature import Feature
-from featurestore.definitions.source import CSVSource, ParquetSource, Source
+from featurestore.definitions.source import Source
 from featurestore.definitions.types import FeatureType
-from featurestore.definitions.view import FeatureView
 from featurestore.errors import SourceError
 from featurestore.frames.types import converts
-from featurestore.sources.arrow import hive_columns, source_schema
-
-
-def check_source(view: FeatureView, source: Source) -> None:
-    """Check the columns of a view's source (with absolute paths) against the view.
-
-    Raises:
-        SourceError: if the source cannot be read, a column is missing or its type does not convert, or the
-            event timestamp is a date and no delay is stated.
-    """
-    wanted = [*view.join_keys.items(), *(pair for f in view.features for pair in _inputs(f))]
-    check_columns(view.name, source, source_schema(source), wanted)
-
-
-def _inputs(feature: Feature | Aggregation) -> list[tuple[str, FeatureType | None]]:
-    """The columns that a feature is made of and the types they must convert to."""
-    if isinstance(feature, Feature):
-        return [(feature.column, feature.dtype)]
-    column = [] if feature.column == ALL_ROWS else [(feature.column, feature.input_type)]
-    return column if feature.by is None else [*column, (feature.by, feature.by_type)]
 
 
 def check_columns(
-    label: str, source: Source, schema: pa.Schema, wanted: Iterable[tuple[str, FeatureType | None]]
+    label: str,
+    source: Source,
+    schema: pa.Schema,
+    as_text: Collection[str],
+    wanted: Iterable[tuple[str, FeatureType]],
 ) -> None:
-    """Check that a source with this schema has the wanted columns, and times where it declares them.
+    """Check that rows have the columns that a view wants, and times where the source declares them.
 
-    A column is wanted in a type, or (None) in whatever type it has.
+    Args:
+        label: names the view in errors.
+        source: names the columns that hold times.
+        schema: of the rows that the view's features are read from.
+        as_text: columns that are text to be read as the type that the view declares.
+        wanted: columns and their types.
 
     Raises:
-        SourceError: as `check_source`; `label` names the view.
+        SourceError: if a column is missing or its type does not convert, or the event timestamp is a date and no
+            delay is stated.
     """
-    as_text = _text_columns(source, schema)
     for column, dtype in wanted:
         found = _column_type(label, source, schema, column)
-        if dtype is not None and column not in as_text and not converts(found, dtype):
+        if column not in as_text and not converts(found, dtype):
             raise SourceError(
                 f"View {label!r}: column {column!r} of source {source.name!r} is {found}, which does not "
                 f"convert to {dtype} without loss.",
-                hint=f"Declare a type that holds {found}, or convert the column in the source.",
+                hint=f"Declare a type that holds {found}, or convert the column: CAST(… AS …) in SQL.",
             )
     for role in ("event_timestamp", "created_timestamp", "available_at"):
         column = getattr(source, role)
@@ -61,12 +47,6 @@ def check_columns(
             _check_time(label, source, role, _column_type(label, source, schema, column))
     if source.event_id is not None:
         _column_type(label, source, schema, source.event_id)
-
-
-def _text_columns(source: Source, schema: pa.Schema) -> set[str]:
-    if isinstance(source, CSVSource):
-        return set(schema.names)
-    return set(hive_columns(source)) if isinstance(source, ParquetSource) else set()
 
 
 def _column_type(label: str, source: Source, schema: pa.Schema, column: str) -> pa.DataType:

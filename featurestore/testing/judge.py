@@ -80,9 +80,7 @@ def check_latest(engine: OfflineEngine, case: Case) -> None:
     plan, until = request.plan(case.as_of), max(case.at)
     at = oracle.from_instant(until)
     try:
-        expected = oracle.latest(
-            request.view, case.rows, at, as_of=case.as_of, features=request.features
-        )
+        expected = oracle.latest(request.view, case.rows, at, as_of=case.as_of, features=request.features)
     except oracle.SumOverflowError:
         with pytest.raises(SourceError, match="does not fit into 64 bits"):
             run_latest(engine, plan, at=until)
@@ -107,7 +105,12 @@ def _check_changes(
     keys = _key_rows(plan, asked) if asked else None
     found = by_key(run_latest(engine, plan, at=until, changes=changes, keys=keys), _names(plan))
     changed = partial(
-        oracle.changed, _requested_view(request), case.rows, since=since, known_after=known_after, as_of=case.as_of
+        oracle.changed,
+        _requested_view(request),
+        case.rows,
+        since=since,
+        known_after=known_after,
+        as_of=case.as_of,
     )
     least, most = changed(until=until) | set(asked), changed() | set(asked)
     chosen = {key for key in expected if key_id(key) in found}

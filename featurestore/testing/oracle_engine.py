@@ -14,6 +14,7 @@ from featurestore.definitions.feature import Feature
 from featurestore.definitions.functions import function_text
 from featurestore.definitions.schedule import Schedule
 from featurestore.definitions.source import InMemorySource, Source
+from featurestore.definitions.steps import Conditions, Step
 from featurestore.definitions.types import Map
 from featurestore.definitions.view import FeatureView
 from featurestore.definitions.windows import LIFETIME
@@ -118,14 +119,15 @@ def _view(plan: ViewPlan) -> FeatureView:
 
 
 def _aggregations(plan: ViewPlan) -> list[Aggregation]:
-    """The requested ones; and, for the order of rows that tie, all inputs and conditions of the view."""
+    """The requested ones; and, for the order of rows that tie, all inputs and conditions of the plan."""
+    conditions = {column: text for step in plan.steps for column, text in _conditions(step).items()}
     asked = [
         Aggregation(
             w.column or "*",
             function_text(w.function, w.argument),
             LIFETIME if w.window is None else timedelta(microseconds=w.window),
             name=w.output,
-            where=w.where,
+            where=None if w.where is None else conditions[w.where],
             offset=timedelta(microseconds=w.offset),
             series=w.series,
             by=w.by,
@@ -138,12 +140,17 @@ def _aggregations(plan: ViewPlan) -> list[Aggregation]:
     inputs = [
         Aggregation(f.column, "count", LIFETIME, name=f"__input_{i}", input_type=f.dtype)
         for i, f in enumerate(plan.tie_breakers)
+        if f.column not in conditions
     ]
-    conditions = [
+    marks = [
         Aggregation("*", "count", LIFETIME, name=f"__condition_{i}", where=text)
-        for i, text in enumerate(plan.conditions)
+        for i, text in enumerate(conditions.values())
     ]
-    return [*asked, *inputs, *conditions]
+    return [*asked, *inputs, *marks]
+
+
+def _conditions(step: Step) -> Mapping[str, str]:
+    return step.columns if isinstance(step, Conditions) else {}
 
 
 def _as_of(plan: ViewPlan) -> datetime | None:

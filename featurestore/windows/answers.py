@@ -25,7 +25,6 @@ from featurestore.windows.events import (
     Timeline,
     sort_order,
 )
-from featurestore.windows.filters import Filter, evaluate, read_filter
 from featurestore.windows.integers import SumOverflowError
 from featurestore.windows.keyed import compute_any
 from featurestore.windows.lives import Lives, existing, lives_of
@@ -43,8 +42,7 @@ class Chunk:
     Attributes:
         end: the codes are lower than this, and not lower than the `end` of the chunk before.
         rows: columns `CODE` and `EVENT`; `CREATED`, `VISIBLE` and `EVENT_ID` where `needed_columns` says so; the
-            aggregated columns as v0, v1 and so on, in the order of ``view.inputs`` and of their types; and
-            those that conditions read as w0, w1 and so on.
+            columns of ``view.inputs`` as v0, v1 and so on, of their types.
     """
 
     end: int
@@ -67,21 +65,6 @@ def needs_lives(view: ViewPlan) -> bool:
     return view.source.available_at is not None or view.source.event_id is not None
 
 
-def read_filters(view: ViewPlan, known: Iterable[str]) -> list[Filter]:
-    """The conditions of a view over a source with the columns `known`.
-
-    Raises:
-        SourceError: if one cannot be read.
-    """
-    names = list(known)
-    return [read_filter(text, label=view.label, known=names) for text in view.conditions]
-
-
-def filter_columns(filters: Sequence[Filter]) -> list[str]:
-    """The columns that conditions read, in the order in which a chunk has them."""
-    return list(dict.fromkeys(column for each in filters for column in each.columns))
-
-
 def earliest_event(view: ViewPlan, earliest: int | None) -> int | None:
     """Events up to this instant cannot matter to points from `earliest` on; None if all may."""
     longest = [w.window * (w.series or 1) + w.offset for w in view.windows if w.window is not None]
@@ -91,20 +74,17 @@ def earliest_event(view: ViewPlan, earliest: int | None) -> int | None:
     return max(earliest - max(longest), -(2**63))
 
 
-def answer(
-    view: ViewPlan, points: Points, chunks: Iterable[Chunk], filters: Sequence[Filter], name: EntityName
-) -> Answers:
+def answer(view: ViewPlan, points: Points, chunks: Iterable[Chunk], name: EntityName) -> Answers:
     """The values of all aggregations at all points.
 
     Args:
         view: with aggregations.
         points: in order.
         chunks: together the events of all points' entities.
-        filters: of `read_filters`.
         name: an entity's key as text, by its code, for messages.
 
     Raises:
-        SourceError: if a sum overflows, or a condition fails.
+        SourceError: if a sum overflows.
     """
     asked = single_windows(view)
     parts: list[list[pa.Array]] = [[] for _ in asked.windows]
@@ -112,7 +92,7 @@ def answer(
     for chunk in chunks:
         chosen = points.of_codes(begin, chunk.end)
         begin = chunk.end
-        found = _answer_chunk(asked, points.select(chosen), chunk.rows, filters, name)
+        found = _answer_chunk(asked, points.select(chosen), chunk.rows, name)
         for part, column in zip(parts, found, strict=True):
             part.append(column)
     left = len(points) - sum(len(column) for column in parts[0])
@@ -122,12 +102,10 @@ def answer(
     return Answers(series_joined(view, columns))
 
 
-def _answer_chunk(
-    view: ViewPlan, points: Points, rows: pa.Table, filters: Sequence[Filter], name: EntityName
-) -> list[pa.Array]:
+def _answer_chunk(view: ViewPlan, points: Points, rows: pa.Table, name: EntityName) -> list[pa.Array]:
     if not len(points) or not rows.num_rows:
         return [_empties(window, len(points)) for window in view.windows]
-    events, lives = _sorted_events(view, rows, filters)
+    events, lives = _sorted_events(view, rows)
     timeline, asked = Timeline.of(events), _Asked(view, points, name)
     columns = Columns(events)
     found: dict[int, pa.Array] = {}
@@ -191,21 +169,18 @@ def _empties(window: WindowColumn, count: int) -> pa.Array:
     return pa.array([empty], arrow_type(window.dtype)).take(pa.array(np.zeros(count, np.int64)))
 
 
-def _sorted_events(view: ViewPlan, rows: pa.Table, filters: Sequence[Filter]) -> tuple[Events, Lives | None]:
+def _sorted_events(view: ViewPlan, rows: pa.Table) -> tuple[Events, Lives | None]:
     code, event = _int64s(rows.column(CODE)), _int64s(rows.column(EVENT))
     created = None
     if view.source.created_timestamp is not None:
         created = _int64s(rows.column(CREATED).fill_null(NO_CREATED))
     order = sort_order(code, event, created)
     indices = pa.array(order)
-    raw = {name: rows.column(f"w{i}") for i, name in enumerate(filter_columns(filters))}
-    masks = evaluate(filters, raw, rows.num_rows, label=view.label)
     events = Events(
         code[order],
         event[order],
         None if created is None else created[order],
         {f.column: _taken(rows.column(f"v{i}"), indices) for i, f in enumerate(view.inputs)},
-        {text: mask[order] for text, mask in masks.items()},
     )
     if not needs_lives(view):
         return events, None

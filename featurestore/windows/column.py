@@ -30,8 +30,8 @@ class Column:
 
     @classmethod
     def of(cls, events: Events, name: str | None, condition: str | None) -> Column:
-        """The inputs of one column (None for rows) under one condition."""
-        used = None if condition is None else events.conditions[condition]
+        """The inputs of one column (None for rows) where the column of a condition is true."""
+        used = None if condition is None else np.asarray(events.inputs[condition].fill_null(False))
         if name is None:
             return cls(events, used, None)
         values = events.inputs[name]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from featurestore.windows.arrays import Int64s, Mask
+from featurestore.windows.arrays import Int64s
 from featurestore.windows.ranges import Ranges
 
 CODE, EVENT, CREATED, VISIBLE, EVENT_ID = "code", "event", "created", "visible", "id"
@@ -41,15 +41,13 @@ class Events:
 
     Attributes:
         created: `NO_CREATED` where null; None where the source has no such column.
-        inputs: the aggregated columns by name, nulls included.
-        conditions: by their text, which events they are true of.
+        inputs: the aggregated columns and those of conditions by name, nulls included.
     """
 
     code: Int64s
     event: Int64s
     created: Int64s | None
     inputs: Mapping[str, pa.Array]
-    conditions: Mapping[str, Mask]
 
     def __len__(self) -> int:
         return len(self.code)
@@ -62,7 +60,6 @@ class Events:
             self.event[positions],
             None if self.created is None else self.created[positions],
             {name: column.take(indices) for name, column in self.inputs.items()},
-            {name: mask[positions] for name, mask in self.conditions.items()},
         )
 
 

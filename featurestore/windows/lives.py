@@ -51,17 +51,16 @@ def lives_of(events: Events, visible: Int64s, event_id: pa.Array | None) -> Live
 
 
 def _tie_keys(events: Events) -> list[Int64s]:
-    """The inputs by name and the conditions by text: what tells rows apart that are equal in all times."""
+    """What tells rows apart that are equal in all times."""
     keys = []
-    for name in sorted(events.inputs):
-        column = events.inputs[name]
+    for column in events.inputs.values():
         place = np.zeros(len(column), np.int64)
         valid = np.asarray(column.is_valid())
         if valid.any():
             found = order_keys(column.drop_null()).keys
             place[valid] = np.unique(found, return_inverse=True)[1] + 1
         keys.append(place)
-    return keys + [events.conditions[text].astype(np.int64) for text in sorted(events.conditions)]
+    return keys
 
 
 def _least_after(visible: Int64s, same: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Int64s:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from featurestore.definitions.source import InMemorySource
 from featurestore.testing.judge import check_historical, check_latest
 from featurestore.testing.oracle_engine import OracleEngine
 from featurestore.testing.strategies import Case, as_parquet, window_cases
@@ -64,6 +65,5 @@ def test_the_order_of_the_source_does_not_matter(engine, case: Case, data: st.Da
     order = data.draw(st.permutations(range(len(case.rows))))
     rows = [case.table.slice(i, 1) for i in order]  # there is no take for views of strings
     table = pa.concat_tables([case.table.slice(0, 0), *rows])
-    source = case.source.model_copy()
-    source._data = table
+    source = InMemorySource(**{**dict(case.source), "data": table})
     check_historical(engine, replace(case.with_source(source), table=table))

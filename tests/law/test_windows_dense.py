@@ -22,7 +22,7 @@ from tests.engines.available import ENGINES, make_engine
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 MINUTE, MICROSECOND = timedelta(minutes=1), timedelta(microseconds=1)
 INSTANT = pa.timestamp("us", "UTC")
-COLUMNS = {
+COLUMNS: dict[str, tuple[Any, pa.DataType, list[Any]]] = {
     "i": (fs.Int64, pa.int64(), [None, 0, 1, 1, -7, 2**53 + 1, 2**53 + 3]),
     "x": (fs.Float64, pa.float64(), [None, -0.0, 0.0, 0.1, 0.1, 1e9 + 1, 1e9 + 2, -2.5]),
     "y": (fs.Float32, pa.float32(), [None, *NANS, math.inf, -math.inf, -0.0, 0.5]),
@@ -32,7 +32,7 @@ COLUMNS = {
 WINDOWS: list[Any] = [MICROSECOND, MINUTE, 3 * MINUTE, fs.LIFETIME]
 CONDITIONS = [None, "w > 0", "w IS NULL OR s = 'a'"]
 ARGUMENTS = {"count": "(2)", "fraction": "(0.3)", "duration": "(1m)", None: ""}
-ROLES = [
+ROLES: list[dict[str, Any]] = [
     {},
     {"created_timestamp": "made"},
     {"created_timestamp": "made", "available_at": "seen"},
@@ -63,7 +63,9 @@ def rows_of(chance: random.Random, count: int) -> list[dict[str, Any]]:
 
 
 def table_of(rows: list[dict[str, Any]]) -> pa.Table:
-    types = {"k": pa.int64(), "id": pa.int64(), "w": pa.int64()} | dict.fromkeys(("at", "made", "seen"), INSTANT)
+    types = {"k": pa.int64(), "id": pa.int64(), "w": pa.int64()} | dict.fromkeys(
+        ("at", "made", "seen"), INSTANT
+    )
     types |= {name: physical for name, (_, physical, _) in COLUMNS.items()}
     return pa.table({name: pa.array([row[name] for row in rows], dtype) for name, dtype in types.items()})
 
@@ -151,7 +153,10 @@ def test_everything_at_once(engine, seed: int):
         schedule=chance.choice([None, None, fs.Schedule(2 * MINUTE, lag=MINUTE)]),
     )
     entities = [
-        {"k": chance.choice([1, 1, 2, 3, None]), "event_timestamp": chance.choice([None, *[instant(chance, 10)] * 9])}
+        {
+            "k": chance.choice([1, 1, 2, 3, None]),
+            "event_timestamp": chance.choice([None, *[instant(chance, 10)] * 9]),
+        }
         for _ in range(40)
     ]
     plan = plan_view(view)
@@ -179,7 +184,12 @@ def test_long_windows(engine, seed: int):
     chance = random.Random(seed)
     count = chance.choice([500, 3000])
     rows = [
-        {"k": 1, "at": NOON + i * MICROSECOND, "x": chance.uniform(-1, 1) + 1e6, "i": chance.randrange(-(2**55), 2**55)}
+        {
+            "k": 1,
+            "at": NOON + i * MICROSECOND,
+            "x": chance.uniform(-1, 1) + 1e6,
+            "i": chance.randrange(-(2**55), 2**55),
+        }
         for i in range(count)
     ]
     table = pa.table({"k": [1] * count, "at": pa.array([row["at"] for row in rows], INSTANT),
@@ -187,7 +197,9 @@ def test_long_windows(engine, seed: int):
     spans: list[Any] = [timedelta(microseconds=n) for n in (63, 64, 129, 300, 2000)] + [fs.LIFETIME]
     functions = ["sum", "mean", "var", "stddev", "min", "max", "median", "count_distinct", "decayed_sum(50us)"]
     features = [
-        fs.Aggregation(c, f, spans, input_type=t) for c, t in (("x", fs.Float64), ("i", fs.Int64)) for f in functions
+        fs.Aggregation(c, f, spans, input_type=t)
+        for c, t in (("x", fs.Float64), ("i", fs.Int64))
+        for f in functions
     ]
     view = fs.FeatureView(
         "v",

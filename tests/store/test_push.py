@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -113,3 +114,20 @@ def test_pushes_that_mean_nothing_are_refused(served: fs.FeatureStore, arrivals:
     with pytest.raises(NotMaterializedError, match="fresh"):
         served.push("fresh", [{"tailnum": "A", "arrived_at": NOON, "delay": 1.0}])
     assert online_values(served, ["A"], NOON) == [1.0]
+
+
+def test_a_row_that_was_pushed_to_a_run_which_ended_as_the_next_one_began_survives(
+    served: fs.FeatureStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = served.project.registry
+    begin = registry.begin_run
+
+    def begin_after_another(**arguments: Any) -> object:
+        monkeypatch.setattr(registry, "begin_run", begin)
+        served.materialize(end=NOON)
+        push(served, NOON + 2 * HOUR, 7.0)
+        return begin(**arguments)
+
+    monkeypatch.setattr(registry, "begin_run", begin_after_another)
+    served.materialize(end=NOON + HOUR)
+    assert online_values(served, ["A"], NOON + 2 * HOUR) == [7.0]

@@ -130,7 +130,7 @@ def test_estimates_are_as_near_as_they_are_said_to_be():
     count, sets = 50_000, 20
     numbers = pa.array(np.arange(count * sets))
     begins = np.arange(sets) * count
-    events = Events(np.zeros(count * sets, np.int64), np.arange(count * sets), None, {"x": numbers}, {})
+    events = Events(np.zeros(count * sets, np.int64), np.arange(count * sets), None, {"x": numbers})
     found = approx_count_distinct(Column.of(events, "x", None), Ranges(begins, begins + count), plan("x"))
     errors = np.asarray(found) / count - 1
     assert abs(float(np.mean(errors))) < 0.015

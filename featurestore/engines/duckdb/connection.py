@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Container, Iterator
 from contextlib import ExitStack, contextmanager
@@ -11,6 +12,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from featurestore.engines.duckdb.sql import text
@@ -49,6 +52,7 @@ class Session:
             **({} if memory_limit is None else {"memory_limit": memory_limit}),
             **({} if threads is None else {"threads": threads}),
         }
+        self.threads = threads or os.cpu_count() or 1
         self._temp_directory = temp_directory
         self._exit = ExitStack()
 
@@ -104,8 +108,19 @@ class Session:
         return found
 
     def table(self, sql: str) -> pa.Table:
-        """All rows of a query."""
+        """The rows of a query, in memory."""
         return self._connection.sql(sql).to_arrow_table()
+
+    def columns(self, sql: str, *, at_most: int) -> dict[str, npt.NDArray[Any]]:
+        """The columns of a query of so many rows at most, all of numbers and without nulls, as arrays."""
+        reader = self._connection.sql(sql).to_arrow_reader(BATCH_ROWS)
+        columns = {f.name: np.empty(at_most, f.type.to_pandas_dtype()) for f in reader.schema}
+        rows = 0
+        for batch in reader:
+            for values, column in zip(columns.values(), batch.columns, strict=True):
+                values[rows : rows + batch.num_rows] = column
+            rows += batch.num_rows
+        return {name: values[:rows] for name, values in columns.items()}
 
     def first(self, sql: str) -> dict[str, Any] | None:
         """The row of a query that returns one at most."""

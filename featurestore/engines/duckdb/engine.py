@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from featurestore.definitions.source import ParquetSource, Source
-from featurestore.engines.duckdb import explain, fetch, latest, lives, match, windows
+from featurestore.definitions.types import Vector
+from featurestore.engines.duckdb import explain, fetch, gather, latest, lives, match, nearest, windows
 from featurestore.engines.duckdb.connection import Session, reported
 from featurestore.engines.duckdb.scan import (
     Relation,
@@ -21,7 +22,6 @@ from featurestore.engines.duckdb.scan import (
 )
 from featurestore.engines.duckdb.sql import create, name
 from featurestore.engines.duckdb.tables import Tables
-from featurestore.engines.duckdb.types import for_duckdb
 from featurestore.protocols.offline import (
     CREATED_COLUMN,
     EVENT_COLUMN,
@@ -30,6 +30,7 @@ from featurestore.protocols.offline import (
     ViewPlan,
 )
 from featurestore.sources.arrow import read_table, source_schema
+from featurestore.transforms.duckdb_sql import for_duckdb
 
 
 class DuckDBEngine:
@@ -69,7 +70,10 @@ class DuckDBEngine:
         """The features of all `views` for each entity row; see `OfflineEngine`."""
         with self._session() as session:
             session.register("entities", _entity_rows(views, entities))
-            parts = [_historical(session, views, view, Tables.of(f"v{i}_")) for i, view in enumerate(views)]
+            parts = [
+                _historical(session, views, view, Tables.of(f"v{i}_"), entities.num_rows)
+                for i, view in enumerate(views)
+            ]
             yield from fetch.side_by_side(parts)
 
     def latest_features(
@@ -91,8 +95,8 @@ class DuckDBEngine:
                     session.run(latest.wanted(view, relation, tables, at, changes, given))
                 session.run(latest.latest_keys(view, relation, tables, at, restricted=restricted))
                 session.run(latest.latest_narrow(view, relation, tables, at))
-                session.run(*latest.latest_match(tables))
-                _fetch(session, view, relation, tables, times=True)
+                session.run(*latest.latest_match(view, tables))
+                _fetch(session, view, relation, tables, tied=_winners(session, tables), times=True)
             columns = [
                 *((key.name, key.dtype) for key in view.keys),
                 (EVENT_COLUMN, None),
@@ -122,17 +126,11 @@ class DuckDBEngine:
 
 
 def _historical(
-    session: Session, views: Sequence[ViewPlan], view: ViewPlan, tables: Tables
+    session: Session, views: Sequence[ViewPlan], view: ViewPlan, tables: Tables, entity_rows: int
 ) -> Iterator[pa.RecordBatch]:
-    """Compute one view, and return its features in the order of the entity rows."""
+    """Compute one view; its features in the order of the entity rows."""
     if view.windows:
         return windows.historical(session, views, view, tables)
-    columns = [(feature.output, feature.dtype) for feature in view.features]
-    return fetch.batches(session, _matched(session, views, view, tables), columns, view.source.name)
-
-
-def _matched(session: Session, views: Sequence[ViewPlan], view: ViewPlan, tables: Tables) -> str:
-    """Compute one view of plain features, and return the query for them."""
     columns = entity_columns(views, view)
     with reported(view.source.name):
         relation = open_relation(session, view, tables.source)
@@ -140,18 +138,28 @@ def _matched(session: Session, views: Sequence[ViewPlan], view: ViewPlan, tables
         session.run(match.spine(view, tables, columns))
         asked = session.row(match.asked_times(tables))
         limits = match.bounds(view, asked["earliest"], asked["latest"])
-        session.run(match.narrow(view, relation, tables, limits))
         if match.is_nearest(view):
-            session.run(*match.nearest(view, tables))
+            nearest.find(session, view, relation, tables, limits, entity_rows)
+            session.run(nearest.placed(view, relation, tables, limits))
         else:
+            session.run(create(tables.narrow, match.narrow_rows_of_entities(view, relation, tables, limits)))
             _match_lives(session, view, relation, tables)
-        _fetch(session, view, relation, tables)
-        if len(views) == 1:
-            return fetch.result(view, tables)
-        # A query that is under way holds its rows several times over: of several views, only the rows stay.
-        session.run(create(tables.result, fetch.result(view, tables)))
-        session.keep(tables, (tables.result,))
-        return f"FROM {tables.result}"
+        tied = _winners(session, tables)
+        held = gather.can_be_held(session, view, tables, len(views))
+        if held and not tied and not any(isinstance(f.dtype, Vector) for f in view.features):
+            values = fetch.values_of_winners(view, relation, tables)
+            return gather.picked(session, view, values, fetch.numbers(tables, tables.winners))
+        _fetch(session, view, relation, tables, tied=tied)
+        if held:
+            values = fetch.numbered_values(view, tables)
+            return gather.picked(session, view, values, fetch.numbers(tables, tables.values))
+        query = fetch.result(view, tables)
+        if len(views) > 1:
+            # A query that is under way holds its rows several times over: of several views, only the rows stay.
+            session.run(create(tables.result, query))
+            session.keep(tables, (tables.result,))
+            query = f"FROM {tables.result}"
+    return fetch.batches(session, query, [(f.output, f.dtype) for f in view.features], view.source.name)
 
 
 def _match_lives(session: Session, view: ViewPlan, relation: Relation, tables: Tables) -> None:
@@ -161,13 +169,18 @@ def _match_lives(session: Session, view: ViewPlan, relation: Relation, tables: T
     session.run(*steps, lives.doubtful(tables))
     if session.first(f"FROM {tables.doubtful} LIMIT 1") is not None:
         session.run(*lives.refined(view, relation, tables), *steps)
+    session.run(fetch.candidates(tables))
+
+
+def _winners(session: Session, tables: Tables) -> bool:
+    """Whether some are tied."""
+    session.run(*fetch.winners(tables))
+    return session.first(fetch.some_tied(tables)) is not None
 
 
 def _fetch(
-    session: Session, view: ViewPlan, relation: Relation, tables: Tables, *, times: bool = False
+    session: Session, view: ViewPlan, relation: Relation, tables: Tables, *, tied: bool, times: bool = False
 ) -> None:
-    session.run(*fetch.winners(tables))
-    tied = session.first(fetch.some_tied(tables)) is not None
     session.run(*fetch.values(view, relation, tables, tied=tied, times=times))
     fetch.check_vectors(session, view, tables)
     session.keep(tables, (tables.keys, tables.match, tables.values))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from featurestore.engines.duckdb import fetch, lives, match
+from featurestore.engines.duckdb import fetch, lives, match, nearest
 from featurestore.engines.duckdb.scan import Relation
+from featurestore.engines.duckdb.sql import create
 from featurestore.engines.duckdb.tables import Tables
 from featurestore.engines.duckdb.times import EVERY_TIME
 from featurestore.protocols.offline import ViewPlan
@@ -16,10 +17,6 @@ def explained(view: ViewPlan, relation: Relation, columns: Sequence[str], t: Tab
     steps = [
         ("The entities that are asked for", [match.entity_keys(view, t, columns)]),
         ("The entity rows, and until when each sees", [match.spine(view, t, columns)]),
-        (
-            "The rows of these entities: keys and times only (event times out of reach are skipped as well)",
-            [match.narrow(view, relation, t, EVERY_TIME)],
-        ),
         *_matching(view, relation, t),
         ("The rows that won", fetch.winners(t)),
         ("Their features, in one scan, and who wins among those that tie", _values(view, relation, t)),
@@ -31,13 +28,22 @@ def explained(view: ViewPlan, relation: Relation, columns: Sequence[str], t: Tab
 
 def _matching(view: ViewPlan, relation: Relation, t: Tables) -> list[tuple[str, list[str]]]:
     if match.is_nearest(view):
-        return [("The nearest row before each entity row", match.nearest(view, t))]
+        return [
+            ("Codes and times of these entities' rows (event times out of reach are skipped)",
+             [nearest.events(view, relation, t, EVERY_TIME)]),
+            (f"The nearest of them before each of these is found by binary search: {t.match}",
+             [nearest.asked(t)]),
+            ("The rows at the places that win", [nearest.placed(view, relation, t, EVERY_TIME)]),
+        ]  # fmt: skip
     rows_go = view.source.event_id is not None
+    narrow = create(t.narrow, match.narrow_rows_of_entities(view, relation, t, EVERY_TIME))
     return [
+        ("The rows of these entities: keys and times only", [narrow]),
         ("When each row comes and goes", [*lives.placed(view, t), lives.points(t)]),
         ("The greatest row alive at each entity row", lives.match(view, t, rows_go=rows_go)),
         ("Rows that tie and come or go at different times", [lives.doubtful(t)]),
         ("Only if there are any (then the match is repeated)", lives.refined(view, relation, t)),
+        ("The rows at the places that win", [fetch.candidates(t)]),
     ]
 
 

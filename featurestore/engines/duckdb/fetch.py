@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -18,14 +19,21 @@ from featurestore.frames.types import arrow_type
 from featurestore.protocols.offline import ViewPlan
 
 
+def candidates(t: Tables) -> str:
+    """placed: only the rows at winning places are left."""
+    query = select(
+        ["n.*"], f"FROM {t.placed} n", f"SEMI JOIN {t.match} m ON n.code = m.code AND n.place = m.place"
+    )
+    return create(t.placed, query).replace("CREATE TABLE", "CREATE OR REPLACE TABLE", 1)
+
+
 def winners(t: Tables) -> list[str]:
-    """groups, winners: the source rows at the winning places, the latest created ones of each, tied or not."""
+    """groups, winners: the rows at the winning places (`placed`), the latest created ones of each, tied or not."""
     groups = select(
-        ["n.code", "n.place", "any_value(n.event) AS event", "max(n.created) AS created", "min(n.rid) AS rid",
+        ["code", "place", "any_value(event) AS event", "max(created) AS created", "min(rid) AS rid",
          "count(*) AS rows"],
-        f"FROM {t.placed} n",
-        f"SEMI JOIN {t.match} m ON n.code = m.code AND n.place = m.place",
-        "GROUP BY n.code, n.place",
+        f"FROM {t.placed}",
+        "GROUP BY code, place",
     )  # fmt: skip
     latest = select(
         ["n.code", "n.place", "n.event", "n.created", "n.rid"],
@@ -106,12 +114,27 @@ def _vector_error(view: ViewPlan, column: str, dtype: Vector, found: dict[str, o
 
 def result(view: ViewPlan, t: Tables) -> str:
     """The features of each entity row, in order."""
-    return select(
-        _returned_features(view, "v"),
-        f"FROM {t.match} m",
-        f"LEFT JOIN {t.values} v ON v.code = m.code AND v.place = m.place",
-        "ORDER BY m.row",
-    )
+    return select(_returned_features(view, "v"), *_matched(t, t.values))
+
+
+def _matched(t: Tables, winners: str) -> tuple[str, str, str]:
+    same = "v.code = m.code AND v.place = m.place"
+    return f"FROM {t.match} m", f"LEFT JOIN {winners} v ON {same}", "ORDER BY m.row"
+
+
+def values_of_winners(view: ViewPlan, relation: Relation, t: Tables) -> str:
+    """The features of the winners, each under its winner's number: for where none are tied."""
+    return wide_rows(relation, t.winners, ["rowid"], {f"f{i}": f for i, f in enumerate(view.features)})
+
+
+def numbered_values(view: ViewPlan, t: Tables) -> str:
+    """The fetched features, each row under a number."""
+    return select(["v.rowid", *_returned_features(view, "v")], f"FROM {t.values} v")
+
+
+def numbers(t: Tables, winners: str) -> str:
+    """The number of each entity row's features in a table, in order; null where it has none."""
+    return select(["v.rowid"], *_matched(t, winners))
 
 
 def latest_result(view: ViewPlan, t: Tables) -> str:
@@ -140,9 +163,7 @@ def batches(
     Raises:
         SourceError: if DuckDB fails while it computes them.
     """
-    schema = pa.schema(
-        [(name, pa.int64() if dtype is None else arrow_type(dtype)) for name, dtype in columns]
-    )
+    schema = _schema(columns)
     with reported(source):
         reader = session.reader(query)
     while True:
@@ -150,11 +171,24 @@ def batches(
             batch = next(reader, None)
             if batch is None:
                 return
-            arrays = [
-                column if dtype is None else to_declared(column, dtype)
-                for column, (_, dtype) in zip(batch.columns, columns, strict=True)
-            ]
+            arrays = _declared(batch.columns, columns)
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def declared(found: Sequence[pa.ChunkedArray], columns: Sequence[tuple[str, FeatureType]]) -> pa.Table:
+    """What DuckDB returned, under the names and in the types of `columns`."""
+    return pa.table(_declared(found, columns), schema=_schema(columns))
+
+
+def _schema(columns: Sequence[tuple[str, FeatureType | None]]) -> pa.Schema:
+    return pa.schema([(name, pa.int64() if dtype is None else arrow_type(dtype)) for name, dtype in columns])
+
+
+def _declared(found: Sequence[Any], columns: Sequence[tuple[str, FeatureType | None]]) -> list[Any]:
+    return [
+        column if dtype is None else to_declared(column, dtype)
+        for column, (_, dtype) in zip(found, columns, strict=True)
+    ]
 
 
 def side_by_side(parts: Sequence[Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:

@@ -67,8 +67,8 @@ def bounds(view: ViewPlan, earliest: int | None, latest: int | None) -> Bounds:
     return Bounds(earliest - view.ttl, latest)
 
 
-def narrow(view: ViewPlan, relation: Relation, t: Tables, limits: Bounds) -> str:
-    """narrow: the rows of the source that any of the entities may see, without their features."""
+def narrow_rows_of_entities(view: ViewPlan, relation: Relation, t: Tables, limits: Bounds) -> str:
+    """The rows of the source that any of the entities may see, without their features."""
     columns = ["k.code", "x.event", "x.created", "x.rid"]
     conditions = ["x.event IS NOT NULL"]
     if limits.earliest is not None:
@@ -81,24 +81,12 @@ def narrow(view: ViewPlan, relation: Relation, t: Tables, limits: Bounds) -> str
         columns.append(f"{visible_from(view, 'x')} AS visible")
     if view.source.event_id is not None:
         columns.append("x.id")
-    query = select(
+    return select(
         columns,
         f"FROM {nested(narrow_rows(view, relation, limits), 'x')}",
         f"JOIN {t.keys} k ON {equal('k', 'x', key_names(view))}",
         where(*conditions),
     )
-    return create(t.narrow, query)
-
-
-def nearest(view: ViewPlan, t: Tables) -> list[str]:
-    """placed, match: the nearest row before each entity row, if it is young enough."""
-    placed = select(["code", "event AS place", "event", "created", "rid"], f"FROM {t.narrow}")
-    match = select(
-        ["s.row", "s.code", f"{young_enough(view, 's.t', 'n.event', 'n.event')} AS place"],
-        f"FROM {t.spine} s",
-        f"ASOF LEFT JOIN {t.narrow} n ON s.code = n.code AND s.until >= n.event",
-    )
-    return [create(t.placed, placed, view=True), create(t.match, match)]
 
 
 def young_enough(view: ViewPlan, time: str, event: str, place: str) -> str:

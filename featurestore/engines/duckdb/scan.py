@@ -6,26 +6,29 @@ column names of our own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from featurestore.definitions.source import ParquetSource, Source
+from featurestore.definitions.source import ParquetSource
+from featurestore.definitions.steps import Step, keeps_rows
 from featurestore.definitions.types import FeatureType
 from featurestore.engines.duckdb.connection import Session
 from featurestore.engines.duckdb.sql import SOURCE, aliased, name, nested, numbered, select, text, where
+from featurestore.engines.duckdb.steps import inlined
 from featurestore.engines.duckdb.times import EVERY_TIME, MAX_INSTANT, Bounds, Column, instant, near, no_later
-from featurestore.engines.duckdb.types import for_duckdb, value
-from featurestore.frames.types import arrow_type
+from featurestore.engines.duckdb.types import value
+from featurestore.frames.types import arrow_type, is_text
 from featurestore.protocols.offline import FeatureColumn, ViewPlan
-from featurestore.sources.arrow import hive_columns, read_table, source_schema
+from featurestore.sources.arrow import source_schema
 from featurestore.sources.check import check_columns
 from featurestore.sources.files import list_files
-from featurestore.windows.answers import filter_columns, read_filters
+from featurestore.transforms.duckdb_sql import for_duckdb
+from featurestore.transforms.rows import RowSchema, read_rows, row_schema
 
-_ROW = "__fs_row"
+_ROW, _FILE = "__fs_row", "__fs_file"
 _ROW_BITS = 40
 _VIRTUAL = {"file_index", "file_row_number"}
 _ONE_FOR_ALL = Column("0", pa.int8())
@@ -41,6 +44,7 @@ class Relation:
         rid: an expression that identifies a row.
         same_row: the condition that a row has the identity ``{}``.
         prunes: whether conditions on its raw columns skip parts of it.
+        raw: what stands after FROM where all rows are counted: steps in between can only leave some out.
     """
 
     table: str
@@ -48,6 +52,7 @@ class Relation:
     rid: str
     same_row: str
     prunes: bool
+    raw: str
 
     def from_clause(self) -> str:
         """FROM, with the alias that the columns use."""
@@ -61,26 +66,18 @@ def open_relation(session: Session, view: ViewPlan, table: str) -> Relation:
         SourceError: if it cannot be read, lacks a column or has one of another type.
     """
     wanted = dict(_wanted(view))
-    schema = source_schema(view.source)
-    check_columns(view.label, view.source, schema, wanted.items())
-    if isinstance(view.source, ParquetSource) and _readable(session, view.source, schema):
-        return _parquet(view.source, schema)
-    read = {**dict.fromkeys([*_roles(view.source), *_condition_columns(view, schema)]), **wanted}
-    return _arrow(session, view.source, read, table)
+    rows = row_schema(view.source, view.steps)
+    check_columns(view.label, view.source, rows.arrow, rows.text, wanted.items())
+    if isinstance(view.source, ParquetSource) and keeps_rows(view.steps):
+        schema = rows.arrow if not view.steps else source_schema(view.source)
+        if _readable(session, view.source, schema):
+            return _parquet(view.source, view.steps, rows)
+    return _arrow(session, view, {**dict.fromkeys(view.source.time_columns), **wanted}, rows.text, table)
 
 
 def _wanted(view: ViewPlan) -> Iterable[tuple[str, FeatureType]]:
     yield from ((key.name, key.dtype) for key in view.keys)
     yield from ((feature.column, feature.dtype) for feature in view.inputs)
-
-
-def _condition_columns(view: ViewPlan, schema: pa.Schema) -> list[str]:
-    return filter_columns(read_filters(view, schema.names)) if view.conditions else []
-
-
-def _roles(source: Source) -> list[str]:
-    roles = (source.event_timestamp, source.created_timestamp, source.available_at, source.event_id)
-    return [column for column in roles if column is not None]
 
 
 def _readable(session: Session, source: ParquetSource, schema: pa.Schema) -> bool:
@@ -112,46 +109,57 @@ def _no_glob(file: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in file)
 
 
-def _parquet(source: ParquetSource, schema: pa.Schema) -> Relation:
-    folders = set(hive_columns(source))
+def _parquet(source: ParquetSource, steps: Sequence[Step], rows: RowSchema) -> Relation:
     columns = {
         field.name: Column(
             sql=f"{SOURCE}.{name(field.name)}",
-            type=pa.string() if field.name in folders else field.type,
+            type=pa.string() if field.name in rows.text else field.type,
             zone=source.timezone,
-            text=field.name in folders,
+            text=field.name in rows.text,
         )
-        for field in schema
+        for field in rows.arrow
     }
-    index, row = f"{SOURCE}.file_index", f"{SOURCE}.file_row_number"
+    table = raw = parquet_table(source)
+    row, index = "file_row_number", "file_index"
+    if steps:
+        base = select(["*", f"file_row_number AS {_ROW}", f"file_index AS {_FILE}"], f"FROM {table}")
+        row, index = _ROW, _FILE
+        table = f"({inlined(source, steps, base, [row, index])})"
+    row, index = f"{SOURCE}.{row}", f"{SOURCE}.{index}"
     if len(list_files(source)) == 1:
-        return Relation(parquet_table(source), columns, rid=row, same_row=f"{row} = {{0}}", prunes=True)
+        return Relation(table, columns, rid=row, same_row=f"{row} = {{0}}", prunes=True, raw=raw)
     return Relation(
-        parquet_table(source),
+        table,
         columns,
         rid=f"({index}::BIGINT << {_ROW_BITS}) + {row}",
         # Bare columns on this side, so that the join's filters reach the scan.
         same_row=f"{row} = ({{0}} & {2**_ROW_BITS - 1}) AND {index} = ({{0}} >> {_ROW_BITS})::UBIGINT",
         prunes=True,
+        raw=raw,
     )
 
 
 def _arrow(
-    session: Session, source: Source, wanted: Mapping[str, FeatureType | None], table: str
+    session: Session,
+    view: ViewPlan,
+    wanted: Mapping[str, FeatureType | None],
+    text: frozenset[str],
+    table: str,
 ) -> Relation:
     types = {column: None if dtype is None else arrow_type(dtype) for column, dtype in wanted.items()}
-    rows = read_table(source, types)
-    folders = set(hive_columns(source)) if isinstance(source, ParquetSource) else set()
+    rows = read_rows(view.source, view.steps, types)
     data: dict[str, pa.ChunkedArray] = {}
     columns = {}
     for i, column in enumerate(rows.schema.names):
-        found, zone = _without_zone(for_duckdb(rows.column(column)), source.timezone)
+        found, zone = _without_zone(for_duckdb(rows.column(column)), view.source.timezone)
         data[f"c{i}"] = found
-        columns[column] = Column(f"{SOURCE}.c{i}", found.type, zone, text=column in folders)
+        # Fields of a CSV file come in their types, if no step saw them before.
+        as_text = column in text and is_text(found.type)
+        columns[column] = Column(f"{SOURCE}.c{i}", found.type, zone, text=as_text)
     data[_ROW] = pa.chunked_array([pa.array(np.arange(rows.num_rows, dtype=np.int64))])
     session.register(table, pa.table(data))
     rid = f"{SOURCE}.{_ROW}"
-    return Relation(table, columns, rid=rid, same_row=f"{rid} = {{0}}", prunes=False)
+    return Relation(table, columns, rid=rid, same_row=f"{rid} = {{0}}", prunes=False, raw=table)
 
 
 def _without_zone(column: pa.ChunkedArray, zone: str) -> tuple[pa.ChunkedArray, str]:

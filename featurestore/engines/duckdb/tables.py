@@ -26,6 +26,7 @@ class Tables:
     doubtful: str
     doubtful_values: str
     refined: str
+    found: str
     match: str
     groups: str
     winners: str

@@ -77,24 +77,3 @@ def to_declared(column: pa.Array, dtype: FeatureType) -> pa.Array:
     """What DuckDB returned, in the Arrow type of `dtype`."""
     wanted = arrow_type(dtype)
     return column if column.type == wanted else column.cast(wanted)
-
-
-def for_duckdb(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """An Arrow column in a type that DuckDB reads without loss: floats of 16 bits and wide decimals are not."""
-    wanted = _readable(column.type)
-    return column if column.type == wanted else column.cast(wanted)
-
-
-def _readable(found: pa.DataType) -> pa.DataType:
-    if pa.types.is_float16(found):
-        return pa.float32()
-    if pa.types.is_decimal(found):
-        return pa.decimal128(min(found.precision, 38), found.scale)
-    if pa.types.is_dictionary(found):
-        return _readable(found.value_type)
-    if pa.types.is_fixed_size_list(found):
-        return pa.list_(_readable(found.value_type), found.list_size)
-    if pa.types.is_list(found) or pa.types.is_large_list(found):
-        item = _readable(found.value_type)
-        return found if item == found.value_type else pa.large_list(item)
-    return found

@@ -31,13 +31,10 @@ from featurestore.windows.answers import (
     answer,
     batches,
     earliest_event,
-    filter_columns,
     needs_lives,
-    read_filters,
 )
 from featurestore.windows.arrays import Int64s
 from featurestore.windows.events import CODE, CREATED, EVENT, EVENT_ID, VISIBLE, Points
-from featurestore.windows.filters import Filter
 
 CELLS = 1 << 27
 """How many values a chunk holds at most, entities with more of them aside."""
@@ -101,22 +98,18 @@ def _filled(column: pa.ChunkedArray) -> Int64s:
 
 
 def _answers(session: Session, view: ViewPlan, relation: Relation, t: Tables, points: Points) -> Answers:
-    filters = read_filters(view, relation.columns)
     limits = Bounds()
     if len(points):
         earliest = earliest_event(view, int(points.until.min()))
         limits = Bounds(earliest, int(points.until.max()) - view.delay)
-    query = events_query(view, relation, t, filters, limits)
-    chunks = _chunks(session, view, t, query, width=5 + len(view.inputs) + len(filter_columns(filters)))
-    return answer(view, points, chunks, filters, lambda code: _entity(session, view, t, code))
+    query = events_query(view, relation, t, limits)
+    chunks = _chunks(session, view, t, query, width=5 + len(view.inputs))
+    return answer(view, points, chunks, lambda code: _entity(session, view, t, code))
 
 
-def events_query(
-    view: ViewPlan, relation: Relation, t: Tables, filters: Sequence[Filter], limits: Bounds
-) -> str:
+def events_query(view: ViewPlan, relation: Relation, t: Tables, limits: Bounds) -> str:
     """The events of the entities in keys, as `Chunk` describes them."""
     inputs = {f"v{i}": value(relation.columns[f.column], f.dtype) for i, f in enumerate(view.inputs)}
-    raw = {f"w{i}": relation.columns[name].sql for i, name in enumerate(filter_columns(filters))}
     columns = [f"k.code AS {CODE}", f"x.event AS {EVENT}"]
     if view.source.created_timestamp is not None:
         columns.append(f"x.created AS {CREATED}")
@@ -131,9 +124,9 @@ def events_query(
         conditions.append(f"x.event <= {limits.latest}")
     if view.source.available_at is not None:
         conditions.append("x.available IS NOT NULL")
-    rows = narrow_rows(view, relation, limits, extra=inputs | raw)
+    rows = narrow_rows(view, relation, limits, extra=inputs)
     return select(
-        [*columns, *(f"x.{name}" for name in (*inputs, *raw))],
+        [*columns, *(f"x.{name}" for name in inputs)],
         f"FROM {nested(rows, 'x')}",
         f"JOIN {t.keys} k ON {equal('k', 'x', key_names(view))}",
         where(*conditions),

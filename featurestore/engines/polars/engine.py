@@ -22,7 +22,8 @@ from featurestore.engines.polars.match import (
     read_narrow,
     with_codes,
 )
-from featurestore.engines.polars.scan import SourceRows, all_rows, open_source, reported
+from featurestore.engines.polars.scan import SourceRows, all_rows, reported
+from featurestore.engines.polars.steps import open_source
 from featurestore.engines.polars.windows import historical_windows, latest_windows
 from featurestore.errors import SourceError
 from featurestore.frames.types import arrow_type

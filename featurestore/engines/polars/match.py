@@ -7,7 +7,7 @@ entity in the order of time are neighbours after one sort, and a match is a bina
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +17,7 @@ import polars as pl
 from featurestore.engines.polars.scan import ROW, SourceRows
 from featurestore.engines.polars.times import MAX_INSTANT, check_delay, effective, instants, young_enough
 from featurestore.engines.polars.types import comparable, key_values
+from featurestore.frames.places import Int64Array, Places, count_not_after
 from featurestore.frames.times import CREATED_TIME, SOURCE_TIME, Reading
 from featurestore.protocols.offline import TIME_COLUMN, ViewPlan
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CODE = "__fs_code"
-Int64Array = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def read_narrow(view: ViewPlan, rows: SourceRows, *, latest: int | None) -> pl.D
     columns = [*(key.name for key in view.keys), *(role for role in roles if role is not None)]
     raw = rows.read(columns, latest=latest)
     data = [
-        key_values(raw[key.name], key.dtype, view, text=key.name in rows.folders).alias(name)
+        key_values(raw[key.name], key.dtype, view, text=key.name in rows.text).alias(name)
         for name, key in zip(key_names(view), view.keys, strict=True)
     ]
     event = _role(view, raw, "event_timestamp", SOURCE_TIME)
@@ -154,67 +154,37 @@ def nearest(view: ViewPlan, narrow: pl.DataFrame, spine: Spine) -> Match:
     asked = spine.frame.with_row_index("position").drop_nulls([CODE, "until"])
     if not narrow.height or not asked.height:
         return Match(_nothing(spine), NO_TIES)
-    place = _places(narrow[CODE], narrow["event"], asked[CODE], asked["until"])
-    order = place.rows.arg_sort()
-    places = place.rows.gather(order).to_numpy()
-    wanted = place.asked.to_numpy()
-    found = _search(places, wanted) - 1
-    hit = (found >= 0) & (places[np.maximum(found, 0)] // place.width == asked[CODE].to_numpy())
+    order, places, wanted = _places(narrow, asked)
+    found = count_not_after(places.rows, wanted) - 1
+    hit = (found >= 0) & (places.entity(places.rows[np.maximum(found, 0)]) == asked[CODE].to_numpy())
     asked, found = asked.filter(pl.Series(hit)), found[hit]
-    numbers = order.to_numpy()
-    events = narrow["event"].to_numpy()[numbers[found]]
+    events = places.time(places.rows[found])
     young = young_enough(asked["t"], pl.Series(events), view.ttl).to_numpy()
     asked, found = asked.filter(pl.Series(young)), found[young]
-    first = np.searchsorted(places, places[found], side="left")
-    chosen, tied = _settle_created(narrow, numbers, found, first)
+    chosen, tied = _settle_created(narrow, order, found, places.rows)
     return Match(_spread(spine, asked["position"], chosen), tied)
 
 
-@dataclass(frozen=True)
-class _Places:
-    """Entity and time as one integer, on both sides; `width` is the number of times."""
-
-    rows: pl.Series
-    asked: pl.Series
-    width: int
-
-
-def _places(code: pl.Series, event: pl.Series, asked_code: pl.Series, until: pl.Series) -> _Places:
-    low, high = int(event.min()), int(event.max())  # type: ignore[arg-type]
-    width = high - low + 2
-    highest = max(int(code.max()), int(asked_code.max())) + 1  # type: ignore[arg-type]
-    if width * highest < 2**63:
-        rows, asked = event - low + 1, (until.clip(low - 1, high) - low + 1)
-    else:
-        # Too far apart for 63 bits: take the place of the time among the times instead of the time.
-        times = event.unique().sort()
-        width = times.len() + 1
-        rows = times.search_sorted(event, side="right").cast(pl.Int64)
-        asked = times.search_sorted(until, side="right").cast(pl.Int64)
-    return _Places(code * width + rows, asked_code * width + asked, width)
-
-
-def _search(places: Int64Array, wanted: Int64Array) -> Int64Array:
-    """How many of the places are not after each wanted one; sorted look-ups stay in the cache."""
-    order = np.argsort(wanted, kind="stable")
-    found = np.empty(len(wanted), np.int64)
-    found[order] = (
-        pl.Series(places).search_sorted(pl.Series(wanted[order]), side="right").cast(pl.Int64).to_numpy()
-    )
-    return found
+def _places(narrow: pl.DataFrame, asked: pl.DataFrame) -> tuple[npt.NDArray[np.uint32], Places, Int64Array]:
+    """The narrow rows in the order of their places, these places, and what is asked for."""
+    times = narrow["event"].to_numpy().copy()
+    places = Places.of(narrow[CODE].to_numpy(), times, asked[CODE].to_numpy(), asked["until"].to_numpy())
+    rows = pl.Series(places.rows)
+    order = rows.arg_sort()
+    return order.to_numpy(), replace(places, rows=rows.gather(order).to_numpy()), places.asked
 
 
 def _settle_created(
-    narrow: pl.DataFrame, numbers: npt.NDArray[np.uint32], found: Int64Array, first: npt.NDArray[np.intp]
+    narrow: pl.DataFrame, numbers: npt.NDArray[np.uint32], found: Int64Array, places: Int64Array
 ) -> tuple[pl.Series, pl.DataFrame]:
-    """Source rows at the found positions: of those that share a place, the last created."""
+    """Source rows at the found positions, each the last of its place; of those that share one, the last created."""
     rows = narrow[ROW].to_numpy()
     chosen = rows[numbers[found]]
-    several = first < found
+    several = (found > 0) & (places[found] == places[found - 1])
     if not several.any():
         return pl.Series(chosen), NO_TIES
-    groups, position = np.unique(found[several], return_index=True)
-    starts = first[several][position]
+    groups = np.unique(found[several])
+    starts = np.searchsorted(places, places[groups])
     counts = groups - starts + 1
     within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
     member = numbers[np.repeat(starts, counts) + within]

@@ -11,19 +11,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 
 from featurestore.definitions.source import ParquetSource, Source
+from featurestore.definitions.steps import Step
 from featurestore.definitions.types import FeatureType
 from featurestore.errors import SourceError
+from featurestore.frames.convert import to_polars
 from featurestore.frames.types import arrow_type
-from featurestore.protocols.offline import ViewPlan
-from featurestore.sources.arrow import folder_values, hive_columns, read_table, source_schema
-from featurestore.sources.check import check_columns
+from featurestore.sources.arrow import folder_values, source_rows
 from featurestore.sources.files import list_files
-from featurestore.windows.answers import filter_columns, read_filters
+from featurestore.transforms.rows import read_rows
 
 ROW = "__fs_row"
 _LOCAL_SLACK = 3 * 86_400_000_000  # more than any zone is away from UTC, twice
@@ -52,15 +51,23 @@ class SourceRows:
 
     Attributes:
         schema: columns and Arrow types; those from folder names are strings.
-        files: if these are Parquet files.
-        folders: columns that come from folder names.
+        files: the Parquet files, if it has some.
+        text: columns that are text to be read as the declared type, such as those from folder names.
+        wanted: the columns that are read, and the types that fields of CSV files have.
+        steps: by which the source's rows become these.
     """
 
     source: Source
     schema: pa.Schema
     files: tuple[str, ...]
-    folders: frozenset[str]
+    text: frozenset[str]
     wanted: Mapping[str, FeatureType | None]
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def scanned(self) -> bool:
+        """Whether Polars reads the files itself, without steps in between."""
+        return isinstance(self.source, ParquetSource) and not self.steps
 
     @cached_property
     def _types(self) -> Mapping[str, pl.DataType]:
@@ -69,7 +76,7 @@ class SourceRows:
     @cached_property
     def _table(self) -> pl.DataFrame:
         types = {name: None if dtype is None else arrow_type(dtype) for name, dtype in self.wanted.items()}
-        return pl.DataFrame(_unsliced(read_table(self.source, types)))
+        return to_polars(read_rows(self.source, self.steps, types))
 
     @cached_property
     def _files(self) -> list[tuple[str, int]]:
@@ -79,21 +86,21 @@ class SourceRows:
 
     def column_type(self, name: str) -> pa.DataType:
         """The Arrow type of a column, as far as it is known before a CSV file is parsed."""
-        if isinstance(self.source, ParquetSource):
+        if self.scanned:
             return self.schema.field(name).type
         return self._table.select(name).head(0).to_arrow().schema.field(0).type
 
     @cached_property
     def height(self) -> int:
         """How many rows there are."""
-        if isinstance(self.source, ParquetSource):
+        if self.scanned:
             return sum(count for _, count in self._files)
         return self._table.height
 
     def read(self, columns: Sequence[str], *, latest: int | None = None) -> pl.DataFrame:
         """Columns of all rows (but for some that are later than `latest`), and their numbers as `ROW`."""
         distinct = list(dict.fromkeys(columns))
-        if not isinstance(self.source, ParquetSource):
+        if not self.scanned:
             return self._table.select(distinct).with_row_index(ROW)
         frames, before = [], 0
         for file, count in self._files:
@@ -107,7 +114,7 @@ class SourceRows:
     def gather(self, columns: Sequence[str], used: pl.Series) -> pl.DataFrame:
         """Columns of the rows that are used (a mask over all rows), in order."""
         distinct = list(dict.fromkeys(columns))
-        if not isinstance(self.source, ParquetSource):
+        if not self.scanned:
             return self._table.select(distinct).filter(used)
         frames, before = [], 0
         for file, count in self._files:
@@ -121,7 +128,7 @@ class SourceRows:
 
     def plan(self, columns: Sequence[str]) -> str:
         """How columns are read, as a Polars query plan."""
-        if not isinstance(self.source, ParquetSource):
+        if not self.scanned:
             return f"{self.source.kind} {self.source.name}: {', '.join(columns)}"
         return "\n".join(self._scan(file, columns).explain() for file, _ in self._files)
 
@@ -148,48 +155,16 @@ class SourceRows:
         """A condition on the raw event column that row groups can be skipped by; nothing exact."""
         column = self.source.event_timestamp
         dtype = self._types[column]
-        if latest is None or not isinstance(dtype, pl.Datetime) or column in self.folders:
+        if latest is None or not isinstance(dtype, pl.Datetime) or column in self.text:
             return None
         slack = 1_000 if dtype.time_zone or self.source.timezone == "UTC" else _LOCAL_SLACK
         limit = int((latest + slack) * _PER_MICROSECOND[dtype.time_unit])
         return None if abs(limit) >= 2**62 else pl.col(column) <= pl.lit(limit).cast(dtype)
 
 
-def open_source(view: ViewPlan) -> SourceRows:
-    """The source of a view, checked.
-
-    Raises:
-        SourceError: if it cannot be read, lacks a column or has one of another type.
-    """
-    source = view.source
-    schema = source_schema(source)
-    wanted = [(key.name, key.dtype) for key in view.keys]
-    wanted += [(feature.column, feature.dtype) for feature in view.inputs]
-    check_columns(view.label, source, schema, wanted)
-    roles = (source.event_timestamp, source.created_timestamp, source.available_at, source.event_id)
-    conditions = filter_columns(read_filters(view, schema.names)) if view.conditions else []
-    read = {**{role: None for role in (*roles, *conditions) if role is not None}, **dict(wanted)}
-    return SourceRows(source, schema, _files(source), _folders(source), read)
-
-
-def _files(source: Source) -> tuple[str, ...]:
+def files_of(source: Source) -> tuple[str, ...]:
+    """The Parquet files of a source, none if it is of another kind."""
     return tuple(list_files(source)) if isinstance(source, ParquetSource) else ()
-
-
-def _folders(source: Source) -> frozenset[str]:
-    return frozenset(hive_columns(source)) if isinstance(source, ParquetSource) else frozenset()
-
-
-def _unsliced(table: pa.Table) -> pa.Table:
-    """The table with vectors copied: Polars 2.1 misreads the nulls of a slice of them."""
-    vectors = [i for i, field in enumerate(table.schema) if pa.types.is_fixed_size_list(field.type)]
-    if vectors:
-        # In one chunk, or the batches that Polars takes would be slices again.
-        table = table.combine_chunks()
-    for i in vectors:
-        copied = table.column(i).combine_chunks().take(pa.array(np.arange(table.num_rows)))
-        table = table.set_column(i, table.schema.field(i), copied)
-    return table
 
 
 def all_rows(source: Source) -> pl.LazyFrame:
@@ -200,5 +175,5 @@ def all_rows(source: Source) -> pl.LazyFrame:
 
 def open_columns(source: Source) -> SourceRows:
     """A source with all its columns."""
-    schema = source_schema(source)
-    return SourceRows(source, schema, _files(source), _folders(source), dict.fromkeys(schema.names))
+    schema, text = source_rows(source)
+    return SourceRows(source, schema, files_of(source), text, dict.fromkeys(schema.names))

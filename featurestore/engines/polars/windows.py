@@ -18,9 +18,7 @@ from featurestore.windows.answers import (
     Chunk,
     Spine,
     answer,
-    filter_columns,
     needs_lives,
-    read_filters,
 )
 from featurestore.windows.arrays import Int64s
 from featurestore.windows.events import CODE, CREATED, EVENT, EVENT_ID, VISIBLE, Points
@@ -72,9 +70,8 @@ def _filled(column: pl.Series) -> Int64s:
 def _answers(
     view: ViewPlan, source: SourceRows, narrow: pl.DataFrame, keys: pl.DataFrame, points: Points
 ) -> Answers:
-    filters = read_filters(view, source.schema.names)
     coded = with_codes(narrow, keys, key_names(view))
-    rows = _events(view, source, coded, filter_columns(filters))
+    rows = _events(view, source, coded)
     chunks = [Chunk(int(points.code[-1]) + 1, rows)] if len(points) else []
 
     def name(code: int) -> str:
@@ -82,15 +79,15 @@ def _answers(
         named = [f"{key.name}={row[k]!r}" for key, k in zip(view.keys, key_names(view), strict=True)]
         return ", ".join(named) or "the one row of all"
 
-    return answer(view, points, chunks, filters, name)
+    return answer(view, points, chunks, name)
 
 
-def _events(view: ViewPlan, source: SourceRows, coded: pl.DataFrame, conditions: list[str]) -> pa.Table:
+def _events(view: ViewPlan, source: SourceRows, coded: pl.DataFrame) -> pa.Table:
     """The events as `Chunk` describes them: values are read for the rows of the asked entities only."""
     coded = coded.sort(ROW)
     used = pl.repeat(False, source.height, eager=True).scatter(coded[ROW], True)
     inputs = [feature.column for feature in view.inputs]
-    values = source.gather([*inputs, *conditions], used) if inputs or conditions else pl.DataFrame()
+    values = source.gather(inputs, used) if inputs else pl.DataFrame()
     data = {CODE: coded[ENTITY].to_arrow(), EVENT: coded["event"].to_arrow()}
     if view.source.created_timestamp is not None:
         data[CREATED] = coded["created"].to_arrow()
@@ -100,8 +97,6 @@ def _events(view: ViewPlan, source: SourceRows, coded: pl.DataFrame, conditions:
         data[EVENT_ID] = coded["id"].to_arrow(compat_level=pl.CompatLevel.oldest())
     for i, feature in enumerate(view.inputs):
         data[f"v{i}"] = declared(values[feature.column], feature.dtype, view, feature.column)
-    for i, column in enumerate(conditions):
-        data[f"w{i}"] = values[column].to_arrow(compat_level=pl.CompatLevel.oldest())
     return pa.table(data)
 
 

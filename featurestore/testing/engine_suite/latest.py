@@ -102,7 +102,7 @@ class LatestCases:
 
     def test_an_empty_source(self, engine: OfflineEngine) -> None:
         view = make_view(rows((1, NOON, 1)))
-        empty = make_view(view.source.data.slice(0, 0))  # type: ignore[attr-defined]
+        empty = make_view(view.source.data.slice(0, 0))
         assert latest(engine, empty, NOON) == {}
 
     def test_only_the_requested_features_but_ties_by_all(self, engine: OfflineEngine) -> None:

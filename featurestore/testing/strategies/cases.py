@@ -76,7 +76,7 @@ class Case:
     @property
     def source(self) -> Source:
         """What all requests read."""
-        return self.requests[0].view.source
+        return self.requests[0].view.origin
 
     @property
     def plans(self) -> list[ViewPlan]:

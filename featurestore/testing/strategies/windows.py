@@ -69,7 +69,16 @@ _FILTER_COLUMNS = {
     "w": Column(Int64, pa.int64(), (0, 1, 2, None)),
     "u": Column(String, pa.string(), ("a", "b", "", None)),
 }
-_CONDITIONS = (None, None, None, "w > 0", "w IS NULL OR u = 'a'", "u <> 'a' AND w < 2", "NOT (w = 1)", "u IN ('a', '')")
+_CONDITIONS = (
+    None,
+    None,
+    None,
+    "w > 0",
+    "w IS NULL OR u = 'a'",
+    "u <> 'a' AND w < 2",
+    "NOT (w = 1)",
+    "u IN ('a', '')",
+)
 
 
 @st.composite

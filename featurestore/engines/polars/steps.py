@@ -1,0 +1,92 @@
+"""Parquet files behind steps of row-local SQL: Polars reads what the asked-for columns are made from, no more.
+
+Narrow columns are read for all rows, wide ones only for the rows that won; the SQL runs on what was read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from featurestore.definitions.source import CSVSource, ParquetSource
+from featurestore.definitions.steps import Shape, keeps_rows
+from featurestore.engines.polars.scan import ROW, SourceRows, files_of, open_columns
+from featurestore.frames.convert import to_arrow_table, to_polars
+from featurestore.protocols.offline import ViewPlan
+from featurestore.sources.check import check_columns
+from featurestore.transforms.rows import columns_needed, read_numbered, row_schema
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+
+_NUMBER = "__fs_number"
+
+
+@dataclass(frozen=True)
+class SteppedRows(SourceRows):
+    """The rows of Parquet files after steps that keep rows, under the numbers that they have in the files."""
+
+    @cached_property
+    def _base(self) -> SourceRows:
+        return open_columns(self.source)
+
+    @property
+    def height(self) -> int:
+        """How many rows the files have."""
+        return self._base.height
+
+    def column_type(self, name: str) -> pa.DataType:
+        """The Arrow type of a column."""
+        return self.schema.field(name).type
+
+    def read(self, columns: Sequence[str], *, latest: int | None = None) -> pl.DataFrame:
+        """Columns of all rows (but for some that are later than `latest`), and their numbers as `ROW`."""
+        distinct = list(dict.fromkeys(columns))
+        found = self._base.read(self._needed(distinct), latest=latest if self._event_as_it_is() else None)
+        return self._after_steps(found.rename({ROW: _NUMBER}), distinct).rename({_NUMBER: ROW})
+
+    def gather(self, columns: Sequence[str], used: pl.Series) -> pl.DataFrame:
+        """Columns of the rows that are used (a mask over all rows), in order."""
+        distinct = list(dict.fromkeys(columns))
+        found = self._base.gather(self._needed(distinct), used)
+        return self._after_steps(found.with_columns(used.arg_true().alias(_NUMBER)), distinct).drop(_NUMBER)
+
+    def plan(self, columns: Sequence[str]) -> str:
+        """How columns are read, as a Polars query plan."""
+        return self._base.plan(self._needed(columns))
+
+    def _needed(self, columns: Sequence[str]) -> list[str]:
+        needed = columns_needed(self.steps, columns, self._base.schema)
+        return [name for name in self._base.schema.names if name in needed]
+
+    def _event_as_it_is(self) -> bool:
+        event = self.source.event_timestamp
+        shapes = [step for step in self.steps if isinstance(step, Shape)]
+        return not any(event in step.mapping or event in step.computed for step in shapes)
+
+    def _after_steps(self, rows: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+        table = to_arrow_table(rows, what=f"source {self.source.name!r}")
+        text = self._base.text
+        return to_polars(read_numbered(table, text, self.source, self.steps, columns, _NUMBER))
+
+
+def open_source(view: ViewPlan) -> SourceRows:
+    """The source of a view, checked.
+
+    Raises:
+        SourceError: if it cannot be read, lacks a column or has one of another type.
+    """
+    source, steps = view.source, view.steps
+    rows = row_schema(source, steps)
+    wanted = [(key.name, key.dtype) for key in view.keys]
+    wanted += [(feature.column, feature.dtype) for feature in view.inputs]
+    check_columns(view.label, source, rows.arrow, rows.text, wanted)
+    read = {**dict.fromkeys(source.time_columns), **dict(wanted)}
+    # Fields of CSV files that no step saw are parsed as their types.
+    text = rows.text if steps or not isinstance(source, CSVSource) else frozenset()
+    if steps and isinstance(source, ParquetSource) and keeps_rows(steps):
+        return SteppedRows(source, rows.arrow, (), text, read, steps)
+    return SourceRows(source, rows.arrow, files_of(source), text, read, steps)

@@ -1,0 +1,1 @@
+"""The leak detector: are values what they would be if the future were not there?"""
