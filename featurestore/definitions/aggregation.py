@@ -179,6 +179,8 @@ class Aggregation(Definition):
             )
         if self.series is not None:
             raise ValueError("a series is of single values, found by=…, which gives maps")
+        if self.by == self.column and self.by_type and self.input_type not in (None, self.by_type):
+            raise ValueError(f"column {self.by!r} is said to be {self.input_type} and {self.by_type}")
         if self.by_type is not None and self.by_type not in KEY_TYPES:
             raise ValueError(
                 f"column {self.by!r} is {self.by_type}; by takes {', '.join(map(str, KEY_TYPES))}"
