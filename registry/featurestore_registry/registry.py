@@ -4,11 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
-from featurestore.protocols.registry import Change, Run, RunKind, StoredVersion, ViewState
-from featurestore_registry import commits, definitions, history, leases, runs
+from featurestore.protocols.registry import (
+    AuditEntry,
+    Change,
+    CodeState,
+    Run,
+    RunKind,
+    StoredVersion,
+    VersionRecord,
+    ViewState,
+)
+from featurestore_registry import (
+    activations,
+    audit,
+    commits,
+    definitions,
+    history,
+    leases,
+    runs,
+    version_history,
+)
 from featurestore_registry.database import Database
 from featurestore_registry.schema import open_schema, upgrade_schema
 
@@ -104,6 +122,21 @@ class SQLRegistry:
         with self._database.reading() as connection:
             return history.read_runs(connection, project, view, limit)
 
+    def history(self, *, project: str, kind: str, name: str) -> list[VersionRecord]:
+        """See `RegistryRecord.history`."""
+        with self._database.reading() as connection:
+            return version_history.read_history(connection, project, kind, name)
+
+    def activations(self, *, project: str, view: str, limit: int = 2) -> list[tuple[int, datetime]]:
+        """See `RegistryRecord.activations`."""
+        with self._database.reading() as connection:
+            return activations.read_activations(connection, project, view, limit)
+
+    def audit(self, *, project: str, name: str | None = None, limit: int = 100) -> list[AuditEntry]:
+        """See `RegistryRecord.audit`."""
+        with self._database.reading() as connection:
+            return audit.read_audit(connection, project, name, limit)
+
     def close(self) -> None:
         """See `RegistryReader.close`."""
         self._database.close()
@@ -111,11 +144,19 @@ class SQLRegistry:
     # Writing ---------------------------------------------------------------------------------------------
 
     def commit(
-        self, *, project: str, expected_revision: int, changes: Sequence[Change], message: str = ""
+        self,
+        *,
+        project: str,
+        expected_revision: int,
+        changes: Sequence[Change],
+        message: str = "",
+        code: CodeState | None = None,
     ) -> int:
         """See `RegistryWriter.commit`."""
         with self._database.writing() as connection:
-            return commits.write_commit(connection, project, expected_revision, changes, message)
+            return commits.write_commit(
+                connection, project, expected_revision, changes, message=message, code=code
+            )
 
     def begin_run(
         self, *, project: str, view: str, version: int, kind: RunKind, end_us: int, lease: timedelta
