@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from featurestore import __version__
-from featurestore.cli import check, define, fill, look, serve, start, train
+from featurestore.cli import check, define, fill, look, serve, start, train, versions
 
 app = typer.Typer(
     help="Features for machine learning: defined once, the same in training and serving.",
@@ -44,6 +44,13 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "retire": define.retire,
         "list": look.list_,
         "describe": look.describe,
+    },
+    "Versions": {
+        "history": versions.history,
+        "diff": versions.diff,
+        "promote": versions.promote,
+        "rollback": versions.rollback,
+        "audit": versions.audit,
     },
     "Train": {
         "get-historical": train.get_historical,

@@ -15,7 +15,7 @@ from featurestore.definitions.feature import Feature
 from featurestore.definitions.instants import duration_to_microseconds, to_microseconds
 from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.view import FeatureView
-from featurestore.errors import EntityDataError, NameClashError
+from featurestore.errors import EntityDataError, NameClashError, NotMaterializedError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.frames.keys import key_column
 from featurestore.online.layout import ViewLayout
@@ -73,6 +73,11 @@ class OnlineReader:
         project = self._project
         catalog, view = project.catalog(), requested.view
         stored = catalog.stored_view(view.name, requested.version)
+        if stored.retired:
+            raise NotMaterializedError(
+                f"View {stored.name!r} version {stored.version} is retired: it is not served any more.",
+                hint="Offline it can still be read.",
+            )
         if requested.given:
             view = check_registered(view, stored, catalog)
         layout = ViewLayout.of(view, project=project.name, version=stored.version)

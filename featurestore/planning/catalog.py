@@ -74,12 +74,13 @@ class Catalog:
             NotFoundError: if there is none.
         """
         candidates = [s for s in self.stored if s.kind == "feature_view" and s.name == name]
-        if not candidates:
+        if not candidates and version is None:
             raise NotFoundError.of(
                 "Feature view or service", name, self.names(), where=f"project {self._project!r}"
             )
         if version is None:
             return next((s for s in candidates if s.active), candidates[-1])
+        # An older version, or one of a view that is retired: the registry knows those too.
         for stored in candidates:
             if stored.version == version:
                 return stored

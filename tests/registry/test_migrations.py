@@ -8,7 +8,12 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
-from featurestore.definitions.fingerprint import data_hash, definition_payload, metadata_hash
+from featurestore.definitions.fingerprint import (
+    Registrable,
+    data_hash,
+    definition_payload,
+    metadata_hash,
+)
 from featurestore.errors import RegistryError
 from featurestore.protocols.registry import ChangeAction
 from featurestore.testing.registry_suite.base import (
@@ -69,7 +74,7 @@ def _inserter(connection: sa.Connection) -> Callable[..., None]:
     return insert
 
 
-def _payload(fill: Callable[..., None], version_id: int, revision: int, definition: object) -> None:
+def _payload(fill: Callable[..., None], version_id: int, revision: int, definition: Registrable) -> None:
     fill("fs_payloads", version_id=version_id, revision=revision,
          metadata_hash=metadata_hash(definition), payload=json.dumps(definition_payload(definition)))  # fmt: skip
 
