@@ -18,6 +18,7 @@ from featurestore.definitions.view import FeatureView
 from featurestore.errors import EntityDataError, NameClashError, NotMaterializedError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.frames.keys import key_column
+from featurestore.frames.types import arrow_type
 from featurestore.online.layout import ViewLayout
 from featurestore.online.push import published_space
 from featurestore.online.response import OnlineFeatures, ViewAnswer
@@ -98,9 +99,8 @@ class OnlineReader:
 
 def _served_feature(feature: Feature | Aggregation, output: str) -> ServedFeature:
     empty = feature.empty if isinstance(feature, Aggregation) else None
-    return ServedFeature(
-        feature.name, output, feature.dtype, list(empty) if isinstance(empty, tuple) else empty
-    )
+    value = None if empty is None else pa.scalar(empty, arrow_type(feature.dtype)).as_py()
+    return ServedFeature(feature.name, output, feature.dtype, value)
 
 
 def _effective_time(view: FeatureView, state: ViewState) -> int | None:

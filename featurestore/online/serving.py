@@ -31,7 +31,7 @@ class ServedFeature:
     name: str
     output: str
     dtype: FeatureType
-    empty: int | list[Any] | None = None
+    empty: int | float | list[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class ServedView:
     effective: int | None = None
 
     @cached_property
-    def empties(self) -> dict[str, int | list[Any]]:
+    def empties(self) -> dict[str, int | float | list[Any]]:
         """The empty values that are not null, by the features' names in the row."""
         return {feature.name: feature.empty for feature in self.features if feature.empty is not None}
 

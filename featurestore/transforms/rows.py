@@ -147,7 +147,8 @@ def _run(step: Step, rows: Rows, wanted: frozenset[str] | None, source: Source) 
     if isinstance(step, Shape):
         return shape.apply(step, rows, wanted, what=what)
     if isinstance(step, Conditions):
-        return shape.apply(Shape(computed=step.columns), rows, wanted, what=f"A condition over {what}")
+        told = f"where {' and where '.join(map(repr, step.columns.values()))}: {what}"
+        return shape.apply(Shape(computed=step.columns), rows, wanted, what=told)
     if isinstance(step, Rename):
         return rename.apply(step, rows, wanted, what=what)
     if isinstance(step, Select):

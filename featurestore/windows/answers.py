@@ -20,6 +20,7 @@ from featurestore.windows.integers import SumOverflowError
 from featurestore.windows.lives import Lives, existing, lives_of
 from featurestore.windows.ranges import Ranges
 
+METHOD = "events sorted by entity and time: the bounds of each window by binary search, its value from blocks of events"
 Span = tuple[int | None, int]
 EntityName = Callable[[int], str]
 

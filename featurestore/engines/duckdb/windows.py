@@ -98,7 +98,8 @@ def _chunks(
     first, last = int(points.code[0]), int(points.code[-1])
     ends = [first + (last + 1 - first) * i // parts for i in range(parts + 1)]
     for begin, end in itertools.pairwise(ends):
-        yield _chunk(session, view, events_query(view, relation, t, limits, begin, end), begin, end, rows)
+        part = f"k.code >= {begin} AND k.code < {end}" if parts > 1 else ""
+        yield _chunk(session, view, events_query(view, relation, t, limits, part), begin, end, rows)
 
 
 def _chunk(session: Session, view: ViewPlan, query: str, begin: int, end: int, rows: int) -> Chunk:
@@ -116,8 +117,8 @@ def _chunk(session: Session, view: ViewPlan, query: str, begin: int, end: int, r
     )
 
 
-def events_query(view: ViewPlan, relation: Relation, t: Tables, limits: Bounds, begin: int, end: int) -> str:
-    """The events of some of the entities in keys, with the columns of `Chunk`."""
+def events_query(view: ViewPlan, relation: Relation, t: Tables, limits: Bounds, part: str = "") -> str:
+    """The events of the entities in keys (of a part of them), with the columns of `Chunk`."""
     inputs = {f"v{i}": value(relation.columns[f.column], f.dtype) for i, f in enumerate(view.inputs)}
     columns = ["k.code", "x.event"]
     if view.source.created_timestamp is not None:
@@ -126,7 +127,7 @@ def events_query(view: ViewPlan, relation: Relation, t: Tables, limits: Bounds, 
         columns.append(f"{visible_from(view, 'x')} AS visible")
     if view.source.event_id is not None:
         columns.append("x.id")
-    conditions = [f"k.code >= {begin}", f"k.code < {end}", "x.event IS NOT NULL"]
+    conditions = [part, "x.event IS NOT NULL"]
     if limits.earliest is not None:
         conditions.append(f"x.event > {limits.earliest}")
     if limits.latest is not None:
