@@ -31,10 +31,11 @@ from featurestore.planning.training_frame import TrainingFrame
 from featurestore.project import Project
 from featurestore.protocols.registry import RunKind
 from featurestore.sources.files import locate_source
+from featurestore.training_sets.verbs import TrainingSetVerbs
 from featurestore.versions.verbs import VersionVerbs
 
 
-class FeatureStore(VersionVerbs):
+class FeatureStore(VersionVerbs, TrainingSetVerbs):
     """A project's feature store. A context manager; safe to use from several threads and after a fork.
 
     Args:

@@ -35,6 +35,7 @@ def plan(planned: Plan) -> Document:
             "details": list(item.details),
             "services": list(item.services),
             "breaks": [{"service": broken.service, "what": broken.what} for broken in item.breaks],
+            "training_sets": list(item.training_sets),
             "online": item.change.kind == "feature_view" and bool(item.change.payload["online"]),
         }
         for item in planned.changes

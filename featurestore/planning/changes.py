@@ -27,6 +27,7 @@ from featurestore.protocols.registry import Change, ChangeAction, StoredVersion
 from featurestore.sources.files import locate_source
 
 _ORDER = ("entity", "source", "feature_view", "feature_service")
+_SHOWN = 5
 Key = tuple[str, str]
 
 
@@ -39,12 +40,14 @@ class PlannedChange:
         details: what differs, in words.
         services: services that use the view and would see the change.
         breaks: which of them the change would break, and how.
+        training_sets: the latest training sets that were made from earlier versions of the view.
     """
 
     change: Change
     details: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
     breaks: tuple[Break, ...] = ()
+    training_sets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ class Plan:
         for planned in self.changes:
             lines.append("  " + describe_change(planned))
             lines += [f"      {detail}" for detail in (*planned.details, *planned.breaks)]
+            if planned.training_sets:
+                lines.append(f"      training sets of earlier versions: {_some(planned.training_sets)}")
         actions = [planned.change.action for planned in self.changes]
         created, retired = actions.count(ChangeAction.CREATE), actions.count(ChangeAction.RETIRE)
         counts = [f"{created} to create", f"{len(actions) - created - retired} to change"]
@@ -97,6 +102,10 @@ def describe_change(planned: PlannedChange) -> str:
     if change.action in (ChangeAction.PROMOTE, ChangeAction.ROLLBACK):
         return f"~ {name}@{change.version}: becomes the active version{used}"
     return f"~ {name}@{change.version}: description only"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
 
 
 def plan_changes(objects: Iterable[Definition], catalog: Catalog, *, project: str, root: Path) -> Plan:
@@ -266,7 +275,8 @@ def _compare(
             offline_only,
         )
         users = tuple(using_services(definition.name, catalog)) if kind == "feature_view" else ()
-        return PlannedChange(change, details, users, breaks)
+        reached = tuple(catalog.training_sets(definition.name)) if kind == "feature_view" else ()
+        return PlannedChange(change, details, users, breaks, reached)
     if stored.metadata_hash != metadata:
         change = Change(
             ChangeAction.METADATA,

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from featurestore.protocols.training_sets import TrainingSetRegistry
+
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
@@ -318,5 +320,9 @@ class RegistryRecord(Protocol):
         ...
 
 
-class Registry(RegistryReader, RegistryWriter, RegistryRecord, Protocol):
+class PlanningReader(RegistryReader, TrainingSetRegistry, Protocol):
+    """What a plan is made from: the definitions, and what a change of them would reach."""
+
+
+class Registry(RegistryReader, RegistryWriter, RegistryRecord, TrainingSetRegistry, Protocol):
     """A registry that can be read and written."""

@@ -21,10 +21,13 @@ from featurestore.testing.registry_suite.leases import LeaseCases
 from featurestore.testing.registry_suite.past import PastCases
 from featurestore.testing.registry_suite.processes import ProcessCases
 from featurestore.testing.registry_suite.runs import RunCases
+from featurestore.testing.registry_suite.training_sets import TrainingSetCases
 from featurestore.testing.registry_suite.workers import OpenRegistry
 
 
-class RegistryConformance(DefinitionCases, CommitCases, RunCases, LeaseCases, PastCases, ProcessCases):
+class RegistryConformance(
+    DefinitionCases, CommitCases, RunCases, LeaseCases, PastCases, TrainingSetCases, ProcessCases
+):
     """What every registry has to do."""
 
     @pytest.fixture

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Any, Self
 
 from featurestore.protocols.registry import (
     AuditEntry,
@@ -17,6 +17,7 @@ from featurestore.protocols.registry import (
     VersionRecord,
     ViewState,
 )
+from featurestore.protocols.training_sets import TrainingSetRecord
 from featurestore_registry import (
     activations,
     audit,
@@ -25,6 +26,7 @@ from featurestore_registry import (
     history,
     leases,
     runs,
+    training_sets,
     version_history,
 )
 from featurestore_registry.database import Database
@@ -141,6 +143,18 @@ class SQLRegistry:
         """See `RegistryReader.close`."""
         self._database.close()
 
+    def training_set(self, *, project: str, name: str) -> TrainingSetRecord:
+        """See `TrainingSetRegistry.training_set`."""
+        with self._database.reading() as connection:
+            return training_sets.read_training_set(connection, project, name)
+
+    def training_sets(
+        self, *, project: str, view: str | None = None, limit: int = 100
+    ) -> list[TrainingSetRecord]:
+        """See `TrainingSetRegistry.training_sets`."""
+        with self._database.reading() as connection:
+            return training_sets.read_training_sets(connection, project, view, limit)
+
     # Writing ---------------------------------------------------------------------------------------------
 
     def commit(
@@ -187,3 +201,17 @@ class SQLRegistry:
         """See `RegistryWriter.fail_run`."""
         with self._database.writing() as connection:
             runs.fail_run(connection, run, error)
+
+    def add_training_set(
+        self, *, project: str, name: str, manifest: Mapping[str, Any], folder: str
+    ) -> TrainingSetRecord:
+        """See `TrainingSetRegistry.add_training_set`."""
+        with self._database.writing() as connection:
+            return training_sets.write_training_set(connection, project, name, manifest, folder)
+
+    def annotate_training_set(
+        self, *, project: str, name: str, tags: Mapping[str, str | None] | None = None, note: str = ""
+    ) -> TrainingSetRecord:
+        """See `TrainingSetRegistry.annotate_training_set`."""
+        with self._database.writing() as connection:
+            return training_sets.write_annotation(connection, project, name, tags or {}, note)

@@ -8,6 +8,9 @@
 ``fs_payloads``               the JSON form of a version: one row at its creation and one per metadata change
 ``fs_active_versions``        which version an unversioned name of a view means
 ``fs_activations``            one row each time that another version became it
+``fs_training_sets``          one row per training set: its manifest, which never changes, and its tags
+``fs_training_set_views``     which versions of views it was made from
+``fs_training_set_notes``     what people have noted about it
 ``fs_audit``                  one row per change of the registry: who, when, from where, what, its effect
 ``fs_runs``                   one row per run of a view version
 ``fs_leases``                 one row per view: which run may write it, until when (run 0: none may)
@@ -161,4 +164,39 @@ VIEW_STATES = Table(
     Column("generation", BigInteger, nullable=False),
     Column("watermark_us", BigInteger, nullable=False),
     Column("run_began_us", BigInteger, nullable=False),
+)
+
+TRAINING_SETS = Table(
+    "fs_training_sets",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("manifest_id", Text, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("manifest", Text, nullable=False),
+    Column("tags", Text, nullable=False),
+    UniqueConstraint("project", "name", name="fs_training_sets_name"),
+    Index("fs_training_sets_manifest", "project", "manifest_id"),
+)
+
+TRAINING_SET_VIEWS = Table(
+    "fs_training_set_views",
+    METADATA,
+    Column("version_id", Integer, ForeignKey("fs_versions.id"), primary_key=True),
+    Column("training_set_id", Integer, ForeignKey("fs_training_sets.id"), primary_key=True),
+)
+
+TRAINING_SET_NOTES = Table(
+    "fs_training_set_notes",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("training_set_id", Integer, ForeignKey("fs_training_sets.id"), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Index("fs_training_set_notes_set", "training_set_id"),
 )
