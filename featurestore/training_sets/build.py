@@ -23,7 +23,7 @@ from featurestore.training_sets.assign import NO_PART, assign_parts
 from featurestore.training_sets.content import Content
 from featurestore.training_sets.files import PartWriter, SetFolder
 from featurestore.training_sets.recipe import Recipe, resolve_recipe
-from featurestore.training_sets.sources import State, check_unchanged, source_state
+from featurestore.training_sets.sources import State, check_unchanged, source_stamp, source_state
 
 
 @dataclass
@@ -62,7 +62,8 @@ def built(project: Project, recipe: Recipe, folder: SetFolder) -> Iterator[Build
     request = resolve_recipe(recipe, project.catalog())
     origins = {view.view.origin.name: view.view.origin for view in request.views}
     located = [locate_source(source, root) for source in origins.values()]
-    before = [source_state(source, root) for source in located]
+    stamps = [source_stamp(source) for source in located]
+    states = [source_state(source, root) for source in located]
     path = entity_file(folder, recipe)
     frame = historical_features(
         path,
@@ -76,11 +77,11 @@ def built(project: Project, recipe: Recipe, folder: SetFolder) -> Iterator[Build
     assigned = _assigned(recipe, ParquetRows(path), request)
     with folder.staged(frame.schema, recipe.parts) as parts:
         _write(frame.to_batches(), assigned, parts)
-        for state, source in zip(before, located, strict=True):
-            check_unchanged(state, source_state(source, root))
+        for source, stamp in zip(located, stamps, strict=True):
+            check_unchanged(source, stamp)
         left_out = int((assigned == NO_PART).sum())
         contents = {part.name: part.finish() for part in parts}
-        yield Build(request, parts, left_out, before, located, contents)
+        yield Build(request, parts, left_out, states, located, contents)
 
 
 def entity_file(folder: SetFolder, recipe: Recipe) -> Path:

@@ -46,16 +46,29 @@ def source_state(source: Source, root: Path) -> State:
     )
 
 
-def check_unchanged(before: State, now: State) -> None:
-    """Check that a source was not written to between two looks.
+def source_stamp(source: Source) -> tuple[tuple[str, int, int], ...]:
+    """Path, size and time of change of each file: told without reading them; empty for rows in memory.
 
     Raises:
-        SourceError: if it was.
+        SourceError: if a file is gone.
     """
-    if changes := list(state_changes(before, now)):
+    if not isinstance(source, FileSource):
+        return ()
+    stamps = [(file, Path(file).stat()) for file in list_files(source)]
+    return tuple((file, found.st_size, found.st_mtime_ns) for file, found in stamps)
+
+
+def check_unchanged(source: Source, stamp: tuple[tuple[str, int, int], ...]) -> None:
+    """Check that nobody has written to a source since it was stamped.
+
+    Raises:
+        SourceError: if somebody has.
+    """
+    changed = sorted({file for file, _, _ in {*stamp} ^ {*source_stamp(source)}})
+    if changed:
         raise SourceError(
-            f"The training set was not made: while it was computed, {changes[0]}.",
-            hint="Make it again when nothing writes to the source.",
+            f"The training set was not computed: meanwhile source {source.name!r} was written to ({changed[0]}).",
+            hint="Compute it again when nothing writes to the source.",
         )
 
 

@@ -234,7 +234,7 @@ def test_a_source_that_is_written_to_meanwhile_is_noticed(
         arrivals.add("P1", NOON, 1.0)
 
     monkeypatch.setattr(building, "_write", write_late)
-    with pytest.raises(SourceError, match="was not made: while it was computed, source arrivals: file"):
+    with pytest.raises(SourceError, match=r"meanwhile source 'arrivals' was written to .*arrivals\.parquet"):
         store.create_training_set("one", service, entity_rows())
     assert store.training_sets() == []
     assert len(objects(tmp_path)) == 1
