@@ -48,6 +48,7 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
     "Versions": {
         "history": versions.history,
         "diff": versions.diff,
+        "lineage": versions.lineage,
         "promote": versions.promote,
         "rollback": versions.rollback,
         "audit": versions.audit,

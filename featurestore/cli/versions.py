@@ -50,6 +50,29 @@ def diff(
         output.show(version_documents.diff(found), lambda _: version_render.diff(found), as_json=as_json)
 
 
+def lineage(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A view, view@version, view:feature, service, source, entity or training set.",
+        ),
+    ],
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print a Mermaid flowchart.")] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Tell what something is made from, down to columns, and what is made from it."""
+    with opened(config, debug=debug) as store:
+        from featurestore.cli import output
+
+        found = store.lineage(name)
+        document = {**found.to_dict(), "mermaid": found.to_mermaid()}
+        text = found.to_mermaid() if mermaid else str(found)
+        output.show(document, lambda _: output.say(text), as_json=as_json)
+
+
 def promote(
     version: Annotated[str, typer.Argument(metavar="VIEW@VERSION", help="A version that is filled.")],
     message: MessageOption = "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from featurestore.planning.catalog import Catalog
 from featurestore.planning.changes import Plan, plan_changes
 from featurestore.planning.code_state import read_code_state
 from featurestore.planning.determinism import check_planned
-from featurestore.protocols.registry import RegistryWriter
+from featurestore.protocols.registry import CodeState, RegistryWriter
 
 ATTEMPTS = 200
 """How often definitions are planned again when others commit in between, before giving up."""
@@ -51,8 +52,13 @@ class Committer:
             expected_revision=plan.revision,
             changes=[planned.change for planned in plan.changes],
             message="; ".join(notes),
-            code=read_code_state(self.root),
+            code=self._code,
         )
+
+    @functools.cached_property
+    def _code(self) -> CodeState | None:
+        # Read once: between a plan and its commit there should be little time for others.
+        return read_code_state(self.root)
 
     def _check_breaks(self, plan: Plan) -> None:
         for item in plan.breaks:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from featurestore.lineage.build import lineage_of
+from featurestore.lineage.graph import Lineage
 from featurestore.online.reader import OnlineReader
 from featurestore.planning.apply import Committer
 from featurestore.planning.changes import Plan
@@ -59,6 +61,21 @@ class VersionVerbs:
         plan = roll_back(self._project, view, self._committer(message, evolve))
         self._forget()
         return plan
+
+    def lineage(self, name: str) -> Lineage:
+        """What something is made from, down to columns, and what is made from it.
+
+        Args:
+            name: a view, a version (``view@3``), a feature (``view:feature``), a service, a source, an entity, or a
+                training set.
+
+        Returns:
+            A graph: print it, or take ``to_dict()`` or ``to_mermaid()``.
+
+        Raises:
+            NotFoundError: if nothing is called so.
+        """
+        return lineage_of(self._project, name)
 
     def audit(self, name: str | None = None, *, limit: int = 100) -> list[AuditEntry]:
         """The latest changes of the registry, newest first: who, when, from where, what, with which effect."""

@@ -91,3 +91,14 @@ def test_a_breaking_change_is_refused_until_the_service_evolves(
     assert "breaks service drivers" in cli.text("plan")
     assert "becomes float32 (was float64)" in cli.run("apply", code=1).stderr
     assert cli.json("apply", "--evolve", "drivers")["revision"] == 2
+
+
+def test_lineage(cli: CommandLine, changed: Path) -> None:
+    document = cli.json("lineage", "driver_stats:trips")
+    assert document["root"] == {"kind": "feature", "name": "driver_stats@2:trips"}
+    assert {"kind": "column", "name": "driver_days.trips_today"} in document["nodes"]
+    assert {"kind": "feature_service", "name": "drivers"} in document["nodes"]
+    assert document["mermaid"].startswith("flowchart LR")
+    assert "column driver_days.trips_today" in cli.text("lineage", "driver_stats:trips")
+    assert cli.text("lineage", "drivers", "--mermaid").startswith("flowchart LR")
+    assert "'driverz' was not found" in cli.error("lineage", "driverz")

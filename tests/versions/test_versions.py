@@ -105,6 +105,10 @@ def test_a_retired_version_is_read_offline_but_not_served(two_versions: fs.Featu
     assert offline_of_a(two_versions, "punctuality@1") == 7.0
     with pytest.raises(NotMaterializedError, match="version 1 is retired"):
         delay_of_a(two_versions, "punctuality@1")
+    with pytest.raises(NotMaterializedError, match="version 1 is retired"):
+        two_versions.push(
+            "punctuality@1", [{"tailnum": "A", "arrived_at": NOON, "loaded_at": NOON, "delay": 1.0}]
+        )
     assert delay_of_a(two_versions, "punctuality") is None
     with pytest.raises(RegistryError, match="retired"):
         two_versions.rollback("punctuality")
