@@ -13,13 +13,18 @@ from featurestore.definitions import (
     Aggregation,
     CSVSource,
     Entity,
+    EntitySplit,
     Feature,
     FeatureService,
     FeatureView,
     InMemorySource,
     ParquetSource,
+    RandomSplit,
     Schedule,
     Source,
+    Split,
+    StratifiedSplit,
+    TimeSplit,
     Transform,
     ViewReference,
     transform,
@@ -55,6 +60,7 @@ if _typing.TYPE_CHECKING:
     from featurestore.online.response import OnlineFeatures, Status
     from featurestore.planning.training_frame import TrainingFrame
     from featurestore.store import FeatureStore
+    from featurestore.training_sets.training_set import TrainingSet
 
 __version__ = "0.1.0"
 
@@ -64,6 +70,7 @@ _LAZY = {
     "OnlineFeatures": "featurestore.online.response",
     "Status": "featurestore.online.response",
     "TrainingFrame": "featurestore.planning.training_frame",
+    "TrainingSet": "featurestore.training_sets.training_set",
     "check_frame": "featurestore.leakage.frame",
 }
 
@@ -76,6 +83,7 @@ __all__ = [
     "Date",
     "Decimal",
     "Entity",
+    "EntitySplit",
     "Feature",
     "FeatureService",
     "FeatureStore",
@@ -94,12 +102,17 @@ __all__ = [
     "Map",
     "OnlineFeatures",
     "ParquetSource",
+    "RandomSplit",
     "Schedule",
     "Source",
+    "Split",
     "Status",
+    "StratifiedSplit",
     "String",
+    "TimeSplit",
     "Timestamp",
     "TrainingFrame",
+    "TrainingSet",
     "Transform",
     "UInt8",
     "UInt16",

@@ -7,6 +7,7 @@ from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.schedule import Schedule
 from featurestore.definitions.service import FeatureService
 from featurestore.definitions.source import CSVSource, InMemorySource, ParquetSource, Source
+from featurestore.definitions.splits import EntitySplit, RandomSplit, Split, StratifiedSplit, TimeSplit
 from featurestore.definitions.transform import Transform, transform
 from featurestore.definitions.view import FeatureView
 from featurestore.definitions.windows import LIFETIME
@@ -16,13 +17,18 @@ __all__ = [
     "Aggregation",
     "CSVSource",
     "Entity",
+    "EntitySplit",
     "Feature",
     "FeatureService",
     "FeatureView",
     "InMemorySource",
     "ParquetSource",
+    "RandomSplit",
     "Schedule",
     "Source",
+    "Split",
+    "StratifiedSplit",
+    "TimeSplit",
     "Transform",
     "ViewReference",
     "transform",
