@@ -36,7 +36,7 @@ def plain(value: Any) -> Any:
     Decimals and floats that are no numbers become texts, for JSON would change them or has none.
     """
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {cell(plain(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):

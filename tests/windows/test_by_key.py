@@ -126,3 +126,19 @@ def test_a_key_is_in_the_source_and_its_type_is_known(tmp_path: Path):
             spent(keys=2, by_type=fs.String),
             fs.Aggregation("shop", "count", "1h", input_type=fs.Int64),
         )
+
+
+@pytest.mark.parametrize("engine", ["duckdb", "polars"])
+def test_a_file_without_types(tmp_path: Path, engine: str):
+    (tmp_path / "spent.csv").write_text(
+        "card,at,shop,amount\n1,2024-05-01T12:00:00Z,07,3\n1,2024-05-01T12:00:00Z,7,4\n"
+    )
+    source = fs.CSVSource("s", path=str(tmp_path / "spent.csv"), event_timestamp="at")
+    asked = [{"card": 1, "event_timestamp": NOON}]
+    with open_store(tmp_path, engine) as store:
+        with pytest.raises(SourceError, match=r"column 'shop' of source 's' is text(.|\n)*by_type=fs.String"):
+            store.apply([view_of(source, spent(keys=9, input_type=fs.Int64))])
+        for dtype, expected in ((fs.String, {"07": 3, "7": 4}), (fs.Int64, {7: 7})):
+            view = view_of(source, spent(keys=9, input_type=fs.Int64, by_type=dtype))
+            (row,) = store.get_historical_features(asked, view).to_arrow().to_pylist()
+            assert dict(row["amount_sum_by_shop_1h"]) == expected
