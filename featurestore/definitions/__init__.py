@@ -1,5 +1,6 @@
 """Definitions: entities, sources, features, views, services, and their types and hashes."""
 
+from featurestore.definitions.database import PostgresSource
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.feature import Feature
 from featurestore.definitions.reference import ViewReference
@@ -17,6 +18,7 @@ __all__ = [
     "FeatureView",
     "InMemorySource",
     "ParquetSource",
+    "PostgresSource",
     "Schedule",
     "Source",
     "Transform",

@@ -1,7 +1,7 @@
 """Sources as Arrow: their schemas, and the rows of those that the engines do not read themselves.
 
-Parquet is read by the engines. CSV files and frames in memory reach both engines through here, so that a
-text is parsed in one way only.
+Parquet is read by the engines. CSV files, frames in memory and what connectors read reach both engines through
+here, so that a text is parsed in one way only.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ import pyarrow.parquet as pq
 from featurestore.definitions.source import CSVSource, FileSource, InMemorySource, ParquetSource, Source
 from featurestore.errors import SourceError
 from featurestore.frames.convert import to_arrow_table
+from featurestore.protocols.sources import EVERY_ROW, WantedRows
+from featurestore.sources.external import external_columns, external_rows, is_external
 from featurestore.sources.files import list_files
 
 _log = logging.getLogger(__name__)
@@ -37,19 +39,27 @@ def source_schema(source: Source) -> pa.Schema:
     if isinstance(source, InMemorySource):
         return _frame(source).schema
     if not isinstance(source, FileSource):
-        raise SourceError(f"Source {source.name!r}: kind {source.kind!r} cannot be read by this release.")
+        return external_columns(source).schema
     read = _parquet_schema if isinstance(source, ParquetSource) else _csv_schema
     return _unified(source, [_guarded(source, file, read) for file in list_files(source)])
 
 
 def source_rows(source: Source) -> tuple[pa.Schema, frozenset[str]]:
     """`source_schema`, and which of the columns are text to be read as the type that a view declares."""
+    if is_external(source):
+        columns = external_columns(source)
+        return columns.schema, columns.text
     schema = source_schema(source)
     if isinstance(source, CSVSource):
         return schema, frozenset(schema.names)
     if isinstance(source, InMemorySource):
         return schema, source.text_columns
     return schema, frozenset(hive_columns(source)) if isinstance(source, ParquetSource) else frozenset()
+
+
+def parses_text(source: Source) -> bool:
+    """Whether columns that are text are read as the types that are asked for, where no step comes before."""
+    return isinstance(source, CSVSource) or is_external(source)
 
 
 def _unified(source: FileSource, schemas: list[pa.Schema]) -> pa.Schema:
@@ -62,7 +72,13 @@ def _unified(source: FileSource, schemas: list[pa.Schema]) -> pa.Schema:
         ) from error
 
 
-def read_table(source: Source, columns: Mapping[str, pa.DataType | None]) -> pa.Table:
+def read_table(
+    source: Source,
+    columns: Mapping[str, pa.DataType | None],
+    *,
+    rows: WantedRows = EVERY_ROW,
+    expected: pa.Schema | None = None,
+) -> pa.Table:
     """Columns of a source as one table in memory, the rows in their order.
 
     Args:
@@ -70,6 +86,8 @@ def read_table(source: Source, columns: Mapping[str, pa.DataType | None]) -> pa.
         columns: column name to the Arrow type to parse a CSV field as. None: what the first fields look
             like; timestamps always come as written, zoned or not. The columns of other sources come in
             the types they have.
+        rows: which rows are wanted; only connectors leave out others.
+        expected: see `external_rows`.
 
     Raises:
         SourceError: if the source cannot be read or a field cannot be parsed.
@@ -77,7 +95,7 @@ def read_table(source: Source, columns: Mapping[str, pa.DataType | None]) -> pa.
     if isinstance(source, InMemorySource):
         return _frame(source).select(list(columns))
     if not isinstance(source, FileSource):
-        raise SourceError(f"Source {source.name!r}: kind {source.kind!r} cannot be read by this release.")
+        return external_rows(source, columns, rows, expected=expected).read_all().select(list(columns))
     files = list_files(source)
     if isinstance(source, ParquetSource):
         tables = [_guarded(source, file, lambda s, f: _read_parquet(s, f, columns)) for file in files]
@@ -103,7 +121,7 @@ def first_rows(source: Source, count: int) -> pa.Table:
                 tables.append(_guarded(source, file, lambda s, f: _first_of_parquet(s, f, schema, left)))  # noqa: B023
                 left -= tables[-1].num_rows
         return pa.concat_tables(tables, promote_options="permissive").select(schema.names)
-    return read_table(source, dict.fromkeys(schema.names)).slice(0, count)
+    return read_table(source, dict.fromkeys(schema.names), rows=WantedRows(first=count)).slice(0, count)
 
 
 def _first_of_parquet(source: ParquetSource, file: str, schema: pa.Schema, count: int) -> pa.Table:

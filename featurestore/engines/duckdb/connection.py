@@ -86,6 +86,33 @@ class Session:
         """Let queries of this session read an Arrow table."""
         self._connection.register(table, rows)
 
+    def store(self, table: str, rows: pa.RecordBatchReader) -> None:
+        """Make a table of a stream, which is spilled to disk where it does not fit into memory.
+
+        Raises:
+            FeatureStoreError: as the stream does.
+        """
+        failed: list[FeatureStoreError] = []
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            try:
+                yield from rows
+            except FeatureStoreError as error:
+                failed.append(error)
+                raise
+
+        stream = f"{table}stream"
+        self._connection.register(stream, pa.RecordBatchReader.from_batches(rows.schema, batches()))
+        try:
+            self._connection.execute(f"CREATE TABLE {table} AS FROM {stream}")
+        except duckdb.Error:
+            # DuckDB keeps no more than the text of what went wrong in the stream.
+            if failed:
+                raise failed[0] from failed[0].__cause__
+            raise
+        finally:
+            self._connection.unregister(stream)
+
     def run(self, *statements: str) -> None:
         """Run statements that return nothing."""
         for statement in statements:

@@ -30,6 +30,7 @@ from featurestore.protocols.offline import (
     ViewPlan,
 )
 from featurestore.sources.arrow import read_table, source_schema
+from featurestore.sources.wanted import NO_ROW, rows_at, rows_of_entities
 from featurestore.transforms.duckdb_sql import for_duckdb
 
 
@@ -71,7 +72,7 @@ class DuckDBEngine:
         with self._session() as session:
             session.register("entities", _entity_rows(views, entities))
             parts = [
-                _historical(session, views, view, Tables.of(f"v{i}_"), entities.num_rows)
+                _historical(session, views, view, Tables.of(f"v{i}_"), entities)
                 for i, view in enumerate(views)
             ]
             yield from fetch.side_by_side(parts)
@@ -85,7 +86,7 @@ class DuckDBEngine:
             with reported(view.source.name):
                 if keys is not None:
                     session.register("given", _given_keys(view, keys))
-                relation = open_relation(session, view, tables.source)
+                relation = open_relation(session, view, tables.source, rows_at(view, at, changes, keys))
                 restricted = keys is not None or changes is not None
                 if restricted:
                     given = None if keys is None else "given"
@@ -109,7 +110,7 @@ class DuckDBEngine:
             for i, view in enumerate(views):
                 with reported(view.source.name):
                     tables = Tables.of(f"v{i}_")
-                    relation = open_relation(session, view, tables.source)
+                    relation = open_relation(session, view, tables.source, NO_ROW)
                     plans.append(explain.explained(view, relation, entity_columns(views, view), tables))
         return "\n\n".join(plans)
 
@@ -123,18 +124,18 @@ class DuckDBEngine:
 
 
 def _historical(
-    session: Session, views: Sequence[ViewPlan], view: ViewPlan, tables: Tables, entity_rows: int
+    session: Session, views: Sequence[ViewPlan], view: ViewPlan, tables: Tables, entities: pa.Table
 ) -> Iterator[pa.RecordBatch]:
     """Compute one view; its features in the order of the entity rows."""
     columns = entity_columns(views, view)
     with reported(view.source.name):
-        relation = open_relation(session, view, tables.source)
+        relation = open_relation(session, view, tables.source, rows_of_entities(view, entities))
         session.run(match.entity_keys(view, tables, columns))
         session.run(match.spine(view, tables, columns))
         asked = session.row(match.asked_times(tables))
         limits = match.bounds(view, asked["earliest"], asked["latest"])
         if match.is_nearest(view):
-            nearest.find(session, view, relation, tables, limits, entity_rows)
+            nearest.find(session, view, relation, tables, limits, entities.num_rows)
             session.run(nearest.placed(view, relation, tables, limits))
         else:
             session.run(create(tables.narrow, match.narrow_rows_of_entities(view, relation, tables, limits)))

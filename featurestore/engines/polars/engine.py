@@ -27,6 +27,7 @@ from featurestore.engines.polars.steps import open_source
 from featurestore.errors import SourceError
 from featurestore.frames.types import arrow_type
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, ViewPlan
+from featurestore.sources.wanted import rows_at, rows_of_entities
 
 BATCH_ROWS = 131_072
 
@@ -47,7 +48,7 @@ class PolarsEngine:
     ) -> Iterator[pa.RecordBatch]:
         """The row that each entity has at the instant `at`; see `OfflineEngine`."""
         with reported(view.source.name):
-            source = open_source(view)
+            source = open_source(view, rows_at(view, at, changes, keys))
             chosen, match = latest_rows(view, source, at=at, changes=changes, keys=keys)
             features = fetch(view, source, match)
         columns = {
@@ -83,7 +84,7 @@ class PolarsEngine:
 
 def _historical(view: ViewPlan, entities: pa.Table) -> pa.Table:
     with reported(view.source.name):
-        source = open_source(view)
+        source = open_source(view, rows_of_entities(view, entities))
         return fetch(view, source, _match(view, source, entities))
 
 

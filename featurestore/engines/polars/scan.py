@@ -20,6 +20,7 @@ from featurestore.definitions.types import FeatureType
 from featurestore.errors import SourceError
 from featurestore.frames.convert import to_polars
 from featurestore.frames.types import arrow_type
+from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore.sources.arrow import folder_values, source_rows
 from featurestore.sources.files import list_files
 from featurestore.transforms.rows import read_rows
@@ -55,6 +56,7 @@ class SourceRows:
         text: columns that are text to be read as the declared type, such as those from folder names.
         wanted: the columns that are read, and the types that fields of CSV files have.
         steps: by which the source's rows become these.
+        rows: which rows of the source can matter.
     """
 
     source: Source
@@ -63,6 +65,7 @@ class SourceRows:
     text: frozenset[str]
     wanted: Mapping[str, FeatureType | None]
     steps: tuple[Step, ...] = ()
+    rows: WantedRows = EVERY_ROW
 
     @property
     def scanned(self) -> bool:
@@ -76,7 +79,8 @@ class SourceRows:
     @cached_property
     def _table(self) -> pl.DataFrame:
         types = {name: None if dtype is None else arrow_type(dtype) for name, dtype in self.wanted.items()}
-        return to_polars(read_rows(self.source, self.steps, types))
+        read = read_rows(self.source, self.steps, types, rows=self.rows, expected=self.schema)
+        return to_polars(read)
 
     @cached_property
     def _files(self) -> list[tuple[str, int]]:

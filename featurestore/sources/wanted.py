@@ -1,0 +1,100 @@
+"""Which rows of a source can matter to a request: what connectors push down."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from featurestore.definitions.row_sql import parse_select
+from featurestore.definitions.steps import Rename, Select, Shape, Step
+from featurestore.protocols.offline import TIME_COLUMN, Changes, Grid, ViewPlan
+from featurestore.protocols.sources import EVERY_ROW, WantedRows
+
+NO_ROW = WantedRows(first=0)
+# Keys beyond this number are sent in vain: most of the source is read anyway, and the query gets long.
+MAX_KEYS = 100_000
+
+
+def rows_of_entities(view: ViewPlan, entities: pa.Table) -> WantedRows:
+    """The rows that any of the entity rows may see (see `OfflineEngine.historical_features`)."""
+    if not _row_by_row(view.steps):
+        return EVERY_ROW
+    times = pc.min_max(entities.column(TIME_COLUMN)).as_py()
+    if times["max"] is None:
+        return NO_ROW
+    # A row that is too old can only lose, but as the correction of an event it makes another one disappear.
+    expires = view.ttl is not None and view.source.event_id is None
+    found = entities.select([key.entity_column for key in view.keys])
+    return _restricted(
+        view,
+        earliest=times["min"] - view.ttl if expires and view.ttl is not None else None,
+        latest=_effective(times["max"], view.grid) - view.delay,
+        keys=found.rename_columns([key.name for key in view.keys]),
+    )
+
+
+def rows_at(view: ViewPlan, at: int, changes: Changes | None, keys: pa.Table | None) -> WantedRows:
+    """The rows that may be some entity's latest (see `OfflineEngine.latest_features`)."""
+    if not _row_by_row(view.steps) or changes is not None:
+        return EVERY_ROW
+    latest = _effective(at, view.grid) - view.delay
+    wanted = None if keys is None else keys.select([key.name for key in view.keys])
+    return _restricted(view, earliest=None, latest=latest, keys=wanted)
+
+
+def _restricted(view: ViewPlan, *, earliest: int | None, latest: int, keys: pa.Table | None) -> WantedRows:
+    wanted = _origin_keys(view, keys)
+    if origin_of(view.source.event_timestamp, view.steps) != view.source.event_column:
+        return WantedRows(keys=wanted)
+    return WantedRows(earliest=earliest, latest=latest, keys=wanted)
+
+
+def _origin_keys(view: ViewPlan, keys: pa.Table | None) -> pa.Table | None:
+    """The distinct keys under the names of the source's columns, as far as these are keys as they are."""
+    if keys is None or not view.keys:
+        return None
+    origins = {key.name: origin_of(key.name, view.steps) for key in view.keys}
+    plain = {name: origin for name, origin in origins.items() if origin is not None}
+    if not plain or len(set(plain.values())) < len(plain):
+        return None
+    distinct = keys.select(list(plain)).drop_null().group_by(list(plain)).aggregate([])
+    if distinct.num_rows > MAX_KEYS:
+        return None
+    return distinct.rename_columns([plain[name] for name in distinct.schema.names])
+
+
+def _row_by_row(steps: Sequence[Step]) -> bool:
+    """Whether leaving out rows of the source leaves out rows of the result, and does nothing else."""
+    return all(
+        isinstance(step, Shape | Rename) or (isinstance(step, Select) and step.row_local) for step in steps
+    )
+
+
+def origin_of(name: str, steps: Sequence[Step]) -> str | None:
+    """The column of the source that a column after all steps is, as it is; None if it is made of others."""
+    found: str | None = name
+    for step in reversed(steps):
+        if found is None:
+            return None
+        found = _before(found, step)
+    return found
+
+
+def _before(name: str, step: Step) -> str | None:
+    if isinstance(step, Shape):
+        return None if name in step.computed or name == step.unnest else step.mapping.get(name, name)
+    if isinstance(step, Rename):
+        return next((column for new, column, _ in step.columns if new == name), name)
+    if isinstance(step, Select):
+        select = parse_select(step.sql)
+        return select.plain.get(name) if name in select.outputs else name
+    return None
+
+
+def _effective(time: int, grid: Grid | None) -> int:
+    """The effective time of an instant."""
+    if grid is None:
+        return time
+    return (time - grid.lag - grid.offset) // grid.every * grid.every + grid.offset
