@@ -12,6 +12,7 @@ from featurestore.errors import ConfigurationError
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _SECRET = re.compile(r"pass|secret|token|private|access_key|credential|api_?key", re.IGNORECASE)
 _HIDDEN = "***"
+_SHORTEST = 4  # blanking out shorter ones would make messages unreadable, and point at them
 
 
 def check_no_secret(url: str) -> str:
@@ -74,7 +75,9 @@ class Connection:
         expanded = _VARIABLE.sub(value, url)
         if whole:
             values.append(expanded.partition("://")[2].partition("@")[0].partition(":")[2])
-        return cls(expanded, url, tuple(sorted({v for v in values if v}, key=len, reverse=True)))
+        return cls(
+            expanded, url, tuple(sorted({v for v in values if len(v) >= _SHORTEST}, key=len, reverse=True))
+        )
 
     def hides_in(self, text: str) -> bool:
         """Whether a text shows one of the secrets."""

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import os
+from collections.abc import Mapping
+from typing import Any
+
 import psycopg
 import pyarrow as pa
 
@@ -57,3 +61,15 @@ def postgres_source(source: Source, table: str) -> PostgresSource:
         delay=source.delay, timezone=source.timezone, mapping=source.mapping, unnest=source.unnest,
         computed=source.computed, where=source.where,
     )  # fmt: skip
+
+
+def rows_of_query(query: str, columns: Mapping[str, str] | None = None, **roles: Any) -> PostgresSource:
+    """A query as a source; with `columns`, the table that it makes, so that their types are a table's."""
+    if columns is None:
+        return PostgresSource("s", url=URL, query=query, **{"event_timestamp": "at", **roles})
+    name = f"Rows {next(_NUMBERS)}"
+    listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
+    with psycopg.connect(os.environ["WAREHOUSE_URL"], autocommit=True) as connection:
+        connection.execute(f'CREATE TABLE "{name}" (at timestamptz, {listed})'.encode())
+        connection.execute(f'INSERT INTO "{name}" {query}'.encode())
+    return PostgresSource("s", url=URL, table=f'"{name}"', **{"event_timestamp": "at", **roles})

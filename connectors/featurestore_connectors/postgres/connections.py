@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import adbc_driver_manager as driver
@@ -16,6 +20,9 @@ from featurestore_connectors.postgres.errors import refused_connection, translat
 if TYPE_CHECKING:
     import pyarrow as pa
 
+T = TypeVar("T")
+
+_LOOK_EVERY = 0.1  # seconds
 # A server that has vanished is noticed after a minute instead of hours. The URL's own parameters win.
 _DEFAULTS = {
     "application_name": "featurestore",
@@ -71,47 +78,107 @@ class Session:
         """Run statements that return nothing."""
         with translated(self.source, self._connection), self._driver.cursor() as cursor:
             for statement in statements:
-                cursor.execute(statement)
+                _interruptible(cursor, partial(cursor.execute, statement))
 
     def described(self, query: str) -> pa.Schema:
         """The columns of a query, which is not run."""
         with translated(self.source, self._connection), self._driver.cursor() as cursor:
-            return cursor.adbc_execute_schema(query)
+            return _interruptible(cursor, partial(cursor.adbc_execute_schema, query))
 
     def table(self, query: str) -> pa.Table:
         """The rows of a query."""
         with translated(self.source, self._connection), self._driver.cursor() as cursor:
-            cursor.execute(query)
-            return cursor.fetch_arrow_table()
+            _interruptible(cursor, partial(cursor.execute, query))
+            return _interruptible(cursor, cursor.fetch_arrow_table)
 
     def ingest(self, table: str, rows: pa.Table) -> None:
         """Make a temporary table of rows, by COPY."""
         with translated(self.source, self._connection), self._driver.cursor() as cursor:
-            cursor.adbc_ingest(table, rows, mode="create", temporary=True)
+            ingest = partial(cursor.adbc_ingest, table, rows, mode="create", temporary=True)
+            _interruptible(cursor, ingest)
 
-    def batches(self, query: str) -> Any:
-        """The rows of a query as they come; the session is closed when they end, or are given up."""
+    def opened(self, query: str) -> tuple[Any, Any]:
+        """Start a query: its cursor, and the reader of its rows."""
         cursor = self._driver.cursor()
-        try:
-            with translated(self.source, self._connection):
-                cursor.execute(query)
-                reader = cursor.fetch_record_batch()
-            while True:
-                with translated(self.source, self._connection):
-                    batch = next(reader, None)
-                if batch is None:
-                    return
-                yield batch
-        finally:
-            # What has failed before says more than what closing says about it.
-            with suppress(driver.Error, OSError):
-                cursor.close()
-            self.close()
+        with translated(self.source, self._connection):
+            _interruptible(cursor, partial(cursor.execute, query))
+            return cursor, cursor.fetch_record_batch()
+
+    def next_batch(self, cursor: Any, reader: Any) -> pa.RecordBatch | None:
+        """The next rows of a query, None after the last."""
+        with translated(self.source, self._connection):
+            return _interruptible(cursor, partial(_next, reader))
 
     def close(self) -> None:
         """Give the connection back; what it made is gone."""
         with suppress(driver.Error, OSError):
             self._driver.close()
+
+
+def _interruptible(cursor: Any, call: Callable[[], T]) -> T:
+    """What a call of the driver returns; Ctrl-C cancels it on the server.
+
+    The driver's own handling of Ctrl-C is for the main thread only, and forgets that it was one.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return call()
+    with ThreadPoolExecutor(1, thread_name_prefix="featurestore-postgres") as pool:
+        future = pool.submit(call)
+        try:
+            # Not one long wait: Polars, once imported, makes these sleep through signals.
+            while not wait([future], timeout=_LOOK_EVERY).done:
+                pass
+        except KeyboardInterrupt:
+            with suppress(driver.Error):
+                cursor.adbc_cancel()
+            raise
+        return future.result()
+
+
+def _next(reader: Any) -> pa.RecordBatch | None:
+    try:
+        return reader.read_next_batch()
+    except StopIteration:
+        return None
+
+
+class Batches(Iterator["pa.RecordBatch"]):
+    """The rows of a query as they come; the session is closed when they end, or are given up.
+
+    Args:
+        session: it belongs to these from now on.
+        query: is run when the first rows are asked for.
+    """
+
+    def __init__(self, session: Session, query: str) -> None:
+        self._session = session
+        self._query = query
+        self._cursor: Any = None
+        self._reader: Any = None
+
+    def __next__(self) -> pa.RecordBatch:
+        try:
+            if self._reader is None:
+                self._cursor, self._reader = self._session.opened(self._query)
+            batch = self._session.next_batch(self._cursor, self._reader)
+        except BaseException:
+            self.close()
+            raise
+        if batch is None:
+            self.close()
+            raise StopIteration
+        return batch
+
+    def close(self) -> None:
+        """End the query and its session."""
+        # What has failed before says more than what closing says about it.
+        with suppress(driver.Error, OSError):
+            if self._cursor is not None:
+                self._cursor.close()
+        self._session.close()
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def _with_defaults(url: str) -> str:

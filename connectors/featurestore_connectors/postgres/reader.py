@@ -10,7 +10,7 @@ import pyarrow as pa
 from featurestore.definitions.database import PostgresSource
 from featurestore.errors import SourceError
 from featurestore.protocols.sources import SourceColumns, WantedRows
-from featurestore_connectors.postgres.connections import Session
+from featurestore_connectors.postgres.connections import Batches, Session
 from featurestore_connectors.postgres.sql import among, literal, name_parts, quoted, rows_of, where, within
 from featurestore_connectors.postgres.types import Column, check_dimensions, converted, described
 
@@ -46,7 +46,7 @@ class PostgresReader:
             for column, wanted in zip(chosen, columns.values(), strict=True)
         ]
         schema = pa.schema(list(zip(columns, types, strict=True)))
-        batches = _converted(source, chosen, schema, session.batches(query))
+        batches = _converted(source, chosen, schema, Batches(session, query))
         return pa.RecordBatchReader.from_batches(schema, batches)
 
 

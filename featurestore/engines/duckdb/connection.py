@@ -89,29 +89,15 @@ class Session:
     def store(self, table: str, rows: pa.RecordBatchReader) -> None:
         """Make a table of a stream, which is spilled to disk where it does not fit into memory.
 
-        Raises:
-            FeatureStoreError: as the stream does.
+        The stream is read by the calling thread, so that its errors and Ctrl-C arrive as what they are.
         """
-        failed: list[FeatureStoreError] = []
-
-        def batches() -> Iterator[pa.RecordBatch]:
-            try:
-                yield from rows
-            except FeatureStoreError as error:
-                failed.append(error)
-                raise
-
         stream = f"{table}stream"
-        self._connection.register(stream, pa.RecordBatchReader.from_batches(rows.schema, batches()))
-        try:
-            self._connection.execute(f"CREATE TABLE {table} AS FROM {stream}")
-        except duckdb.Error:
-            # DuckDB keeps no more than the text of what went wrong in the stream.
-            if failed:
-                raise failed[0] from failed[0].__cause__
-            raise
-        finally:
-            self._connection.unregister(stream)
+        self.register(stream, rows.schema.empty_table())
+        self.run(f"CREATE TABLE {table} AS FROM {stream}")
+        for batch in rows:
+            self.register(stream, pa.table(batch))
+            self.run(f"INSERT INTO {table} FROM {stream}")
+        self._connection.unregister(stream)
 
     def run(self, *statements: str) -> None:
         """Run statements that return nothing."""
