@@ -10,6 +10,7 @@ import typing as _typing
 
 from featurestore.definitions import (
     CSVSource,
+    DuckDBSource,
     Entity,
     Feature,
     FeatureService,
@@ -19,6 +20,7 @@ from featurestore.definitions import (
     PostgresSource,
     Schedule,
     Source,
+    SqlSource,
     Transform,
     ViewReference,
     transform,
@@ -71,6 +73,7 @@ __all__ = [
     "CSVSource",
     "Date",
     "Decimal",
+    "DuckDBSource",
     "Entity",
     "Feature",
     "FeatureService",
@@ -92,6 +95,7 @@ __all__ = [
     "PostgresSource",
     "Schedule",
     "Source",
+    "SqlSource",
     "Status",
     "String",
     "Timestamp",

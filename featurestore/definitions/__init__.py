@@ -1,6 +1,6 @@
 """Definitions: entities, sources, features, views, services, and their types and hashes."""
 
-from featurestore.definitions.database import PostgresSource
+from featurestore.definitions.database import DuckDBSource, PostgresSource, SqlSource
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.feature import Feature
 from featurestore.definitions.reference import ViewReference
@@ -12,6 +12,7 @@ from featurestore.definitions.view import FeatureView
 
 __all__ = [
     "CSVSource",
+    "DuckDBSource",
     "Entity",
     "Feature",
     "FeatureService",
@@ -21,6 +22,7 @@ __all__ = [
     "PostgresSource",
     "Schedule",
     "Source",
+    "SqlSource",
     "Transform",
     "ViewReference",
     "transform",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from featurestore.definitions.base import RESERVED_PREFIX
+from featurestore.definitions.database import DatabaseSource
 from featurestore.definitions.instants import duration_to_microseconds
 from featurestore.definitions.source import FileSource, Source
 from featurestore.definitions.steps import row_steps
@@ -66,6 +67,8 @@ def plan_view(requested: RequestedView, *, root: Path, as_of: int | None = None)
 
 def locate_source(source: Source, root: Path) -> Source:
     """The source with absolute paths."""
+    if isinstance(source, DatabaseSource):
+        return source.located(root)
     return resolve_paths(source, root) if isinstance(source, FileSource) else source
 
 

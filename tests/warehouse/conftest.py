@@ -19,6 +19,14 @@ def shared_warehouse(postgres_server_url: str) -> Iterator[str]:
     servers.drop_database(postgres_server_url, database)
 
 
+@pytest.fixture(scope="module")
+def sqlalchemy_url(shared_warehouse: str) -> Iterator[str]:
+    """The same database as SQLAlchemy writes it, which sources call ``${SQLALCHEMY_URL}``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SQLALCHEMY_URL", shared_warehouse.replace("postgresql://", "postgresql+psycopg://"))
+        yield "${SQLALCHEMY_URL}"
+
+
 @pytest.fixture
 def warehouse(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """URL of an empty database of the test's own, which sources call ``${WAREHOUSE_URL}``."""

@@ -55,12 +55,13 @@ def as_postgres(case: Case, url: str) -> Case | None:
 
 
 def postgres_source(source: Source, table: str) -> PostgresSource:
-    return PostgresSource(
-        source.name, url=URL, table=f'"{table}"', event_timestamp=source.event_timestamp,
-        created_timestamp=source.created_timestamp, available_at=source.available_at, event_id=source.event_id,
-        delay=source.delay, timezone=source.timezone, mapping=source.mapping, unnest=source.unnest,
-        computed=source.computed, where=source.where,
-    )  # fmt: skip
+    return PostgresSource(source.name, url=URL, table=f'"{table}"', **roles_of(source))
+
+
+def roles_of(source: Source) -> dict[str, Any]:
+    """What a source says of its columns and rows."""
+    names = ("event_timestamp", "created_timestamp", "available_at", "event_id", "delay", "timezone")
+    return {name: getattr(source, name) for name in (*names, "mapping", "unnest", "computed", "where")}
 
 
 def rows_of_query(query: str, columns: Mapping[str, str] | None = None, **roles: Any) -> PostgresSource:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
@@ -10,11 +9,10 @@ import pyarrow as pa
 from featurestore.definitions.database import PostgresSource
 from featurestore.errors import SourceError
 from featurestore.protocols.sources import SourceColumns, WantedRows
+from featurestore_connectors.names import name_parts, no_column, no_table, quoted, two_columns
 from featurestore_connectors.postgres.connections import Batches, Session
-from featurestore_connectors.postgres.sql import among, literal, name_parts, quoted, rows_of, where, within
+from featurestore_connectors.postgres.sql import among, literal, rows_of, where, within
 from featurestore_connectors.postgres.types import Column, check_dimensions, converted, described
-
-_SHOWN = 20
 
 
 class PostgresReader:
@@ -59,13 +57,8 @@ def columns_of(session: Session, source: PostgresSource) -> list[Column]:
     if source.table:
         _check_table(session, source)
     columns = described(session.described(f"SELECT * FROM {rows_of(source)}"))
-    names = [column.name for column in columns]
-    for name in names:
-        if names.count(name) > 1:
-            raise SourceError(
-                f"Source {source.name!r}: its query has two columns called {name!r}.",
-                hint="Name the columns one by one, with AS.",
-            )
+    if error := two_columns(source.name, [column.name for column in columns]):
+        raise error
     return columns
 
 
@@ -80,23 +73,12 @@ def _check_table(session: Session, source: PostgresSource) -> None:
         "WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f') AND n.nspname NOT LIKE 'pg\\_%' "
         "AND n.nspname <> 'information_schema' ORDER BY 1"
     )
-    names = tables.column("name").to_pylist()
-    near = difflib.get_close_matches(source.table, names, n=3, cutoff=0.6)
-    shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-    raise SourceError(
-        f"Source {source.name!r}: there is no table {source.table!r}; there are: {shown or 'none'}.",
-        hint=f"Did you mean {' or '.join(map(repr, near))}?"
-        if near
-        else "Write the schema too: schema.table.",
-    )
+    raise no_table(source.name, source.table, tables.column("name").to_pylist())
 
 
 def _chosen(source: PostgresSource, there: Mapping[str, Column], name: str) -> Column:
     if name not in there:
-        raise SourceError(
-            f"Source {source.name!r} has no column {name!r}; it has: {', '.join(there)}.",
-            hint="Somebody may have changed the table in between: make the request again.",
-        )
+        raise no_column(source.name, name, list(there))
     return there[name]
 
 

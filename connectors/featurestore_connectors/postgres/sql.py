@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -10,31 +9,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.definitions.database import PostgresSource
+from featurestore_connectors.names import name_parts, quoted
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = datetime(1, 1, 10, tzinfo=UTC), datetime(9999, 12, 20, tzinfo=UTC)
 _LOCAL_SLACK = timedelta(days=3)  # more than any zone is away from UTC, twice
-_NAME_PART = re.compile(r'"(?:[^"]|"")+"|[^".]+')
 _UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _INTEGERS = ("int2", "int4", "int8")
 _TEXTS = ("text", "varchar", "uuid")
 
 
-def quoted(name: str) -> str:
-    """A name as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def literal(text: str) -> str:
     """A text as SQL."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def name_parts(table: str) -> list[str]:
-    """The parts of a table's name: database or schema, if given, and the table."""
-    return [
-        part[1:-1].replace('""', '"') if part.startswith('"') else part for part in _NAME_PART.findall(table)
-    ]
 
 
 def rows_of(source: PostgresSource) -> str:

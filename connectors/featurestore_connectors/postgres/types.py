@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.errors import SourceError
-from featurestore_connectors.postgres.sql import quoted
+from featurestore_connectors.names import quoted
 
 _AS_THEY_ARE = {
     "bool": pa.bool_(), "int2": pa.int16(), "int4": pa.int32(), "int8": pa.int64(), "float4": pa.float32(),
