@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,13 +20,18 @@ Hashes = np.ndarray[tuple[int], np.dtype[np.uint64]]
 
 
 def of_features(table: pa.Table) -> str:
-    """The number of rows, a checksum of the features whatever their order, and one in their order.
+    """The checksum of the features of a table."""
+    return of_columns([table[name].combine_chunks() for name in FEATURES])
+
+
+def of_columns(columns: Sequence[pa.Array]) -> str:
+    """The number of rows, a checksum of the rows whatever their order, and one in their order.
 
     Both see every bit and every null.
     """
-    rows = np.zeros(table.num_rows, np.uint64)
-    for name in FEATURES:
-        rows = _mixed(rows * np.uint64(31) + _bits(table[name].combine_chunks()))
+    rows = np.zeros(len(columns[0]), np.uint64)
+    for column in columns:
+        rows = _mixed(rows * np.uint64(31) + _bits(column))
     places = _mixed(np.arange(len(rows), dtype=np.uint64)) | np.uint64(1)
     return f"{len(rows)}:{rows.sum():016x}:{(rows * places).sum():016x}"
 

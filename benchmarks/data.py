@@ -87,7 +87,9 @@ def describe(scale: Scale) -> dict[str, Any]:
 
 def ensure(scale: Scale) -> None:
     """Write the files of a scale unless they are there already, made by this recipe."""
-    recipe = json.dumps({**asdict(scale), "seed": SEED, "row_group": ROW_GROUP, "recipe": 1}, sort_keys=True)
+    from benchmarks.events import write_events
+
+    recipe = json.dumps({**asdict(scale), "seed": SEED, "row_group": ROW_GROUP, "recipe": 2}, sort_keys=True)
     stamp = scale.directory / "recipe.json"
     if stamp.exists() and stamp.read_text() == recipe:
         return
@@ -95,6 +97,7 @@ def ensure(scale: Scale) -> None:
     stamp.unlink(missing_ok=True)
     _write_sources(scale)
     _write_entity_rows(scale)
+    write_events(scale)
     partial = stamp.with_suffix(".part")
     partial.write_text(recipe)
     partial.replace(stamp)
@@ -107,7 +110,7 @@ def _write_sources(scale: Scale) -> None:
     numbers = np.arange(scale.source_rows, dtype=np.int64)
     orders = {"sorted": numbers, "shuffled": np.random.default_rng(SEED + 1).permutation(numbers)}
     for order in ORDERS:
-        _write(scale.source(order), _source_tables(keys, events, created, orders[order]))
+        write(scale.source(order), _source_tables(keys, events, created, orders[order]))
 
 
 def _source_rows(scale: Scale) -> tuple[Ints, Ints, Ints]:
@@ -139,8 +142,8 @@ def _source_tables(keys: Ints, events: Ints, created: Ints, order: Ints) -> Iter
         rows = order[start : start + ROW_GROUP]
         columns = {
             "entity_id": pa.array(keys[rows]),
-            "event_timestamp": _times(events[rows]),
-            "created_timestamp": _times(created[rows]),
+            "event_timestamp": times(events[rows]),
+            "created_timestamp": times(created[rows]),
         }
         yield pa.table(columns | {name: _feature(rows, i) for i, name in enumerate(FEATURES)})
 
@@ -170,20 +173,22 @@ def _write_entity_rows(scale: Scale) -> None:
     table = pa.table(
         {
             "entity_id": pa.array(np.where(unknown, keys + scale.entities, keys)),
-            "event_timestamp": _times(_START_US + rng.integers(0, _SPAN_US, scale.entity_rows)),
+            "event_timestamp": times(_START_US + rng.integers(0, _SPAN_US, scale.entity_rows)),
             "label": pa.array(rng.integers(0, 2, scale.entity_rows)),
         }
     )
-    _write(scale.entity_frame, iter([table]))
+    write(scale.entity_frame, iter([table]))
 
 
-def _times(microseconds: Ints) -> pa.Array:
+def times(microseconds: Ints) -> pa.Array:
+    """Microseconds as instants."""
     import pyarrow as pa
 
     return pa.array(microseconds).cast(pa.timestamp("us", tz="UTC"))
 
 
-def _write(path: Path, tables: Iterator[pa.Table]) -> None:
+def write(path: Path, tables: Iterator[pa.Table]) -> None:
+    """Tables as one Parquet file."""
     import pyarrow.parquet as pq
 
     first = next(tables)

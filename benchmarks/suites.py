@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from benchmarks.data import ORDERS, Scale
@@ -157,6 +157,49 @@ def transforms(options: Options) -> Outcome:
     return Outcome(tables)
 
 
+def aggregations(options: Options) -> Outcome:
+    """Aggregations at every entity row: of like entities, of one with half of the events, and thirty of them."""
+    job = {"benchmark": "aggregations", "scale": options.scale.name, "skew": "uniform"}
+    simple = _aggregations(job | {"wanted": "nine"}, ["range join", "window frames"], goal=0.5)
+    hot = _aggregations(job | {"wanted": "nine", "skew": "hot"}, ["window frames"])
+    thirty = _aggregations(job | {"wanted": "thirty"}, ["range join"])
+    sums = _aggregations(job | {"wanted": "sums"}, ["prefix sums"])
+    tables = [
+        Table("9 aggregations over 3 windows", options.chosen(simple)),
+        Table("the same, where one entity has half of the events", options.chosen(hot)),
+        Table("30 aggregations of 3 columns over 5 windows", options.chosen(thirty)),
+        Table("6 counts and sums over 3 windows", options.chosen(sums)),
+    ]
+    measure([contender for table in tables for contender in table.contenders], options.runs, None)
+    growth = [
+        *(_without_answer(c, c.name) for c in _ours(tables[0])),
+        *(_without_answer(c, f"{c.name}, hot entity", floor=c.name, goal=1.3) for c in _ours(tables[1])),
+        *(_without_answer(c, f"{c.name}, 30 of them", floor=c.name, goal=4.0) for c in _ours(tables[2])),
+    ]
+    return Outcome([*tables, Table("how the time of the 9 grows", growth)])
+
+
+def _aggregations(job: dict[str, Any], queries: list[str], goal: float | None = None) -> list[Contender]:
+    floors = [Contender(query, job | {"kind": query}) for query in queries]
+    ours = [
+        Contender(f"ours ({engine})", job | {"kind": "ours", "engine": engine}, floor=queries[0], goal=goal)
+        for engine in ("duckdb", "polars")
+    ]
+    return [*floors, *ours]
+
+
+def _ours(table: Table) -> list[Contender]:
+    return [contender for contender in table.contenders if contender.job["kind"] == "ours"]
+
+
+def _without_answer(
+    contender: Contender, name: str, floor: str | None = None, goal: float | None = None
+) -> Contender:
+    """The same beside others that were asked something else; its answer was compared in a table of its own."""
+    kept = [{k: v for k, v in one.items() if k != "answer"} for one in contender.measurements]
+    return replace(contender, name=name, floor=floor, goal=goal, measurements=kept)
+
+
 def imports(options: Options) -> Outcome:
     """The time to import the package."""
     contenders = [
@@ -174,4 +217,6 @@ def _feast(job: dict[str, Any], engine: str, runs: int) -> Contender:
     )  # fmt: skip
 
 
-SUITES = {suite.__name__: suite for suite in (historical, transforms, online, materialize, imports)}
+SUITES = {
+    suite.__name__: suite for suite in (historical, transforms, aggregations, online, materialize, imports)
+}

@@ -9,6 +9,8 @@ import importlib as _importlib
 import typing as _typing
 
 from featurestore.definitions import (
+    LIFETIME,
+    Aggregation,
     CSVSource,
     DuckDBSource,
     Entity,
@@ -68,6 +70,8 @@ _LAZY = {
 }
 
 __all__ = [
+    "LIFETIME",
+    "Aggregation",
     "Bool",
     "Bytes",
     "CSVSource",

@@ -14,6 +14,7 @@ from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.source import InMemorySource
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import RequestError
+from featurestore.planning.aggregations import with_types_of
 from featurestore.planning.catalog import Catalog
 from featurestore.planning.changes import used_views
 from featurestore.protocols.offline import OfflineEngine
@@ -82,7 +83,7 @@ class Project:
         if newest and reference.version is None:
             stored = catalog.newest("feature_view")[stored.name]
         if isinstance(view, FeatureView):
-            check_registered(view, stored)
+            check_registered(view, stored, catalog)
         return stored
 
     def close(self) -> None:
@@ -92,14 +93,16 @@ class Project:
                 self.__dict__.pop(name).close()
 
 
-def check_registered(view: FeatureView, stored: StoredVersion) -> None:
-    """Check that a view object is what the registry holds.
+def check_registered(view: FeatureView, stored: StoredVersion, catalog: Catalog) -> FeatureView:
+    """Check that a view object is what the registry holds, and complete it by the types that were found out.
 
     Raises:
         RequestError: if its values would be others.
     """
-    if data_hash(view) != stored.data_hash:
+    complete = with_types_of(view, catalog.load_view(stored)) if view.aggregations else view
+    if data_hash(complete) != stored.data_hash:
         raise RequestError(
             f"The object given for view {view.name!r} differs from version {stored.version}, which is registered.",
             hint="Apply it and materialize it first, or ask for the registered one by name.",
         )
+    return complete

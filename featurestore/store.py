@@ -24,11 +24,12 @@ from featurestore.planning.apply import apply_definitions, commit_plan
 from featurestore.planning.changes import Plan, plan_changes, plan_retirement
 from featurestore.planning.determinism import check_planned
 from featurestore.planning.historical import historical_features, latest_features
-from featurestore.planning.point_in_time import locate_source, plan_view
+from featurestore.planning.point_in_time import plan_view
 from featurestore.planning.request import FeaturesArgument, resolve_request
 from featurestore.planning.training_frame import TrainingFrame
 from featurestore.project import Project
 from featurestore.protocols.registry import RunKind
+from featurestore.sources.files import locate_source
 
 
 class FeatureStore:
@@ -80,8 +81,9 @@ class FeatureStore:
             DefinitionError: if the definitions contradict each other or what is registered.
             TransformError: if a new transform fails on the source's first rows, or does not do the same twice.
         """
-        plan = plan_changes(objects, self._project.catalog(), project=self._project.name)
-        check_planned(plan, objects, self._project.config.root)
+        root = self._project.config.root
+        plan = plan_changes(objects, self._project.catalog(), project=self._project.name, root=root)
+        check_planned(plan, objects, root)
         return plan
 
     def apply(self, what: Plan | Sequence[Definition], *, message: str = "") -> Plan:

@@ -20,6 +20,8 @@ flights = fs.ParquetSource(
     available_at="landed_at",
     timezone="America/New_York",
 )
+# The same flights as they leave: how late, one knows at that moment.
+departures = fs.ParquetSource("departures", path="data/flights.parquet", event_timestamp="departed_at")
 weather = fs.ParquetSource(
     "weather",
     path="data/weather/**/*.parquet",
@@ -105,6 +107,32 @@ plane_facts = fs.FeatureView(
     description="Facts of the plane from the register",
     owner="fleet",
 )
+origin_delays = fs.FeatureView(
+    "origin_delays",
+    entities=[airport],
+    source=departures,
+    features=[
+        fs.Aggregation("dep_delay", "mean", ["1h", "6h"], name="origin_delay"),
+        fs.Aggregation("*", "count", "1h", name="origin_departures"),
+        fs.Aggregation("*", "count", "1h", where="dep_delay > 15", name="origin_late"),
+    ],
+    description="How late flights have left this airport in the last hours",
+    owner="operations",
+)
+plane_day = fs.FeatureView(
+    "plane_day",
+    entities=[plane],
+    source=flights,
+    features=[
+        fs.Aggregation("*", "count", "1d", name="plane_flights"),
+        fs.Aggregation("arr_delay", "max", "1d", name="plane_worst"),
+        fs.Aggregation("air_time", "sum", "1d", name="plane_air_time"),
+        fs.Aggregation("dest", "last_n(3)", "1d", name="plane_places"),
+    ],
+    description="This plane's last day, as far as its flights had landed",
+    owner="operations",
+)
+VIEWS = (last_flight, route_state, origin_weather, plane_facts, origin_delays, plane_day)
 
 
 def without_landing(view: fs.FeatureView) -> fs.FeatureView:
@@ -117,7 +145,7 @@ def without_landing(view: fs.FeatureView) -> fs.FeatureView:
 
 departure_delay = fs.FeatureService(
     "departure_delay",
-    features=[last_flight, route_state, origin_weather, plane_facts],
+    features=VIEWS,
     description="What the model of departure delays reads",
 )
-DEFINITIONS = [plane, airport, route, last_flight, route_state, origin_weather, plane_facts, departure_delay]
+DEFINITIONS = [plane, airport, route, *VIEWS, departure_delay]

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 FEATURES = [
     "last_dep_delay", "last_arr_delay", "route_arr_delay", "route_air_time", "temp", "wind_speed", "wind_gust",
-    "precip", "visib", "pressure", "year_built", "seats", "engines",
+    "precip", "visib", "pressure", "year_built", "seats", "engines", "origin_delay_1h", "origin_delay_6h",
+    "origin_departures", "origin_late", "plane_flights", "plane_worst", "plane_air_time",
 ]  # fmt: skip
 HELD_OUT_FROM = datetime(2013, 10, 1)
 LATE_MINUTES = 15

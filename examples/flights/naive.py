@@ -1,14 +1,17 @@
-"""The joins that many would write by hand: each plane's, and each route's, latest flight by schedule.
+"""The joins that many would write by hand: each plane's, and each route's, latest flight by schedule, and how late
+the flights of the last hour at the airport were.
 
-They ask which flight was *scheduled* before, not which had *landed*. With "at or before" they find the flight
-itself, whose delay is what is to be predicted; with "before" they still see flights that were in the air.
+They ask which flight was *scheduled* before, not which had *left* or *landed*. With "at or before" they find the
+flight itself, whose delay is what is to be predicted; with "before" they still see flights that were to be late.
 """
 
 from __future__ import annotations
 
 import polars as pl
 
-LEAKING = ["last_dep_delay", "last_arr_delay", "last_origin", "route_arr_delay", "route_air_time"]
+LEAKING = [
+    "last_dep_delay", "last_arr_delay", "last_origin", "route_arr_delay", "route_air_time", "origin_delay_1h",
+]  # fmt: skip
 
 
 def naive_frame(frame: pl.DataFrame, flights: pl.DataFrame, *, itself: bool) -> pl.DataFrame:
@@ -18,6 +21,10 @@ def naive_frame(frame: pl.DataFrame, flights: pl.DataFrame, *, itself: bool) -> 
     rows = frame.drop(LEAKING).with_row_index("row")
     rows = _latest(rows, flights, ["tailnum"], by_plane, itself)
     rows = _latest(rows, flights, ["origin", "dest"], by_route, itself)
+    hour = pl.col("dep_delay").rolling_mean_by(
+        "scheduled_departure", window_size="1h", closed="right" if itself else "left"
+    )
+    rows = rows.with_columns(origin_delay_1h=hour.over("origin"))
     return rows.sort("row").select(frame.columns)
 
 

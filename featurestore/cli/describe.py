@@ -70,9 +70,22 @@ def _setting(key: str, value: Any) -> str:
 
 
 def _features(features: list[Mapping[str, Any]]) -> Table:
+    if "function" in features[0]:
+        return _aggregations(features)
     table = new_table("Feature", "Type", "Column", "Description")
     for feature in features:
         table.add_row(feature["name"], feature["dtype"], feature["column"], feature["description"])
+    return table
+
+
+def _aggregations(features: list[Mapping[str, Any]]) -> Table:
+    table = new_table("Aggregation", "Function", "Column", "Window", "Offset", "Where", "Description")
+    for item in features:
+        window = item["window"][0]
+        shown = window if isinstance(window, str) else duration(window / 1e6)
+        offset = duration(item["offset"] / 1e6) if item["offset"] else ""
+        cells = (item["function"], item["column"], shown, offset, item["where"] or "", item["description"])
+        table.add_row(item["name"], *cells)
     return table
 
 

@@ -1,5 +1,6 @@
 """Definitions: entities, sources, features, views, services, and their types and hashes."""
 
+from featurestore.definitions.aggregation import Aggregation
 from featurestore.definitions.database import DuckDBSource, PostgresSource, SqlSource
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.feature import Feature
@@ -9,8 +10,11 @@ from featurestore.definitions.service import FeatureService
 from featurestore.definitions.source import CSVSource, InMemorySource, ParquetSource, Source
 from featurestore.definitions.transform import Transform, transform
 from featurestore.definitions.view import FeatureView
+from featurestore.definitions.windows import LIFETIME
 
 __all__ = [
+    "LIFETIME",
+    "Aggregation",
     "CSVSource",
     "DuckDBSource",
     "Entity",

@@ -116,7 +116,9 @@ class Definition(BaseModel):
         try:
             super().__init__(**fields)
         except ValidationError as error:
-            raise _definition_error(type(self).__name__, fields.get("name"), error) from error
+            raise _definition_error(
+                type(self).__name__, fields.get("name") or fields.get("column"), error
+            ) from error
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.__dict__ == other.__dict__

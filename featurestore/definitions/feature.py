@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from featurestore.definitions.base import Definition, FrozenDict, Name, Tags, Type
 from featurestore.definitions.types import FeatureType
@@ -44,3 +44,12 @@ class Feature(Definition):
         tags: Mapping[str, str] = FrozenDict(),
     ) -> None:
         super().__init__(name=name, dtype=dtype, column=column or name, description=description, tags=tags)
+
+    @property
+    def inputs(self) -> Mapping[str, FeatureType | None]:
+        """The columns that it is made from, and the types they must convert to."""
+        return {self.column: self.dtype}
+
+    def values_payload(self) -> dict[str, Any]:
+        """The parts that change values: what the data hash of a view is taken over."""
+        return {"dtype": str(self.dtype), "column": self.column}

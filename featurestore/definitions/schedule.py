@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 from pydantic import model_validator
 
 from featurestore.definitions.base import Definition, Duration
+from featurestore.definitions.instants import duration_to_microseconds
 
 
 class Schedule(Definition):
@@ -43,3 +44,8 @@ class Schedule(Definition):
         if self.lag < timedelta(0):
             raise ValueError("lag must not be negative, or values would come from the future")
         return self
+
+    def effective(self, instant: int) -> int:
+        """The effective time of an instant, both in microseconds."""
+        every, offset, lag = map(duration_to_microseconds, (self.every, self.offset, self.lag))
+        return (instant - lag - offset) // every * every + offset

@@ -8,21 +8,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from featurestore.definitions.base import FrozenDict
+from featurestore.definitions.base import RESERVED_PREFIX, FrozenDict
 from featurestore.definitions.source import Source
 from featurestore.definitions.transform import Transform
 from featurestore.definitions.types import FeatureType
 from featurestore.definitions.view import FeatureView
+
+_NOTHING: FrozenDict[str] = FrozenDict()
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
     """What a source says of its columns and rows: see `Source`."""
 
-    mapping: FrozenDict[str]
-    unnest: str
-    computed: FrozenDict[str]
-    where: str
+    mapping: FrozenDict[str] = _NOTHING
+    unnest: str = ""
+    computed: FrozenDict[str] = _NOTHING
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """The conditions of a view's aggregations, as further columns: name to SQL."""
+
+    columns: FrozenDict[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +64,11 @@ class Rename:
     time_columns: tuple[str, ...]
 
 
-Step = Shape | Select | Call | Rename
+Step = Shape | Select | Call | Rename | Conditions
 
 
 def row_steps(view: FeatureView) -> tuple[Step, ...]:
-    """The steps from the rows of a view's origin to the rows that its features are read from."""
+    """The steps from the rows of a view's origin to the rows that its features are made from."""
     times = view.origin.time_columns
     steps: tuple[Step, ...]
     if isinstance(view.source, FeatureView):
@@ -70,13 +79,20 @@ def row_steps(view: FeatureView) -> tuple[Step, ...]:
         steps += (Select(view.sql, not view.trusted, times),)
     if view.transform is not None:
         steps += (Call(view.transform, times),)
-    return steps
+    names = condition_columns(view)
+    return (*steps, Conditions(FrozenDict({names[text]: text for text in names}))) if names else steps
+
+
+def condition_columns(view: FeatureView) -> dict[str, str]:
+    """The conditions of a view's aggregations, and the columns that say which rows they are true of."""
+    conditions = {a.where for a in view.aggregations if a.where is not None}
+    return {text: f"{RESERVED_PREFIX}where{i}" for i, text in enumerate(sorted(conditions))}
 
 
 def shape_steps(source: Source) -> tuple[Step, ...]:
     """What a source itself does with its rows."""
     shape = Shape(source.mapping, source.unnest, source.computed, source.where)
-    return () if shape == Shape(FrozenDict(), "", FrozenDict(), "") else (shape,)
+    return () if shape == Shape() else (shape,)
 
 
 def in_words(step: Step) -> str:
@@ -95,6 +111,8 @@ def in_words(step: Step) -> str:
         return f"{' and '.join([*columns, *(['rows filtered'] if step.where else [])])} by the source"
     if isinstance(step, Rename):
         return "read as the rows of a view"
+    if isinstance(step, Conditions):
+        return f"rows marked where {' and where '.join(step.columns.values())}"
     if isinstance(step, Call):
         return f"transform {step.transform.path}, {'in batches' if step.row_local else 'on all rows'}"
     return "SQL, row by row" if step.row_local else "trusted SQL, on all rows"

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, PlainSerializer, field_validator, model_validator
 
+from featurestore.definitions.aggregation import Aggregation, AnyFeature
 from featurestore.definitions.base import Definition, Duration, FrozenDict, Name, Tags
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.feature import Feature
@@ -44,7 +45,8 @@ class FeatureView(Definition):
         entities: whose join keys identify a row; an empty list makes a view of one row for all.
         source: where the rows come from; or another view, whose rows (not latest values) these are then, with its
             keys and features as columns.
-        features: what is taken from a row.
+        features: what is taken from a row; or `Aggregation` objects, which sum up the rows of a window. A view
+            holds the one or the other.
         sql: ``SELECT … FROM {source} [WHERE …]`` in DuckDB's dialect, by which the rows are transformed first.
             Each row of the result may depend on one row alone; time columns come along by themselves.
         transform: a function that transforms the rows, made by `featurestore.transform`.
@@ -52,10 +54,12 @@ class FeatureView(Definition):
         ttl: how long after its event timestamp a row may be used, inclusive; None for ever.
         schedule: the grid on which serving values are refreshed; None for always.
         online: whether the view is materialized for serving.
+        max_staleness: of a view with aggregations: how long after the instant they were computed for they are
+            served. By default twice the schedule's `every`; without a schedule the shortest window.
 
     Raises:
-        DefinitionError: if a name is used twice, a feature hides a join key, the ttl is not positive, or the SQL
-            could look at other rows, at the clock or at chance.
+        DefinitionError: if a name is used twice, a feature hides a join key, the ttl is not positive, features and
+            aggregations are mixed, or the SQL could look at other rows, at the clock or at chance.
 
     Example:
         >>> import featurestore as fs
@@ -68,18 +72,19 @@ class FeatureView(Definition):
     """
 
     kind: ClassVar[str] = "feature_view"
-    added_later: ClassVar[tuple[str, ...]] = ("sql", "transform", "trusted")
+    added_later: ClassVar[tuple[str, ...]] = ("sql", "transform", "trusted", "max_staleness")
 
     name: Name
     entities: tuple[Entity, ...]
     source: Rows
-    features: tuple[Feature, ...]
+    features: tuple[AnyFeature, ...]
     ttl: Duration | None = None
     schedule: Schedule | None = None
     sql: str = ""
     transform: Transform | None = None
     trusted: bool = False
     online: bool = True
+    max_staleness: Duration | None = None
     description: str = ""
     owner: str = ""
     tags: Tags = FrozenDict()
@@ -90,24 +95,31 @@ class FeatureView(Definition):
         *,
         entities: Sequence[Entity],
         source: Source | FeatureView,
-        features: Sequence[Feature],
+        features: Sequence[Feature | Aggregation],
         ttl: timedelta | None = None,
         schedule: Schedule | None = None,
         sql: str = "",
         transform: Transform | None = None,
         trusted: bool = False,
         online: bool = True,
+        max_staleness: timedelta | None = None,
         description: str = "",
         owner: str = "",
         tags: Mapping[str, str] = FrozenDict(),
     ) -> None:
         super().__init__(
             name=name, entities=entities, source=source, features=features, ttl=ttl, schedule=schedule,
-            sql=sql, transform=transform, trusted=trusted, online=online, description=description, owner=owner,
-            tags=tags,
+            sql=sql, transform=transform, trusted=trusted, online=online, max_staleness=max_staleness,
+            description=description, owner=owner, tags=tags,
         )  # fmt: skip
 
-    @field_validator("ttl")
+    @field_validator("features")
+    @classmethod
+    def _one_window_each(cls, value: tuple[Feature | Aggregation, ...]) -> tuple[Feature | Aggregation, ...]:
+        split = (item.single() if isinstance(item, Aggregation) else (item,) for item in value)
+        return tuple(feature for features in split for feature in features)
+
+    @field_validator("ttl", "max_staleness")
     @classmethod
     def _check_ttl(cls, value: timedelta | None) -> timedelta | None:
         if value is not None and value <= timedelta(0):
@@ -119,6 +131,8 @@ class FeatureView(Definition):
     def _check_source(cls, value: object) -> object:
         if not isinstance(value, Source | FeatureView):
             raise ValueError(f"expected a source or a feature view, found a {type(value).__name__}")  # noqa: TRY004
+        if isinstance(value, FeatureView) and value.aggregations:
+            raise ValueError(f"view {value.name!r} has aggregations, which are not rows: take its source")
         return value
 
     @model_validator(mode="after")
@@ -147,7 +161,7 @@ class FeatureView(Definition):
                     f"sql: {column} is a time column; a view cannot change it, computed= on the source can"
                 )
         if not select.star:
-            wanted = dict.fromkeys((*self.join_keys, *(feature.column for feature in self.features)))
+            wanted = dict.fromkeys((*self.join_keys, *(column for f in self.features for column in f.inputs)))
             missing = [c for c in wanted if c not in select.outputs and c not in self.origin.time_columns]
             if missing:
                 raise ValueError(
@@ -166,6 +180,34 @@ class FeatureView(Definition):
                 raise ValueError(f"{name!r} is used twice among the join keys and the features")
         return self
 
+    @model_validator(mode="after")
+    def _check_aggregations(self) -> Self:
+        if self.aggregations and len(self.aggregations) < len(self.features):
+            raise ValueError("a view holds features or aggregations, not both: make two views")
+        if self.aggregations and self.ttl is not None:
+            raise ValueError(
+                "ttl says how old a single row may be; of aggregations the windows say it, and max_staleness "
+                "for how long their values are served"
+            )
+        if not self.aggregations and self.max_staleness is not None:
+            raise ValueError("max_staleness is for aggregations; features have a ttl")
+        return self
+
+    @property
+    def aggregations(self) -> tuple[Aggregation, ...]:
+        """The features, where they are aggregations; else nothing."""
+        return tuple(feature for feature in self.features if isinstance(feature, Aggregation))
+
+    @property
+    def serves_for(self) -> timedelta | None:
+        """How long aggregations are served after the instant they were computed for; None for ever."""
+        if self.max_staleness is not None:
+            return self.max_staleness
+        if self.schedule is not None:
+            return 2 * self.schedule.every
+        finite = [a.span for a in self.aggregations if isinstance(a.span, timedelta)]
+        return min(finite, default=None)
+
     @property
     def origin(self) -> Source:
         """The source that the rows come from in the end: that of the view that is the source, if one is."""
@@ -176,7 +218,7 @@ class FeatureView(Definition):
         """Join key to type, over all entities, in their order."""
         return FrozenDict({k: t for entity in self.entities for k, t in entity.join_keys.items()})
 
-    def feature(self, name: str) -> Feature:
+    def feature(self, name: str) -> Feature | Aggregation:
         """The feature called `name`.
 
         Raises:
@@ -201,16 +243,17 @@ class FeatureView(Definition):
 
     def values_payload(self) -> dict[str, Any]:
         """The parts of the definition that change values: what the data hash is taken over."""
-        transformed = {
+        given = {
             "sql": self.sql,
             "trusted": self.trusted,
             "transform": self.transform and self.transform.model_dump(mode="json"),
+            "max_staleness": self.model_dump(mode="json").get("max_staleness"),
         }
         return {
-            **{name: value for name, value in transformed.items() if value},
+            **{name: value for name, value in given.items() if value},
             "join_keys": {key: str(dtype) for key, dtype in self.join_keys.items()},
             "source": self.source.values_payload(),
-            "features": {f.name: {"dtype": str(f.dtype), "column": f.column} for f in self.features},
+            "features": {f.name: f.values_payload() for f in self.features},
             "ttl": self.model_dump(mode="json", include={"ttl"})["ttl"],
             "schedule": self.schedule and self.schedule.model_dump(mode="json"),
         }

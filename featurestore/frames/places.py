@@ -15,46 +15,52 @@ Codes = npt.NDArray[np.int64] | npt.NDArray[np.uint32]
 _AT_ONCE = 2**20
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Places:
-    """Places of rows, and of what is asked for.
+    """How entities (codes from 0 on) and times become places.
 
     Attributes:
-        rows: of each row.
-        asked: of each code and time that is asked for; a row is visible up to it.
+        low, high: the first and the last time of a row, in microseconds.
         width: how many places an entity has.
-        times: what stands for the places of an entity, if these are not the microseconds from `first` on.
-        first: the microsecond of an entity's place 1.
+        times: the rows' distinct times, where these are too far apart to be places themselves.
     """
 
-    rows: Int64Array
-    asked: Int64Array
+    low: int
+    high: int
     width: int
-    first: int
     times: Int64Array | None
 
     @classmethod
-    def of(cls, code: Codes, time: Int64Array, asked_code: Codes, asked_time: Int64Array) -> Places:
-        """Places of at least one row and at least one that is asked for; codes are not negative.
-
-        The rows' times are overwritten: large arrays are dear, so no more of them are made than needed.
-        """
+    def over(cls, time: Int64Array, entities: int) -> Places:
+        """For rows (one at least) of so many entities."""
         low, high = int(time.min()), int(time.max())
-        entities = max(int(code.max()), int(asked_code.max())) + 1
         width = high - low + 2
         if width * entities < 2**63:
-            rows, asked, times = time, asked_time.clip(low - 1, high) - (low - 1), None
-            rows -= low - 1
+            return cls(low, high, width, None)
+        times = np.unique(time)
+        return cls(low, high, len(times) + 1, times)
+
+    def of(self, code: Codes, time: Int64Array) -> Int64Array:
+        """Any times of entities; one between two rows' times is at the place of the earlier."""
+        if self.times is None:
+            within = time.clip(self.low - 1, self.high)
+            within -= self.low - 1
         else:
-            # Too far apart for 63 bits: take the place of the time among the times instead of the time.
-            times = np.unique(time)
-            width = len(times) + 1
-            rows = np.searchsorted(times, time, side="right").astype(np.int64)
-            asked = np.searchsorted(times, asked_time, side="right").astype(np.int64)
-        for start in range(0, len(rows), _AT_ONCE):
+            within = np.searchsorted(self.times, time, side="right").astype(np.int64)
+        return self._added(code, within)
+
+    def of_rows(self, code: Codes, time: Int64Array) -> Int64Array:
+        """The rows' own times, which may be overwritten: large arrays are dear, so no more are made than needed."""
+        if self.times is not None:
+            return self.of(code, time)
+        time -= self.low - 1
+        return self._added(code, time)
+
+    def _added(self, code: Codes, within: Int64Array) -> Int64Array:
+        for start in range(0, len(within), _AT_ONCE):
             part = slice(start, start + _AT_ONCE)
-            rows[part] += code[part] * np.int64(width)
-        return cls(rows, asked_code * np.int64(width) + asked, width, low, times)
+            within[part] += code[part] * np.int64(self.width)
+        return within
 
     def entity(self, places: Int64Array) -> Int64Array:
         """The codes of the entities that places belong to."""
@@ -63,7 +69,7 @@ class Places:
     def time(self, places: Int64Array) -> Int64Array:
         """The times of rows with these places."""
         within = places % self.width - 1
-        return within + self.first if self.times is None else self.times[within]
+        return within + self.low if self.times is None else self.times[within]
 
 
 def count_not_after(places: Int64Array, asked: Int64Array) -> Int64Array:

@@ -6,12 +6,15 @@ import pyarrow as pa
 
 from featurestore.definitions.types import (
     Bytes,
+    Date,
     Decimal,
     FeatureType,
     List,
     String,
+    Timestamp,
     Vector,
     ZonedTimestamp,
+    parse_type,
 )
 
 _ARROW = {
@@ -31,6 +34,7 @@ _ARROW = {
     "bytes": pa.binary(),
     "date": pa.date32(),
 }
+_NAMES = {found: name for name, found in _ARROW.items()}
 _FLOAT_BITS = {"float16": 11, "float32": 24, "float64": 53}
 
 
@@ -45,6 +49,26 @@ def arrow_type(dtype: FeatureType) -> pa.DataType:
     if isinstance(dtype, Vector):
         return pa.list_(arrow_type(dtype.item), dtype.length)
     return _ARROW[str(dtype)]
+
+
+def feature_type(found: pa.DataType) -> FeatureType | None:
+    """The feature type that holds every value of an Arrow column; None if there is none, or nothing to tell."""
+    if found in _NAMES:
+        return parse_type(_NAMES[found])
+    if pa.types.is_dictionary(found):
+        return feature_type(found.value_type)
+    if pa.types.is_timestamp(found):
+        return Timestamp if found.tz is None else ZonedTimestamp(found.tz)
+    if pa.types.is_date(found):
+        return Date
+    if pa.types.is_decimal(found) and found.precision <= 38 and 0 <= found.scale <= found.precision:
+        return Decimal(found.precision, found.scale)
+    if is_text(found):
+        return String
+    if is_bytes(found):
+        return Bytes
+    item = feature_type(found.value_type) if _is_list(found) else None
+    return None if item is None else List(item)
 
 
 def converts(found: pa.DataType, dtype: FeatureType) -> bool:

@@ -103,8 +103,14 @@ def check_takes_pushes(view: FeatureView) -> None:
     """Check that pushed rows can mean the same as materialized ones.
 
     Raises:
-        RequestError: if the view has a schedule, its source a delay, or a transform looks at other rows.
+        RequestError: if the view has aggregations or a schedule, its source a delay, or a transform looks at
+            other rows.
     """
+    if view.aggregations:
+        raise RequestError(
+            f"View {view.name!r} does not take pushes: its values are aggregations, which no single row can be.",
+            hint="Add the row to the source and run materialize_incremental.",
+        )
     if not takes_single_rows(row_steps(view)):
         raise RequestError(
             f"View {view.name!r} does not take pushes: its transform looks at other rows too.",

@@ -9,12 +9,16 @@ from typing import Any
 
 import pyarrow as pa
 
+from featurestore.definitions.aggregation import Aggregation
 from featurestore.definitions.base import Definition
+from featurestore.definitions.feature import Feature
 from featurestore.definitions.instants import duration_to_microseconds, to_microseconds
 from featurestore.definitions.reference import ViewReference
+from featurestore.definitions.view import FeatureView
 from featurestore.errors import EntityDataError, NameClashError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.frames.keys import key_column
+from featurestore.frames.types import arrow_type
 from featurestore.online.layout import ViewLayout
 from featurestore.online.push import published_space
 from featurestore.online.response import OnlineFeatures, ViewAnswer
@@ -23,6 +27,7 @@ from featurestore.planning.point_in_time import check_entity_columns
 from featurestore.planning.request import FeaturesArgument, RequestedView, resolve_request
 from featurestore.project import Project, check_registered
 from featurestore.protocols.online import SpaceKeys
+from featurestore.protocols.registry import ViewState
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -67,22 +72,36 @@ class OnlineReader:
 
     def _served(self, requested: RequestedView) -> ServedView:
         project = self._project
-        stored = project.catalog().stored_view(requested.view.name, requested.version)
+        catalog, view = project.catalog(), requested.view
+        stored = catalog.stored_view(view.name, requested.version)
         if requested.given:
-            check_registered(requested.view, stored)
-        layout = ViewLayout.of(requested.view, project=project.name, version=stored.version)
+            view = check_registered(view, stored, catalog)
+        layout = ViewLayout.of(view, project=project.name, version=stored.version)
         state = project.registry.view_state(project=project.name, view=stored.name, version=stored.version)
+        limit = view.serves_for if view.aggregations else view.ttl
         return ServedView(
             label=requested.label,
             layout=layout,
             space=published_space(layout, state),
-            entity_columns=tuple((key, requested.entity_column(key)) for key in requested.view.join_keys),
+            entity_columns=tuple((key, requested.entity_column(key)) for key in view.join_keys),
             features=tuple(
-                ServedFeature(item.feature.name, item.output, item.feature.dtype)
-                for item in requested.features
+                _served_feature(view.feature(item.feature.name), item.output) for item in requested.features
             ),
-            ttl=None if requested.view.ttl is None else duration_to_microseconds(requested.view.ttl),
+            ttl=None if limit is None else duration_to_microseconds(limit),
+            effective=_effective_time(view, state) if view.aggregations else None,
         )
+
+
+def _served_feature(feature: Feature | Aggregation, output: str) -> ServedFeature:
+    empty = feature.empty if isinstance(feature, Aggregation) else None
+    value = None if empty is None else pa.scalar(empty, arrow_type(feature.dtype)).as_py()
+    return ServedFeature(feature.name, output, feature.dtype, value)
+
+
+def _effective_time(view: FeatureView, state: ViewState) -> int | None:
+    """The instant for which all rows are served, those too that the last runs had no reason to write."""
+    watermark = state.watermark_us
+    return watermark if watermark is None or view.schedule is None else view.schedule.effective(watermark)
 
 
 def _request_key(features: FeaturesArgument) -> Hashable:

@@ -47,22 +47,29 @@ class ViewAnswer:
     now: int
 
     @cached_property
+    def events(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The rows' events; of aggregations the effective times."""
+        if self.view.effective is None:
+            return self.rows.event
+        return np.maximum(self.rows.event, self.view.effective)
+
+    @cached_property
     def found(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which entities have a row whose event is not later than now."""
-        return self.rows.present & (self.rows.event <= self.now)
+        return self.rows.present & (self.events <= self.now)
 
     @cached_property
     def usable(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """Which entities have such a row that is not expired."""
         if self.view.ttl is None:
             return self.found
-        return self.found & (self.now - self.rows.event <= self.view.ttl)
+        return self.found & (self.now - self.events <= self.view.ttl)
 
     @cached_property
     def all_usable(self) -> bool:
         """Whether every entity has a usable row: then values need no masking."""
         events, ttl = self.rows.few_events, self.view.ttl
-        if not events:
+        if not events or self.view.effective is not None:
             return bool(self.usable.all())
         return max(events) <= self.now and (ttl is None or self.now - min(events) <= ttl)
 
@@ -71,9 +78,10 @@ class ViewAnswer:
         columns = self.rows.python_columns(names)
         if self.all_usable:
             return columns
-        usable = self.usable.tolist()
+        usable, empties = self.usable.tolist(), [self.view.empties.get(name) for name in names]
         return [
-            [value if use else None for value, use in zip(column, usable, strict=True)] for column in columns
+            [value if use else empty for value, use in zip(column, usable, strict=True)]
+            for column, empty in zip(columns, empties, strict=True)
         ]
 
     def column(self, name: str) -> pa.Array:
@@ -81,8 +89,17 @@ class ViewAnswer:
         column = self.rows.column(name)
         if self.all_usable:
             return column
-        indices = pa.array(np.arange(len(column)), mask=~self.usable)
-        return column.take(indices)
+        empty = pa.array([self.view.empties.get(name)], column.type)
+        # Where there is nothing to use, the empty value, which stands last.
+        indices = np.where(self.usable, np.arange(len(column)), len(column))
+        return pa.concat_arrays([column, empty]).take(pa.array(indices))
+
+    def numbers(self, feature: ServedFeature) -> tuple[Any, Any]:
+        """A numeric feature's values in numpy, and which of them count; the rest is null."""
+        values, nulls = self.rows.numpy(feature.name), self.rows.nulls(feature.name)
+        if feature.empty is None:
+            return values, self.usable & ~nulls
+        return np.where(self.usable, values, feature.empty), np.ones(len(values), np.bool_)
 
     def statuses(self, name: str) -> list[Status]:
         """A feature's statuses."""
@@ -102,7 +119,8 @@ def _status(found: bool, usable: bool, null: bool) -> Status:
 class OnlineFeatures:
     """Features of some entities: one row per entity row that was asked for, in its order.
 
-    A feature's value is None where its status is not PRESENT.
+    Where its status is not PRESENT, a feature's value is its empty value: 0 for counts and sums, an empty list
+    for aggregations that give lists, else None.
     """
 
     def __init__(
@@ -182,8 +200,8 @@ class OnlineFeatures:
             return np.array(columns, dtype=np.float64).T.reshape(self._count, len(columns))
         matrix = np.empty((self._count, len(self._features)), dtype=np.float64)
         for position, (answer, feature) in enumerate(self._features):
-            usable = answer.usable & ~answer.rows.nulls(feature.name)
-            matrix[:, position] = self._checked(answer.rows.numpy(feature.name), feature, usable)
+            values, usable = answer.numbers(feature)
+            matrix[:, position] = self._checked(values, feature, usable)
             if not usable.all():
                 matrix[~usable, position] = np.nan
         return matrix
@@ -211,7 +229,7 @@ class OnlineFeatures:
         return {
             answer.view.label: [
                 from_microseconds(event) if found else None
-                for event, found in zip(answer.rows.event.tolist(), answer.found.tolist(), strict=True)
+                for event, found in zip(answer.events.tolist(), answer.found.tolist(), strict=True)
             ]
             for answer in self._answers
         }

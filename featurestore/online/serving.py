@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from featurestore.definitions.types import FeatureType
 from featurestore.online.layout import ViewLayout
@@ -25,11 +26,12 @@ STALE_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class ServedFeature:
-    """One feature of a request: its name in the row, its name in the answer, its type."""
+    """One feature of a request: its name in the row, its name in the answer, its type, its empty value."""
 
     name: str
     output: str
     dtype: FeatureType
+    empty: int | float | list[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ class ServedView:
         label: alias or name.
         space: the published generation's space.
         entity_columns: join key to column of the entity rows.
-        ttl: microseconds, or None.
+        ttl: microseconds after its event for which a row may be used, or None.
+        effective: of aggregations the instant whose values are served, which counts as the event of rows that
+            were written earlier and have not changed since; else None.
     """
 
     label: str
@@ -49,6 +53,12 @@ class ServedView:
     entity_columns: tuple[tuple[str, str], ...]
     features: tuple[ServedFeature, ...]
     ttl: int | None
+    effective: int | None = None
+
+    @cached_property
+    def empties(self) -> dict[str, int | float | list[Any]]:
+        """The empty values that are not null, by the features' names in the row."""
+        return {feature.name: feature.empty for feature in self.features if feature.empty is not None}
 
     @cached_property
     def feature_names(self) -> tuple[list[str], list[str]]:

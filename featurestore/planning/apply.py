@@ -46,7 +46,7 @@ def apply_definitions(
         StaleRegistryError: if others never let up (retryable).
     """
     for attempt in range(ATTEMPTS - 1):
-        plan = plan_changes(objects, catalog(), project=project)
+        plan = plan_changes(objects, catalog(), project=project, root=root)
         if attempt == 0:
             check_planned(plan, objects, root)
         try:
@@ -54,6 +54,6 @@ def apply_definitions(
         except StaleRegistryError:
             continue
         return plan
-    plan = plan_changes(objects, catalog(), project=project)
+    plan = plan_changes(objects, catalog(), project=project, root=root)
     commit_plan(plan, registry, message)
     return plan

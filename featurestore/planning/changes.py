@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from featurestore.definitions.base import Definition
@@ -20,8 +21,10 @@ from featurestore.definitions.service import FeatureService
 from featurestore.definitions.source import Source
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import DefinitionError, NotFoundError
+from featurestore.planning.aggregations import with_known_types
 from featurestore.planning.catalog import Catalog
 from featurestore.protocols.registry import Change, ChangeAction, StoredVersion
+from featurestore.sources.files import locate_source
 
 _ORDER = ("entity", "source", "feature_view", "feature_service")
 _DURATIONS = ("ttl", "delay", "every", "offset", "lag")
@@ -86,16 +89,18 @@ def describe_change(planned: PlannedChange) -> str:
     return f"~ {name}@{change.version}: description only"
 
 
-def plan_changes(objects: Iterable[Definition], catalog: Catalog, *, project: str) -> Plan:
+def plan_changes(objects: Iterable[Definition], catalog: Catalog, *, project: str, root: Path) -> Plan:
     """Compare definitions with the registry's.
 
     Entities and sources that views hold are planned with them. Registered views that use a changed entity
-    or source follow it, given or not.
+    or source follow it, given or not. The types of aggregated columns are taken from the sources, whose
+    relative paths start at `root`.
 
     Raises:
         DefinitionError: if one name stands for two definitions, or a service uses what is not there.
+        SourceError: if a source does not say the type of an aggregated column.
     """
-    given = _collect(objects)
+    given = {key: _complete(definition, root) for key, definition in _collect(objects).items()}
     registered: dict[Key, StoredVersion] = {
         (kind, name): stored for kind in _ORDER for name, stored in catalog.newest(kind).items()
     }
@@ -143,6 +148,12 @@ def _collect(objects: Iterable[Definition]) -> dict[Key, Registrable]:
                 hint="Give one of them another name, or use one object in both places.",
             )
     return found
+
+
+def _complete(definition: Registrable, root: Path) -> Registrable:
+    if not isinstance(definition, FeatureView):
+        return definition
+    return with_known_types(definition, locate_source(definition.origin, root))
 
 
 def _with_parts(objects: Iterable[Definition]) -> Iterable[Registrable]:

@@ -16,13 +16,13 @@ import numpy as np
 import pyarrow as pa
 
 from featurestore.definitions.base import Definition
-from featurestore.definitions.steps import Call, Select, Step, row_steps
+from featurestore.definitions.steps import Call, Conditions, Select, Step, row_steps
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import SourceError, TransformError
 from featurestore.planning.changes import Plan, used_views
-from featurestore.planning.point_in_time import locate_source
 from featurestore.protocols.registry import ChangeAction
 from featurestore.sources.arrow import first_rows, source_rows
+from featurestore.sources.files import locate_source
 from featurestore.transforms import call
 from featurestore.transforms.rows import run_steps
 from featurestore.transforms.table import Rows
@@ -59,7 +59,7 @@ def check_view(view: FeatureView, root: Path) -> None:
     Raises:
         TransformError: if it does.
     """
-    steps = row_steps(view)
+    steps = [step for step in row_steps(view) if not isinstance(step, Conditions)]
     if not steps or not _is_opaque(steps[-1]):
         return
     source = locate_source(view.origin, root)

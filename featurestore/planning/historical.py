@@ -13,10 +13,11 @@ from featurestore.errors import EntityDataError, RequestError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.frames.entity_rows import EntityRows, TableRows, entity_rows
 from featurestore.frames.types import arrow_type
-from featurestore.planning.point_in_time import engine_entities, locate_source, plan_view
+from featurestore.planning.point_in_time import engine_entities, plan_view
 from featurestore.planning.request import Request
 from featurestore.planning.training_frame import TrainingFrame
 from featurestore.protocols.offline import OfflineEngine, ViewPlan
+from featurestore.sources.files import locate_source
 
 EVENT_TIMESTAMP = "event_timestamp"
 

@@ -8,19 +8,18 @@ from pathlib import Path
 import pyarrow as pa
 
 from featurestore.definitions.base import RESERVED_PREFIX
-from featurestore.definitions.database import DatabaseSource
 from featurestore.definitions.instants import duration_to_microseconds
-from featurestore.definitions.source import FileSource, Source
 from featurestore.definitions.steps import row_steps
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import EntityDataError, NameClashError, NotFoundError, SourceError
 from featurestore.frames.entity_rows import EntityRows
 from featurestore.frames.keys import key_column
 from featurestore.frames.times import ENTITY_TIME, time_column
+from featurestore.planning.aggregations import check_conditions, value_columns, with_known_types
 from featurestore.planning.request import Request, RequestedView
-from featurestore.protocols.offline import TIME_COLUMN, FeatureColumn, Grid, KeyColumn, ViewPlan
+from featurestore.protocols.offline import TIME_COLUMN, Grid, KeyColumn, ViewPlan
 from featurestore.sources.check import check_columns
-from featurestore.sources.files import resolve_paths
+from featurestore.sources.files import locate_source
 from featurestore.transforms.rows import row_schema
 
 
@@ -36,11 +35,13 @@ def plan_view(requested: RequestedView, *, root: Path, as_of: int | None = None)
         SourceError: if the source lacks what the view wants, or cannot tell what was known when.
         TransformError: if a transform does not fit the source.
     """
-    view = requested.view
-    source, steps = locate_source(view.origin, root), row_steps(view)
+    source, steps = locate_source(requested.view.origin, root), row_steps(requested.view)
+    view = with_known_types(requested.view, source)
     rows = row_schema(source, steps)
-    wanted = [*view.join_keys.items(), *((f.column, f.dtype) for f in view.features)]
+    inputs = {column: dtype for f in view.features for column, dtype in f.inputs.items() if dtype is not None}
+    wanted = [*view.join_keys.items(), *inputs.items()]
     check_columns(view.name, source, rows.arrow, rows.text, wanted)
+    check_conditions(view, rows)
     if as_of is not None and source.available_at is None and source.created_timestamp is None:
         raise SourceError(
             f"View {view.name!r}: as_of needs to know when rows became known, and source {source.name!r} has "
@@ -51,25 +52,13 @@ def plan_view(requested: RequestedView, *, root: Path, as_of: int | None = None)
         label=requested.label,
         source=source,
         keys=tuple(KeyColumn(k, requested.entity_column(k), t) for k, t in view.join_keys.items()),
-        features=tuple(
-            FeatureColumn(r.output, r.feature.column, r.feature.dtype) for r in requested.features
-        ),
-        tie_breakers=tuple(
-            FeatureColumn(f.name, f.column, f.dtype) for f in sorted(view.features, key=lambda f: f.name)
-        ),
+        **value_columns(view, {r.output: r.feature.name for r in requested.features}),
         ttl=None if view.ttl is None else duration_to_microseconds(view.ttl),
         grid=_grid(view),
         delay=duration_to_microseconds(source.effective_delay),
         as_of=as_of,
         steps=steps,
     )
-
-
-def locate_source(source: Source, root: Path) -> Source:
-    """The source with absolute paths."""
-    if isinstance(source, DatabaseSource):
-        return source.located(root)
-    return resolve_paths(source, root) if isinstance(source, FileSource) else source
 
 
 def _grid(view: FeatureView) -> Grid | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from featurestore.definitions.aggregation import Aggregation
 from featurestore.definitions.base import Definition
 from featurestore.definitions.feature import Feature
 from featurestore.definitions.reference import ViewReference
@@ -22,7 +23,7 @@ class RequestedFeature:
     """One feature of a request and the column it becomes."""
 
     output: str
-    feature: Feature
+    feature: Feature | Aggregation
 
 
 @dataclass(frozen=True, slots=True)

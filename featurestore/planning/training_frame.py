@@ -118,8 +118,15 @@ def _describe(view: ViewPlan) -> str:
     rules += [f"every {view.grid.every / 1e6:g} s"] if view.grid else []
     rules += [f"ttl {view.ttl / 1e6:g} s"] if view.ttl is not None else []
     rules += ["as of a past state"] if view.as_of is not None else []
+    rules += [f"windows up to {_longest(view)}"] if view.windows else []
     line = f"- {view.label}: {features}\n    by {keys}; {', '.join(rules)}; source {view.source.name}"
     return "\n".join([line, *(f"    then {in_words(step)}" for step in view.steps)])
+
+
+def _longest(view: ViewPlan) -> str:
+    spans = [None if w.window is None else w.window + w.offset for w in view.windows]
+    finite = [span for span in spans if span is not None]
+    return "a lifetime" if len(finite) < len(spans) else f"{max(finite) / 1e6:g} s"
 
 
 class _Rechunked:

@@ -49,6 +49,35 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
+class WindowColumn:
+    """One aggregation: its column in the result, and what it is made of.
+
+    Attributes:
+        output: its column in the result.
+        column: of the source; None counts rows.
+        input: the type of that column; None where it does not matter.
+        function: a name of `featurestore.definitions.functions.FUNCTIONS`.
+        argument: of the function, or None.
+        window: microseconds, None for a lifetime.
+        offset: microseconds between the end of the window and the instant.
+        where: a column of bools that says which rows count; None for all.
+        dtype: of the values.
+        empty: the value without any input.
+    """
+
+    output: str
+    column: str | None
+    input: FeatureType | None
+    function: str
+    argument: int | float | None
+    window: int | None
+    offset: int
+    where: str | None
+    dtype: FeatureType
+    empty: int | tuple[()] | None
+
+
+@dataclass(frozen=True, slots=True)
 class ViewPlan:
     """One feature view as one request uses it.
 
@@ -62,6 +91,7 @@ class ViewPlan:
         grid: None for a view without schedule.
         delay: of the source.
         as_of: rows with ``available_at`` (else ``created_timestamp``) later than this, or null, do not exist.
+        windows: the aggregations that make the features, one for each in order; empty for plain features.
         steps: by which the source's rows become those that keys, times and features are read from.
     """
 
@@ -74,7 +104,13 @@ class ViewPlan:
     grid: Grid | None
     delay: int
     as_of: int | None = None
+    windows: tuple[WindowColumn, ...] = ()
     steps: tuple[Step, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[FeatureColumn, ...]:
+        """The columns of the rows, with their types, that values are made of."""
+        return self.tie_breakers if self.windows else (*self.tie_breakers, *self.features)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +118,8 @@ class Changes:
     """Which entities an incremental run looks at.
 
     Those with a row that became visible after the effective time of `since` (and up to that of the run's
-    end), or whose created time (where the source has one) is later than `known_after` or null, or whose
-    `available_at` (where the source has one) is later than `known_after`.
+    end), or that entered or left a window meanwhile, or whose created time (where the source has one) is later
+    than `known_after` or null, or whose `available_at` (where the source has one) is later than `known_after`.
     """
 
     since: int
@@ -127,7 +163,8 @@ class OfflineEngine(Protocol):
 
         Returns:
             Batches in any order, one row per entity that has a visible row: key columns by name,
-            `EVENT_COLUMN` (int64), `CREATED_COLUMN` (int64, nullable), then the view's features.
+            `EVENT_COLUMN` (int64), `CREATED_COLUMN` (int64, nullable), then the view's features. For
+            aggregations the event is the effective time of `at`, and created is null.
 
         Raises:
             SourceError: as for `historical_features`.

@@ -5,10 +5,18 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
-from featurestore.definitions.source import FileSource
+from featurestore.definitions.database import DatabaseSource
+from featurestore.definitions.source import FileSource, Source
 from featurestore.errors import SourceError
 
 _WILDCARDS = ("*", "?", "[")
+
+
+def locate_source(source: Source, root: Path) -> Source:
+    """The source with absolute paths, if it is made of files."""
+    if isinstance(source, DatabaseSource):
+        return source.located(root)
+    return resolve_paths(source, root) if isinstance(source, FileSource) else source
 
 
 def resolve_paths(source: FileSource, root: Path) -> FileSource:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.definitions.row_sql import parse_select
-from featurestore.definitions.steps import Rename, Select, Shape, Step
+from featurestore.definitions.steps import Conditions, Rename, Select, Shape, Step
 from featurestore.protocols.offline import TIME_COLUMN, Changes, Grid, ViewPlan
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
 
@@ -24,15 +24,24 @@ def rows_of_entities(view: ViewPlan, entities: pa.Table) -> WantedRows:
     times = pc.min_max(entities.column(TIME_COLUMN)).as_py()
     if times["max"] is None:
         return NO_ROW
-    # A row that is too old can only lose, but as the correction of an event it makes another one disappear.
-    expires = view.ttl is not None and view.source.event_id is None
     found = entities.select([key.entity_column for key in view.keys])
     return _restricted(
         view,
-        earliest=times["min"] - view.ttl if expires and view.ttl is not None else None,
+        earliest=_earliest(view, times["min"]),
         latest=_effective(times["max"], view.grid) - view.delay,
         keys=found.rename_columns([key.name for key in view.keys]),
     )
+
+
+def _earliest(view: ViewPlan, since: int) -> int | None:
+    """The earliest event timestamp that matters to instants from `since` on; None if all do."""
+    # A row that is too old can only lose, but as the correction of an event it makes another one disappear.
+    if view.source.event_id is not None:
+        return None
+    if not view.windows:
+        return None if view.ttl is None else since - view.ttl
+    windows = [w.window + w.offset for w in view.windows if w.window is not None]
+    return _effective(since, view.grid) - max(windows) if len(windows) == len(view.windows) else None
 
 
 def rows_at(view: ViewPlan, at: int, changes: Changes | None, keys: pa.Table | None) -> WantedRows:
@@ -68,7 +77,8 @@ def _origin_keys(view: ViewPlan, keys: pa.Table | None) -> pa.Table | None:
 def _row_by_row(steps: Sequence[Step]) -> bool:
     """Whether leaving out rows of the source leaves out rows of the result, and does nothing else."""
     return all(
-        isinstance(step, Shape | Rename) or (isinstance(step, Select) and step.row_local) for step in steps
+        isinstance(step, Shape | Rename | Conditions) or (isinstance(step, Select) and step.row_local)
+        for step in steps
     )
 
 
@@ -85,6 +95,8 @@ def origin_of(name: str, steps: Sequence[Step]) -> str | None:
 def _before(name: str, step: Step) -> str | None:
     if isinstance(step, Shape):
         return None if name in step.computed or name == step.unnest else step.mapping.get(name, name)
+    if isinstance(step, Conditions):
+        return None if name in step.columns else name
     if isinstance(step, Rename):
         return next((column for new, column, _ in step.columns if new == name), name)
     if isinstance(step, Select):

@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from featurestore.testing.oracle.windows import About
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -28,6 +30,11 @@ def exact(value: object) -> object:
     raise TypeError(f"cannot compare {value!r}")
 
 
+def same(found: object, wanted: object) -> bool:
+    """Whether a value is the wanted one, or near enough where the law lets floats differ."""
+    return wanted.admits(found) if isinstance(wanted, About) else exact(found) == exact(wanted)
+
+
 def assert_rows(found: pa.Table, expected: Sequence[Mapping[str, Any]]) -> None:
     """The table holds exactly the expected rows, in their order, with all columns and no others.
 
@@ -38,7 +45,7 @@ def assert_rows(found: pa.Table, expected: Sequence[Mapping[str, Any]]) -> None:
     for index, (row, wanted) in enumerate(zip(found.to_pylist(), expected, strict=True)):
         assert row.keys() == wanted.keys(), f"expected the columns {list(wanted)}, found {list(row)}"
         for name in wanted:
-            assert exact(row[name]) == exact(wanted[name]), (
+            assert same(row[name], wanted[name]), (
                 f"row {index}, column {name!r}: expected {wanted[name]!r}, found {row[name]!r}"
             )
 

@@ -8,11 +8,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from featurestore.definitions.aggregation import Aggregation
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.feature import Feature
 from featurestore.definitions.schedule import Schedule
 from featurestore.definitions.source import InMemorySource, Source
+from featurestore.definitions.steps import Conditions, Step
 from featurestore.definitions.view import FeatureView
+from featurestore.definitions.windows import LIFETIME
 from featurestore.errors import SourceError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, TIME_COLUMN, Changes, ViewPlan
@@ -46,7 +49,7 @@ class OracleEngine:
                 join_keys={key.name: key.entity_column for key in plan.keys},
             )
             names = _names(plan)
-            columns |= {f.output: [row[names[f.output]] for row in found] for f in plan.features}
+            columns |= {f.output: [_plain(row[names[f.output]]) for row in found] for f in plan.features}
         schema = features_schema(views)
         yield pa.record_batch(
             [pa.array(columns[n], schema.field(n).type) for n in schema.names], schema=schema
@@ -69,7 +72,7 @@ class OracleEngine:
         schema, names = latest_schema(view), _names(view)
         columns: dict[str, list[Any]] = {k.name: [r.key[i] for r in chosen] for i, k in enumerate(view.keys)}
         columns |= {EVENT_COLUMN: [r.event for r in chosen], CREATED_COLUMN: [r.created for r in chosen]}
-        columns |= {f.output: [r.values[names[f.output]] for r in chosen] for f in view.features}
+        columns |= {f.output: [_plain(r.values[names[f.output]]) for r in chosen] for f in view.features}
         yield pa.record_batch(
             [pa.array(columns[n], schema.field(n).type) for n in schema.names], schema=schema
         )
@@ -81,8 +84,14 @@ class OracleEngine:
         raise SourceError(f"The oracle speaks no SQL: {sql!r} over {list(sources)}.")
 
 
+def _plain(value: object) -> object:
+    return value.value if isinstance(value, oracle.About) else value
+
+
 def _names(plan: ViewPlan) -> dict[str, str]:
-    """Output to the declared feature with the same column and type."""
+    """Output to the declared feature with the same column and type; aggregations keep their names."""
+    if plan.windows:
+        return {window.output: window.output for window in plan.windows}
     declared = {(f.column, f.dtype): f.output for f in plan.tie_breakers}
     return {f.output: declared[f.column, f.dtype] for f in plan.features}
 
@@ -97,10 +106,43 @@ def _view(plan: ViewPlan) -> FeatureView:
         "v",
         entities=[Entity("e", join_keys={key.name: key.dtype for key in plan.keys})] if plan.keys else [],
         source=plan.source.model_copy(update={"delay": timedelta(microseconds=plan.delay)}),
-        features=[Feature(f.output, f.dtype, column=f.column) for f in plan.tie_breakers],
+        features=_aggregations(plan)
+        if plan.windows
+        else [Feature(f.output, f.dtype, column=f.column) for f in plan.tie_breakers],
         ttl=None if plan.ttl is None else timedelta(microseconds=plan.ttl),
         schedule=schedule,
     )
+
+
+def _aggregations(plan: ViewPlan) -> list[Aggregation]:
+    """The requested ones; and, for the order of rows that tie, all inputs and conditions of the plan."""
+    conditions = {column: text for step in plan.steps for column, text in _conditions(step).items()}
+    asked = [
+        Aggregation(
+            w.column or "*",
+            w.function if w.argument is None else f"{w.function}({w.argument})",
+            LIFETIME if w.window is None else timedelta(microseconds=w.window),
+            name=w.output,
+            where=None if w.where is None else conditions[w.where],
+            offset=timedelta(microseconds=w.offset),
+            input_type=w.input,
+        )
+        for w in plan.windows
+    ]
+    inputs = [
+        Aggregation(f.column, "count", LIFETIME, name=f"__input_{i}", input_type=f.dtype)
+        for i, f in enumerate(plan.tie_breakers)
+        if f.column not in conditions
+    ]
+    marks = [
+        Aggregation("*", "count", LIFETIME, name=f"__condition_{i}", where=text)
+        for i, text in enumerate(conditions.values())
+    ]
+    return [*asked, *inputs, *marks]
+
+
+def _conditions(step: Step) -> Mapping[str, str]:
+    return step.columns if isinstance(step, Conditions) else {}
 
 
 def _as_of(plan: ViewPlan) -> datetime | None:

@@ -8,13 +8,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from featurestore.definitions.steps import row_steps
 from featurestore.definitions.view import FeatureView
 from featurestore.frames.types import arrow_type
+from featurestore.planning.aggregations import value_columns, with_known_types
 from featurestore.protocols.offline import (
     CREATED_COLUMN,
     EVENT_COLUMN,
     TIME_COLUMN,
-    FeatureColumn,
     Grid,
     KeyColumn,
     OfflineEngine,
@@ -35,22 +36,20 @@ def plan_view(
     as_of: datetime | None = None,
 ) -> ViewPlan:
     """The plan of one view as one request uses it; with a `label`, outputs are called ``label__feature``."""
+    view = with_known_types(view, view.origin)
     names = features if features is not None else [feature.name for feature in view.features]
-    requested = [view.feature(name) for name in names]
     prefix = "" if label is None else f"{label}__"
     renamed = join_keys or {}
     return ViewPlan(
         label=label or view.name,
-        source=view.source,
+        source=view.origin,
         keys=tuple(KeyColumn(k, renamed.get(k, k), dtype) for k, dtype in view.join_keys.items()),
-        features=tuple(FeatureColumn(prefix + f.name, f.column, f.dtype) for f in requested),
-        tie_breakers=tuple(
-            FeatureColumn(f.name, f.column, f.dtype) for f in sorted(view.features, key=lambda f: f.name)
-        ),
+        **value_columns(view, {prefix + name: name for name in names}),
         ttl=None if view.ttl is None else view.ttl // _MICROSECOND,
         grid=_grid(view),
-        delay=view.source.effective_delay // _MICROSECOND,
+        delay=view.origin.effective_delay // _MICROSECOND,
         as_of=entity_instant(as_of),
+        steps=row_steps(view),
     )
 
 

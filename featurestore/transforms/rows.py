@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from featurestore.definitions.source import Source
-from featurestore.definitions.steps import Call, Rename, Select, Shape, Step
+from featurestore.definitions.steps import Call, Conditions, Rename, Select, Shape, Step
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore.sources.arrow import read_table, source_rows
 from featurestore.transforms import call, rename, select, shape
@@ -146,6 +146,8 @@ def _inputs(step: Step, wanted: frozenset[str] | None) -> frozenset[str] | None:
         return None
     if isinstance(step, Shape):
         return shape.inputs(step, wanted)
+    if isinstance(step, Conditions):
+        return shape.inputs(Shape(computed=step.columns), wanted)
     if isinstance(step, Rename):
         return rename.inputs(step, wanted)
     return select.inputs(step, wanted)
@@ -155,6 +157,9 @@ def _run(step: Step, rows: Rows, wanted: frozenset[str] | None, source: Source) 
     what = f"source {source.name!r}"
     if isinstance(step, Shape):
         return shape.apply(step, rows, wanted, what=what)
+    if isinstance(step, Conditions):
+        told = f"where {' and where '.join(map(repr, step.columns.values()))}: {what}"
+        return shape.apply(Shape(computed=step.columns), rows, wanted, what=told)
     if isinstance(step, Rename):
         return rename.apply(step, rows, wanted, what=what)
     if isinstance(step, Select):

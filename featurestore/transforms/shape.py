@@ -87,11 +87,12 @@ def _computed(step: Shape, rows: Rows, wanted: frozenset[str] | None, what: str)
                 hint="Give it another name.",
             )
     computed = [name for name in step.computed if wanted is None or name.lower() in wanted]
-    used = {
-        resolve(n, names)
-        for e in (*step.computed.values(), *([step.where] if step.where else []))
-        for n in parse_expression(e)
-    }
+    used = set()
+    for expression in (*step.computed.values(), *([step.where] if step.where else [])):
+        for name in parse_expression(expression):
+            if resolve(name, [*names, *step.computed]) is None:
+                raise missing(name, names, what=what)
+            used.add(resolve(name, names))
     return with_results(
         rows,
         {name: name for name in names if wanted is None or name.lower() in wanted},

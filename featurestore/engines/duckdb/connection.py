@@ -9,16 +9,18 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import astuple
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import duckdb
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from featurestore.engines.duckdb.sql import text
 from featurestore.engines.duckdb.tables import Tables
 from featurestore.errors import ConfigurationError, FeatureStoreError, SourceError
+from featurestore.frames.collected import Collected
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 BATCH_ROWS = 122_880
 _OUT_OF_RANGE = "out of range: "
@@ -124,16 +126,18 @@ class Session:
         """The rows of a query, in memory."""
         return self._connection.sql(sql).to_arrow_table()
 
-    def columns(self, sql: str, *, at_most: int) -> dict[str, npt.NDArray[Any]]:
-        """The columns of a query of so many rows at most, all of numbers and without nulls, as arrays."""
+    def collect(self, sql: str, *, at_most: int) -> dict[str, Collected]:
+        """The columns of a query of so many rows at most."""
         reader = self._connection.sql(sql).to_arrow_reader(BATCH_ROWS)
-        columns = {f.name: np.empty(at_most, f.type.to_pandas_dtype()) for f in reader.schema}
-        rows = 0
+        columns = {field.name: Collected(field.type, at_most) for field in reader.schema}
         for batch in reader:
-            for values, column in zip(columns.values(), batch.columns, strict=True):
-                values[rows : rows + batch.num_rows] = column
-            rows += batch.num_rows
-        return {name: values[:rows] for name, values in columns.items()}
+            for collected, part in zip(columns.values(), batch.columns, strict=True):
+                collected.add(part)
+        return columns
+
+    def columns(self, sql: str, *, at_most: int) -> dict[str, npt.NDArray[Any]]:
+        """The same of a query whose columns are all numbers without nulls, as arrays that may be overwritten."""
+        return {name: column.numbers() for name, column in self.collect(sql, at_most=at_most).items()}
 
     def first(self, sql: str) -> dict[str, Any] | None:
         """The row of a query that returns one at most."""

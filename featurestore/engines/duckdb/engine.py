@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from featurestore.definitions.source import ParquetSource, Source
 from featurestore.definitions.types import Vector
-from featurestore.engines.duckdb import explain, fetch, gather, latest, lives, match, nearest
+from featurestore.engines.duckdb import explain, fetch, gather, latest, lives, match, nearest, windows
 from featurestore.engines.duckdb.connection import Session, reported
 from featurestore.engines.duckdb.scan import (
     Relation,
@@ -83,13 +83,16 @@ class DuckDBEngine:
         """The row that each entity has at the instant `at`; see `OfflineEngine`."""
         with self._session() as session:
             tables = Tables.of("")
+            if keys is not None:
+                session.register("given", _given_keys(view, keys))
+            given = None if keys is None else "given"
+            if view.windows:
+                yield from windows.latest(session, view, at, changes, keys, tables)
+                return
             with reported(view.source.name):
-                if keys is not None:
-                    session.register("given", _given_keys(view, keys))
                 relation = open_relation(session, view, tables.source, rows_at(view, at, changes, keys))
                 restricted = keys is not None or changes is not None
                 if restricted:
-                    given = None if keys is None else "given"
                     session.run(latest.wanted(view, relation, tables, at, changes, given))
                 session.run(latest.latest_keys(view, relation, tables, at, restricted=restricted))
                 session.run(latest.latest_narrow(view, relation, tables, at))
@@ -127,6 +130,8 @@ def _historical(
     session: Session, views: Sequence[ViewPlan], view: ViewPlan, tables: Tables, entities: pa.Table
 ) -> Iterator[pa.RecordBatch]:
     """Compute one view; its features in the order of the entity rows."""
+    if view.windows:
+        return windows.historical(session, views, view, tables, entities)
     columns = entity_columns(views, view)
     with reported(view.source.name):
         relation = open_relation(session, view, tables.source, rows_of_entities(view, entities))

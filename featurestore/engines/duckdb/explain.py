@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from featurestore.engines.duckdb import fetch, lives, match, nearest
+from featurestore.engines.duckdb import fetch, lives, match, nearest, windows
 from featurestore.engines.duckdb.scan import Relation
 from featurestore.engines.duckdb.sql import create
 from featurestore.engines.duckdb.tables import Tables
 from featurestore.engines.duckdb.times import EVERY_TIME
 from featurestore.protocols.offline import ViewPlan
+from featurestore.windows.answers import METHOD
 
 
 def explained(view: ViewPlan, relation: Relation, columns: Sequence[str], t: Tables) -> str:
@@ -17,13 +18,31 @@ def explained(view: ViewPlan, relation: Relation, columns: Sequence[str], t: Tab
     steps = [
         ("The entities that are asked for", [match.entity_keys(view, t, columns)]),
         ("The entity rows, and until when each sees", [match.spine(view, t, columns)]),
+        *(_aggregating(view, relation, t) if view.windows else _matching_and_fetching(view, relation, t)),
+    ]
+    texts = [
+        f"-- {title}" + "".join(f"\n{statement};" for statement in statements) for title, statements in steps
+    ]
+    return "\n\n".join([f"-- View {view.label}", *texts])
+
+
+def _aggregating(view: ViewPlan, relation: Relation, t: Tables) -> list[tuple[str, list[str]]]:
+    return [
+        ("The instants that are asked for", [nearest.asked(t)]),
+        ("The events of these entities (those out of reach of all windows are skipped)",
+         [windows.events_query(view, relation, t, EVERY_TIME)]),
+        (f"Then, outside of DuckDB, on {METHOD}", []),
+    ]  # fmt: skip
+
+
+def _matching_and_fetching(view: ViewPlan, relation: Relation, t: Tables) -> list[tuple[str, list[str]]]:
+    return [
         *_matching(view, relation, t),
         ("The rows that won", fetch.winners(t)),
-        ("Their features, in one scan, and who wins among those that tie", _values(view, relation, t)),
+        ("Their features, in one scan, and who wins among those that tie",
+         fetch.values(view, relation, t, tied=True)),
         ("The result", [fetch.result(view, t)]),
-    ]
-    texts = [f"-- {title}\n" + ";\n".join(statements) + ";" for title, statements in steps]
-    return "\n\n".join([f"-- View {view.label}", *texts])
+    ]  # fmt: skip
 
 
 def _matching(view: ViewPlan, relation: Relation, t: Tables) -> list[tuple[str, list[str]]]:
@@ -45,7 +64,3 @@ def _matching(view: ViewPlan, relation: Relation, t: Tables) -> list[tuple[str, 
         ("Only if there are any (then the match is repeated)", lives.refined(view, relation, t)),
         ("The rows at the places that win", [fetch.candidates(t)]),
     ]
-
-
-def _values(view: ViewPlan, relation: Relation, t: Tables) -> list[str]:
-    return fetch.values(view, relation, t, tied=True)

@@ -7,6 +7,7 @@ from featurestore.engines.duckdb.sql import create, equal, nested, select, where
 from featurestore.engines.duckdb.tables import Tables
 from featurestore.engines.duckdb.times import Bounds, effective_instant
 from featurestore.protocols.offline import Changes, ViewPlan
+from featurestore.windows.answers import window_edges
 
 
 def wanted(
@@ -31,6 +32,8 @@ def _changed(view: ViewPlan, at: int, changes: Changes) -> str:
     since, until = (effective_instant(time, view.grid) for time in (changes.since, at))
     visible = visible_from(view, "x")
     ways = [f"({visible} > {since} AND {visible} <= {until})"]
+    # Events enter a window at its end and leave it at its begin.
+    ways += [f"(x.event > {since - edge} AND x.event <= {until - edge})" for edge in window_edges(view)]
     if view.source.created_timestamp is not None:
         ways.append(f"x.created > {changes.known_after}")
         ways.append("x.created IS NULL")

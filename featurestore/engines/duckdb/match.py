@@ -40,8 +40,9 @@ def spine(view: ViewPlan, t: Tables, columns: Sequence[str]) -> str:
 
     Where the nearest row wins, this is the latest event timestamp that they see.
     """
+    nearest = is_nearest(view) and not view.windows
     same = " AND ".join(f"k.{key} = {column}" for key, column in zip(key_names(view), columns, strict=True))
-    until = effective("e.t", view.grid, delay=view.delay if is_nearest(view) else 0)
+    until = effective("e.t", view.grid, delay=view.delay if nearest else 0)
     query = select(
         ["e.row", "e.t", "k.code", f"{until} AS until"], "FROM entities e", f"LEFT JOIN {t.keys} k ON {same}"
     )

@@ -76,10 +76,13 @@ def _winners(
     if not len(rows["event"]) or not len(asked["row"]):
         nothing = np.zeros(0, np.int64)
         return nothing, nothing, nothing
-    places = Places.of(rows.pop("code"), rows.pop("event"), asked["code"], asked["until"])
-    places.rows.sort()
-    position = count_not_after(places.rows, places.asked) - 1
-    nearest = places.rows[np.maximum(position, 0)]
+    entities = max(int(rows["code"].max()), int(asked["code"].max())) + 1
+    places = Places.over(rows["event"], entities)
+    wanted = places.of(asked["code"], asked["until"])
+    seen_at = places.of_rows(rows.pop("code"), rows.pop("event"))
+    seen_at.sort()
+    position = count_not_after(seen_at, wanted) - 1
+    nearest = seen_at[np.maximum(position, 0)]
     seen = (position >= 0) & (places.entity(nearest) == asked["code"])
     event = places.time(nearest)
     seen &= _young_enough(asked["t"], event, view.ttl)

@@ -89,7 +89,7 @@ def open_relation(session: Session, view: ViewPlan, table: str, rows: WantedRows
 
 def _wanted(view: ViewPlan) -> Iterable[tuple[str, FeatureType]]:
     yield from ((key.name, key.dtype) for key in view.keys)
-    yield from ((feature.column, feature.dtype) for feature in (*view.tie_breakers, *view.features))
+    yield from ((feature.column, feature.dtype) for feature in view.inputs)
 
 
 def _readable(session: Session, source: ParquetSource, schema: pa.Schema) -> bool:
@@ -211,11 +211,13 @@ def _without_zone(column: pa.ChunkedArray, zone: str) -> tuple[pa.ChunkedArray, 
     return column, zone
 
 
-def narrow_rows(view: ViewPlan, relation: Relation, bounds: Bounds = EVERY_TIME) -> str:
+def narrow_rows(
+    view: ViewPlan, relation: Relation, bounds: Bounds = EVERY_TIME, *, extra: Mapping[str, str] = {}
+) -> str:
     """The rows of a source without their features, as far as they exist as of the view's `as_of`.
 
     Columns: k0, k1, … (a constant where there are no keys), event, created, rid and, where the source
-    declares them, available and id.
+    declares them, available and id; and `extra` ones, name to expression.
     """
     source = view.source
     latest_event = MAX_INSTANT - view.delay
@@ -228,11 +230,12 @@ def narrow_rows(view: ViewPlan, relation: Relation, bounds: Bounds = EVERY_TIME)
     if source.event_id is not None:
         columns.append(f"{relation.columns[source.event_id].sql} AS id")
     columns.append(f"{relation.rid} AS rid")
+    columns += [f"{expression} AS {label}" for label, expression in extra.items()]
     near_event = near(event, bounds, limit=latest_event) if relation.prunes else None
-    return _checked(view, select(columns, relation.from_clause(), where(near_event)), latest_event)
+    return _checked(view, select(columns, relation.from_clause(), where(near_event)), latest_event, extra)
 
 
-def _checked(view: ViewPlan, rows: str, latest_event: int) -> str:
+def _checked(view: ViewPlan, rows: str, latest_event: int, extra: Iterable[str]) -> str:
     """The rows with their times checked against the delay, and without those unknown at `as_of`."""
     source = view.source
     event = "s.event"
@@ -245,6 +248,7 @@ def _checked(view: ViewPlan, rows: str, latest_event: int) -> str:
         columns.append("s.available")
     if source.event_id is not None:
         columns.append("s.id")
+    columns += [f"s.{label}" for label in extra]
     known = "s.created" if source.available_at is None else "s.available"
     as_of = None if view.as_of is None else f"{known} <= {view.as_of}"
     return select(columns, f"FROM {nested(rows, 's')}", where(as_of))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from featurestore.definitions.row_sql import TABLE
 from featurestore.definitions.source import Source
-from featurestore.definitions.steps import Rename, Select, Shape, Step
+from featurestore.definitions.steps import Conditions, Rename, Select, Shape, Step
 from featurestore.engines.duckdb.sql import name, nested, select
 from featurestore.engines.duckdb.times import Column
 from featurestore.engines.duckdb.types import value
@@ -30,6 +30,8 @@ def inlined(source: Source, steps: Sequence[Step], base: str, numbers: Sequence[
         rows = row_schema(source, steps[:i])
         if isinstance(step, Shape):
             query = _shaped(step, query, rows, numbers, what=f"source {source.name!r}")
+        elif isinstance(step, Conditions):
+            query = shape.sql(Shape(computed=step.columns), nested(query, "s"))
         elif isinstance(step, Rename):
             query = _renamed(step, query, rows, numbers, source.timezone)
         elif isinstance(step, Select):

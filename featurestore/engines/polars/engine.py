@@ -24,6 +24,7 @@ from featurestore.engines.polars.match import (
 )
 from featurestore.engines.polars.scan import SourceRows, all_rows, reported
 from featurestore.engines.polars.steps import open_source
+from featurestore.engines.polars.windows import historical_windows, latest_windows
 from featurestore.errors import SourceError
 from featurestore.frames.types import arrow_type
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, ViewPlan
@@ -49,8 +50,11 @@ class PolarsEngine:
         """The row that each entity has at the instant `at`; see `OfflineEngine`."""
         with reported(view.source.name):
             source = open_source(view, rows_at(view, at, changes, keys))
-            chosen, match = latest_rows(view, source, at=at, changes=changes, keys=keys)
-            features = fetch(view, source, match)
+            if view.windows:
+                chosen, features = latest_windows(view, source, at=at, changes=changes, keys=keys)
+            else:
+                chosen, match = latest_rows(view, source, at=at, changes=changes, keys=keys)
+                features = fetch(view, source, match)
         columns = {
             key.name: _key_column(chosen[name], arrow_type(key.dtype))
             for name, key in zip(key_names(view), view.keys, strict=True)
@@ -85,6 +89,8 @@ class PolarsEngine:
 def _historical(view: ViewPlan, entities: pa.Table) -> pa.Table:
     with reported(view.source.name):
         source = open_source(view, rows_of_entities(view, entities))
+        if view.windows:
+            return historical_windows(view, source, entities)
         return fetch(view, source, _match(view, source, entities))
 
 

@@ -5,24 +5,33 @@ from __future__ import annotations
 from featurestore.engines.polars.match import is_nearest
 from featurestore.engines.polars.scan import SourceRows
 from featurestore.protocols.offline import ViewPlan
+from featurestore.windows.answers import METHOD
 
 
 def explained(view: ViewPlan, source: SourceRows) -> str:
     """The steps for one view."""
     roles = (view.source.event_timestamp, view.source.created_timestamp, view.source.available_at)
     narrow = [*(key.name for key in view.keys), *(role for role in roles if role is not None)]
-    wide = [feature.column for feature in view.features]
+    wide = [feature.column for feature in view.inputs]
     matching = (
         "sort by (entity, event timestamp) as one integer; binary search of each entity row"
         if is_nearest(view)
         else "rank rows by (event, created, values); highest rank alive at each instant that is asked for"
     )
+    if view.windows:
+        wanted, matching = (
+            "inputs of the aggregations, for the rows of the entities that are asked for",
+            METHOD,
+        )
+    else:
+        wanted = "features of the rows that won"
+        matching += "; ties by created timestamp, then values" if is_nearest(view) else ""
     steps = [
         f"-- {view.label}: keys and times of all rows",
         source.plan(narrow),
         f"-- {view.label}: match",
-        matching + ("; ties by created timestamp, then values" if is_nearest(view) else ""),
-        f"-- {view.label}: features of the rows that won",
+        matching,
+        f"-- {view.label}: {wanted}",
         source.plan(wide),
     ]
     return "\n".join(steps)

@@ -11,6 +11,7 @@ from featurestore.engines.polars.scan import ROW, SourceRows
 from featurestore.engines.polars.times import effective_instant
 from featurestore.engines.polars.types import comparable
 from featurestore.protocols.offline import Changes, ViewPlan
+from featurestore.windows.answers import window_edges
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,7 +24,7 @@ def latest_rows(
     until = effective_instant(at, view.grid)
     names = key_names(view)
     narrow = read_narrow(view, source, latest=None if changes else until - view.delay)
-    wanted = _wanted(view, narrow, at, changes, keys)
+    wanted = wanted_entities(view, narrow, at, changes, keys)
     visible = narrow.filter(pl.col("visible") <= until)
     if wanted is not None:
         visible = (
@@ -54,7 +55,7 @@ def _corrected(visible: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     return last.filter(pl.col("id").is_null() | (pl.col("event") == pl.col("event").max().over(event)))
 
 
-def _wanted(
+def wanted_entities(
     view: ViewPlan, narrow: pl.DataFrame, at: int, changes: Changes | None, keys: pa.Table | None
 ) -> pl.DataFrame | None:
     """The entities that may have changed, and those that are given; None for all."""
@@ -77,6 +78,9 @@ def _wanted(
 def _changed(view: ViewPlan, at: int, changes: Changes) -> pl.Expr:
     since, until = (effective_instant(time, view.grid) for time in (changes.since, at))
     changed = (pl.col("visible") > since) & (pl.col("visible") <= until)
+    # Events enter a window at its end and leave it at its begin.
+    for edge in window_edges(view):
+        changed |= (pl.col("event") > since - edge) & (pl.col("event") <= until - edge)
     if view.source.created_timestamp is not None:
         changed |= (pl.col("created") > changes.known_after) | pl.col("created").is_null()
     if view.source.available_at is not None:

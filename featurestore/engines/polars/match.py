@@ -7,7 +7,7 @@ entity in the order of time are neighbours after one sort, and a match is a bina
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -121,7 +121,8 @@ def entity_spine(view: ViewPlan, entities: pa.Table) -> Spine:
         for name, key in zip(names, view.keys, strict=True)
     ]
     frame = pl.DataFrame([*columns, times])
-    until = effective(times, view.grid, delay=view.delay if is_nearest(view) else 0)
+    nearest = is_nearest(view) and not view.windows
+    until = effective(times, view.grid, delay=view.delay if nearest else 0)
     frame = frame.with_columns(until=until)
     if not names:
         coded = frame.with_columns(pl.lit(0, pl.Int64).alias(CODE))
@@ -142,10 +143,12 @@ def is_nearest(view: ViewPlan) -> bool:
 
 
 def with_codes(narrow: pl.DataFrame, keys: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """The narrow rows of these entities, with their codes instead of their keys."""
+    """The narrow rows of these entities in their order, with their codes instead of their keys."""
     if not names:
         return narrow.with_columns(pl.lit(0, pl.Int64).alias(CODE))
-    return narrow.join(keys, on=list(names), how="inner").drop(list(names))
+    found = narrow.select(names).join(keys, on=list(names), how="left", maintain_order="left")[CODE]
+    coded = narrow.drop(names).with_columns(found)
+    return coded.filter(pl.col(CODE).is_not_null()) if found.null_count() else coded
 
 
 def nearest(view: ViewPlan, narrow: pl.DataFrame, spine: Spine) -> Match:
@@ -153,24 +156,28 @@ def nearest(view: ViewPlan, narrow: pl.DataFrame, spine: Spine) -> Match:
     asked = spine.frame.with_row_index("position").drop_nulls([CODE, "until"])
     if not narrow.height or not asked.height:
         return Match(_nothing(spine), NO_TIES)
-    order, places, wanted = _places(narrow, asked)
-    found = count_not_after(places.rows, wanted) - 1
-    hit = (found >= 0) & (places.entity(places.rows[np.maximum(found, 0)]) == asked[CODE].to_numpy())
+    entities = max(_last(narrow[CODE]), _last(asked[CODE])) + 1
+    places = Places.over(narrow["event"].to_numpy(), entities)
+    order, rows = _sorted_places(places, narrow)
+    found = count_not_after(rows, places.of(asked[CODE].to_numpy(), asked["until"].to_numpy())) - 1
+    hit = (found >= 0) & (places.entity(rows[np.maximum(found, 0)]) == asked[CODE].to_numpy())
     asked, found = asked.filter(pl.Series(hit)), found[hit]
-    events = places.time(places.rows[found])
+    events = places.time(rows[found])
     young = young_enough(asked["t"], pl.Series(events), view.ttl).to_numpy()
     asked, found = asked.filter(pl.Series(young)), found[young]
-    chosen, tied = _settle_created(narrow, order, found, places.rows)
+    chosen, tied = _settle_created(narrow, order, found, rows)
     return Match(_spread(spine, asked["position"], chosen), tied)
 
 
-def _places(narrow: pl.DataFrame, asked: pl.DataFrame) -> tuple[npt.NDArray[np.uint32], Places, Int64Array]:
-    """The narrow rows in the order of their places, these places, and what is asked for."""
-    times = narrow["event"].to_numpy().copy()
-    places = Places.of(narrow[CODE].to_numpy(), times, asked[CODE].to_numpy(), asked["until"].to_numpy())
-    rows = pl.Series(places.rows)
+def _last(codes: pl.Series) -> int:
+    return int(codes.to_numpy().max())
+
+
+def _sorted_places(places: Places, narrow: pl.DataFrame) -> tuple[npt.NDArray[np.uint32], Int64Array]:
+    """The narrow rows in the order of their places, and these places."""
+    rows = pl.Series(places.of_rows(narrow[CODE].to_numpy(), narrow["event"].to_numpy().copy()))
     order = rows.arg_sort()
-    return order.to_numpy(), replace(places, rows=rows.gather(order).to_numpy()), places.asked
+    return order.to_numpy(), rows.gather(order).to_numpy()
 
 
 def _settle_created(

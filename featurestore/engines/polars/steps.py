@@ -84,7 +84,7 @@ def open_source(view: ViewPlan, rows: WantedRows = EVERY_ROW) -> SourceRows:
     source, steps = view.source, view.steps
     schema = row_schema(source, steps)
     wanted = [(key.name, key.dtype) for key in view.keys]
-    wanted += [(feature.column, feature.dtype) for feature in (*view.tie_breakers, *view.features)]
+    wanted += [(feature.column, feature.dtype) for feature in view.inputs]
     check_columns(view.label, source, schema.arrow, schema.text, wanted)
     read = {**dict.fromkeys(source.time_columns), **dict(wanted)}
     # Text that no step saw is parsed as its type.

@@ -14,14 +14,17 @@ from featurestore.testing.oracle.times import (
     known_instant,
     source_instant,
 )
+from featurestore.testing.oracle.windows import About, SumOverflowError
 
 __all__ = [
+    "About",
     "Answer",
     "Latest",
     "Nano",
     "PushRefusedError",
     "PushedView",
     "Status",
+    "SumOverflowError",
     "changed",
     "effective_time",
     "entity_instant",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from featurestore.definitions.aggregation import ALL_ROWS
 from featurestore.definitions.schedule import Schedule
 from featurestore.definitions.view import FeatureView
 from featurestore.testing.oracle.order import as_declared, order_key
@@ -16,6 +17,7 @@ from featurestore.testing.oracle.times import (
     microseconds,
     source_instant,
 )
+from featurestore.testing.oracle.windows import aggregate, condition, empty_value, in_window
 
 Row = Mapping[str, Any]
 Key = tuple[object, ...]
@@ -23,7 +25,11 @@ Key = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """A source row, seen through a view: instants in microseconds, values by feature name."""
+    """A source row, seen through a view: instants in microseconds, values by feature name.
+
+    Where the view has aggregations, the values are those of the aggregated columns by the columns' names, and
+    conditions says which of the view's conditions are true of the row.
+    """
 
     key: Key
     event: int
@@ -31,6 +37,7 @@ class Latest:
     available: int | None
     event_id: object
     values: Mapping[str, object]
+    conditions: Mapping[str, bool] = field(default_factory=dict)
 
     def visible_from(self, delay: int) -> int:
         """The instant from which rule 2 shows the row."""
@@ -52,7 +59,7 @@ def historical(
     """The feature values of each entity row, in order.
 
     Args:
-        view: with plain features.
+        view: of features, or of aggregations whose input types are known.
         rows: of the source, by source column.
         entities: the rows to be completed.
         event_timestamp: their time column.
@@ -68,6 +75,12 @@ def historical(
     for entity in entities:
         key = tuple(entity[renamed.get(k, k)] for k in view.join_keys)
         at = entity_instant(entity[event_timestamp], timezone)
+        if view.aggregations:
+            known = at is not None and None not in key
+            seen = visible(view, existing, key, at) if at is not None and known else []
+            values = aggregated(view, seen, at or 0, names)
+            result.append({name: values[name] for name in names})
+            continue
         chosen = None if at is None or None in key else choose(view, existing, key, at)
         if chosen is not None and at is not None and expired(view, chosen.event, at):
             chosen = None
@@ -76,13 +89,24 @@ def historical(
 
 
 def latest(
-    view: FeatureView, rows: Sequence[Row], at: datetime, *, as_of: datetime | None = None
+    view: FeatureView,
+    rows: Sequence[Row],
+    at: datetime,
+    *,
+    as_of: datetime | None = None,
+    features: Sequence[str] | None = None,
 ) -> dict[Key, Latest]:
-    """The row that each entity has at the instant `at` by rules 1 to 3, expired or not, by key."""
+    """The row that each entity has at the instant `at` by rules 1 to 3, expired or not, by key.
+
+    Aggregations are rows whose event is the effective time: one for each entity with any visible row; with
+    `features` only these are computed.
+    """
     instant = entity_instant(at)
     if instant is None:
         raise TypeError("at is an instant")
     existing = existing_rows(view, rows, entity_instant(as_of))
+    if view.aggregations:
+        return _all_aggregated(view, existing, instant, features or [a.name for a in view.aggregations])
     chosen = {key: choose(view, existing, key, instant) for key in dict.fromkeys(row.key for row in existing)}
     return {key: row for key, row in chosen.items() if row is not None}
 
@@ -100,7 +124,8 @@ def changed(
 
     A row counts if it became visible after the effective time of `since`, or if its created time (where
     there is such a column) is later than `known_after` or null, or its available time is later than that.
-    With `until` only rows count that are visible at its effective time.
+    With `until` only rows count that are visible at its effective time. For aggregations a row counts as well
+    if it is in a window at the one effective time and not at the other.
     """
     delay = microseconds(view.source.effective_delay)
     start = effective_time(view.schedule, since)
@@ -112,10 +137,43 @@ def changed(
         if (end is None or row.visible_from(delay) <= end)
         and (
             row.visible_from(delay) > start
+            or _moved(view, row, start, end)
             or (has_created and (row.created is None or row.created > known_after))
             or (row.available is not None and row.available > known_after)
         )
     }
+
+
+def _moved(view: FeatureView, row: Latest, start: int, end: int | None) -> bool:
+    """Whether a row is in a window at one of two effective times only; with an open end, whether it may be."""
+    return any(
+        in_window(a, row.event, start) != in_window(a, row.event, end) if end is not None else True
+        for a in view.aggregations
+    )
+
+
+def aggregated(view: FeatureView, rows: Sequence[Latest], at: int, names: Sequence[str]) -> dict[str, object]:
+    """Rule 5 over the visible rows of one entity."""
+    effective = effective_time(view.schedule, at)
+    return {a.name: aggregate(a, rows, effective) for a in view.aggregations if a.name in names}
+
+
+def empty_values(view: FeatureView) -> dict[str, object]:
+    """What a view gives for no rows at all."""
+    return {f.name: None for f in view.features} | {a.name: empty_value(a) for a in view.aggregations}
+
+
+def _all_aggregated(
+    view: FeatureView, rows: Sequence[Latest], at: int, names: Sequence[str]
+) -> dict[Key, Latest]:
+    effective = effective_time(view.schedule, at)
+    found = {}
+    for key in dict.fromkeys(row.key for row in rows):
+        seen = visible(view, rows, key, at)
+        if seen:
+            values = aggregated(view, seen, at, names)
+            found[key] = Latest(key, effective, None, None, None, values)
+    return found
 
 
 def effective_time(schedule: Schedule | None, at: int) -> int:
@@ -127,7 +185,9 @@ def effective_time(schedule: Schedule | None, at: int) -> int:
 
 
 def expired(view: FeatureView, event: int, at: int) -> bool:
-    """Rule 4: the time itself counts here, not the effective time."""
+    """Rule 4: the time itself counts here, not the effective time. For aggregations rule 8 says the limit."""
+    if view.aggregations:
+        return view.serves_for is not None and at - event > microseconds(view.serves_for)
     return view.ttl is not None and at - event > microseconds(view.ttl)
 
 
@@ -143,12 +203,15 @@ def existing_rows(view: FeatureView, rows: Sequence[Row], as_of: int | None) -> 
 
 def choose(view: FeatureView, rows: Sequence[Latest], key: Key, at: int) -> Latest | None:
     """Rules 1 to 3 for one entity."""
+    return max(visible(view, rows, key, at), key=_rank, default=None)
+
+
+def visible(view: FeatureView, rows: Sequence[Latest], key: Key, at: int) -> list[Latest]:
+    """Rules 1 and 2 for one entity: the rows that exist for it at an instant."""
     until = effective_time(view.schedule, at)
     delay = microseconds(view.source.effective_delay)
-    visible = [row for row in rows if row.key == key and row.visible_from(delay) <= until]
-    if view.source.event_id is not None:
-        visible = _one_per_event(visible)
-    return max(visible, key=_rank, default=None)
+    seen = [row for row in rows if row.key == key and row.visible_from(delay) <= until]
+    return seen if view.source.event_id is None else _one_per_event(seen)
 
 
 def _read(view: FeatureView, row: Row) -> Latest | None:
@@ -167,8 +230,17 @@ def _read(view: FeatureView, row: Row) -> Latest | None:
         else known_instant(row[source.created_timestamp], zone),
         available=available,
         event_id=None if source.event_id is None else row[source.event_id],
-        values={f.name: as_declared(row[f.column], f.dtype, zone) for f in view.features},
+        values=_inputs(view, row)
+        if view.aggregations
+        else {f.name: as_declared(row[f.column], f.dtype, zone) for f in view.features},
+        conditions={a.where: condition(a.where, row) for a in view.aggregations if a.where is not None},
     )
+
+
+def _inputs(view: FeatureView, row: Row) -> dict[str, object]:
+    types = {a.column: a.input_type for a in view.aggregations if a.column != ALL_ROWS}
+    zone = view.source.timezone
+    return {c: row[c] if dtype is None else as_declared(row[c], dtype, zone) for c, dtype in types.items()}
 
 
 def _known(view: FeatureView, row: Latest, as_of: int) -> bool:
@@ -177,8 +249,12 @@ def _known(view: FeatureView, row: Latest, as_of: int) -> bool:
 
 
 def _rank(row: Latest) -> tuple[Any, ...]:
-    """Rule 3: event, created (null lowest), then the declared features in name order."""
-    return (row.event, order_key(row.created), *(order_key(row.values[name]) for name in sorted(row.values)))
+    """Rule 3: event, created (null lowest), then the declared features in name order.
+
+    Of aggregations these are the aggregated columns, and then which conditions are true.
+    """
+    values = (order_key(row.values[name]) for name in sorted(row.values))
+    return (row.event, order_key(row.created), *values, *(row.conditions[c] for c in sorted(row.conditions)))
 
 
 def _correction_rank(row: Latest) -> tuple[Any, ...]:

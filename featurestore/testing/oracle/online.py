@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from featurestore.definitions.view import FeatureView
-from featurestore.testing.oracle.history import Latest, Row, expired, latest
+from featurestore.testing.oracle.history import Latest, Row, empty_values, expired, latest
 from featurestore.testing.oracle.times import entity_instant
 
 
@@ -54,8 +54,8 @@ def answer(view: FeatureView, row: Latest | None, now: int) -> Answer:
     """The answer that a stored row (or none) gives at `now`."""
     names = [feature.name for feature in view.features]
     if row is None or row.event > now:
-        return Answer(dict.fromkeys(names), dict.fromkeys(names, Status.NOT_FOUND), None)
+        return Answer(empty_values(view), dict.fromkeys(names, Status.NOT_FOUND), None)
     if expired(view, row.event, now):
-        return Answer(dict.fromkeys(names), dict.fromkeys(names, Status.EXPIRED), row.event)
+        return Answer(empty_values(view), dict.fromkeys(names, Status.EXPIRED), row.event)
     statuses = {n: Status.NULL if row.values[n] is None else Status.PRESENT for n in names}
     return Answer({n: row.values[n] for n in names}, statuses, row.event)

@@ -49,8 +49,10 @@ class PushedView:
         """Rows arrive at `now`.
 
         Raises:
-            PushRefusedError: if the view has a schedule or a delay, or an event is later than the clock.
+            PushRefusedError: if the view has aggregations, a schedule or a delay, or an event is later than the clock.
         """
+        if self.view.aggregations:
+            raise PushRefusedError("views with aggregations take no pushes")
         if self.view.schedule is not None or self.view.source.effective_delay:
             raise PushRefusedError("views with a schedule or a delay take no pushes")
         clock = _instant(now)

@@ -90,7 +90,7 @@ class Case:
 
 
 @dataclass(frozen=True)
-class _Layout:
+class Layout:
     """Columns of the source by name, and which of them are keys and features."""
 
     columns: dict[str, AnyColumn]
@@ -104,8 +104,8 @@ def cases(draw: st.DrawFn) -> Case:
     """A small case in which ties, boundaries and nulls are frequent."""
     clock = draw(clocks())
     layout = draw(_layouts(clock))
-    rows = draw(_rows(clock, layout))
-    table = _table(layout.columns, rows, draw(st.integers(0, len(rows))))
+    rows = draw(case_rows(clock, layout))
+    table = case_table(layout.columns, rows, draw(st.integers(0, len(rows))))
     source = InMemorySource(
         "s", data=table, event_timestamp="at", delay=clock.delay, timezone=clock.zone, **layout.roles
     )
@@ -113,7 +113,7 @@ def cases(draw: st.DrawFn) -> Case:
     requests = (first, *draw(st.one_of(st.just(()), st.tuples(_second(first)))))
     renamed = sorted({name for request in requests for name in request.join_keys.values()})
     entity_column = draw(time_columns(clock))
-    entities = draw(_entities(clock, layout, renamed, entity_column))
+    entities = draw(case_entities(clock, layout, renamed, entity_column))
     known = source.available_at or source.created_timestamp
     as_of = draw(clock.later_instants()) if known and draw(st.integers(0, 3)) == 3 else None
     return Case(
@@ -129,20 +129,27 @@ def cases(draw: st.DrawFn) -> Case:
 
 
 @st.composite
-def _layouts(draw: st.DrawFn, clock: Clock) -> _Layout:
-    keys = {f"k{i}": column for i, column in enumerate(draw(st.lists(key_columns(), max_size=3)))}
-    if len(keys) == 3 or not keys:
-        keys = draw(st.sampled_from([keys, {"k0": draw(key_columns())}]))
+def _layouts(draw: st.DrawFn, clock: Clock) -> Layout:
     values = {f"c{i}": c for i, c in enumerate(draw(st.lists(feature_columns(), min_size=1, max_size=3)))}
-    event = draw(time_columns(clock, dates=clock.delay is not None, empty=True))
-    columns: dict[str, AnyColumn] = {"at": event, **keys, **values}
+    layout = draw(case_layout(clock, values))
     names = draw(st.permutations(["f", "F", "g", "order"]))
     features = [
         Feature(name, c.dtype, column=column)
         for (column, c), name in zip(values.items(), names, strict=False)
     ]
-    if keys and draw(st.integers(0, 9)) == 9:
-        features.append(Feature("copy", keys["k0"].dtype, column="k0"))
+    if layout.keys and draw(st.integers(0, 9)) == 9:
+        features.append(Feature("copy", layout.keys["k0"], column="k0"))
+    return replace(layout, features=tuple(features))
+
+
+@st.composite
+def case_layout(draw: st.DrawFn, clock: Clock, values: Mapping[str, Column]) -> Layout:
+    """Keys, times and these columns, without features."""
+    keys = {f"k{i}": column for i, column in enumerate(draw(st.lists(key_columns(), max_size=3)))}
+    if len(keys) == 3 or not keys:
+        keys = draw(st.sampled_from([keys, {"k0": draw(key_columns())}]))
+    event = draw(time_columns(clock, dates=clock.delay is not None, empty=True))
+    columns: dict[str, AnyColumn] = {"at": event, **keys, **values}
     roles: dict[str, Any] = {}
     for role in ("created_timestamp", "available_at"):
         name = draw(st.sampled_from([None, role, role, "created_timestamp", "at"]))
@@ -152,11 +159,12 @@ def _layouts(draw: st.DrawFn, clock: Clock) -> _Layout:
     if draw(st.integers(0, 2)) == 2:
         roles["event_id"] = "event_id"
         columns["event_id"] = draw(st.sampled_from(_IDS))
-    return _Layout(columns, {k: c.dtype for k, c in keys.items()}, tuple(features), roles)
+    return Layout(columns, {k: c.dtype for k, c in keys.items()}, (), roles)
 
 
 @st.composite
-def _rows(draw: st.DrawFn, clock: Clock, layout: _Layout) -> Rows:
+def case_rows(draw: st.DrawFn, clock: Clock, layout: Layout) -> Rows:
+    """Rows of the source."""
     row = st.fixed_dictionaries({
         name: column.times(clock.instants()) if isinstance(column, TimeColumn) else _often_first(column.pool)
         for name, column in layout.columns.items()
@@ -166,9 +174,10 @@ def _rows(draw: st.DrawFn, clock: Clock, layout: _Layout) -> Rows:
 
 
 @st.composite
-def _entities(
-    draw: st.DrawFn, clock: Clock, layout: _Layout, renamed: Sequence[str], times: TimeColumn
+def case_entities(
+    draw: st.DrawFn, clock: Clock, layout: Layout, renamed: Sequence[str], times: TimeColumn
 ) -> Rows:
+    """Entity rows with keys of the source's, and times near its events'."""
     keys = {name: layout.columns[name] for name in layout.keys}
     pools = {
         name: [as_declared(value, column.dtype, clock.zone) for value in column.pool]
@@ -194,7 +203,7 @@ def _often_first(pool: Sequence[object]) -> st.SearchStrategy[object]:
     return st.sampled_from([pool[0]] * (len(pool) - 1) + list(pool))
 
 
-def _request(source: Source, layout: _Layout, clock: Clock, features: Sequence[str]) -> Request:
+def _request(source: Source, layout: Layout, clock: Clock, features: Sequence[str]) -> Request:
     view = FeatureView(
         "v",
         entities=[Entity("e", join_keys=layout.keys)] if layout.keys else [],
@@ -219,7 +228,7 @@ def _subsets(names: Sequence[str]) -> st.SearchStrategy[list[str]]:
     return st.lists(st.sampled_from(names), min_size=1, max_size=len(names), unique=True)
 
 
-def _table(columns: Mapping[str, AnyColumn], rows: Rows, cut: int) -> pa.Table:
+def case_table(columns: Mapping[str, AnyColumn], rows: Rows, cut: int) -> pa.Table:
     """In two chunks: engines must not take the first for all."""
     parts = [rows[:cut], rows[cut:]] if 0 < cut < len(rows) else [rows]
     arrays = {

@@ -1,0 +1,144 @@
+"""Aggregations in plans: the types of their columns, and what engines have to know of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TypedDict
+
+import pyarrow as pa
+
+from featurestore.definitions.aggregation import ALL_ROWS, Aggregation
+from featurestore.definitions.functions import parse_function
+from featurestore.definitions.instants import duration_to_microseconds
+from featurestore.definitions.source import Source
+from featurestore.definitions.steps import condition_columns, row_steps
+from featurestore.definitions.types import Bool, FeatureType
+from featurestore.definitions.view import FeatureView
+from featurestore.errors import NotFoundError, SourceError
+from featurestore.frames.types import feature_type
+from featurestore.protocols.offline import FeatureColumn, WindowColumn
+from featurestore.transforms.rows import RowSchema, row_schema
+
+
+class ValueColumns(TypedDict):
+    """The parts of a `ViewPlan` that say what values are made of."""
+
+    features: tuple[FeatureColumn, ...]
+    tie_breakers: tuple[FeatureColumn, ...]
+    windows: tuple[WindowColumn, ...]
+
+
+def value_columns(view: FeatureView, outputs: Mapping[str, str]) -> ValueColumns:
+    """What the requested features (output to name) of a view with known types are made of."""
+    requested = {output: view.feature(name) for output, name in outputs.items()}
+    features = tuple(FeatureColumn(output, f.column, f.dtype) for output, f in requested.items())
+    asked = {output: f for output, f in requested.items() if isinstance(f, Aggregation)}
+    if not asked:
+        declared = sorted(view.features, key=lambda f: f.name)
+        ties = tuple(FeatureColumn(f.name, f.column, f.dtype) for f in declared)
+        return ValueColumns(features=features, tie_breakers=ties, windows=())
+    conditions = condition_columns(view)
+    # Of rows that correct each other at the same time, the greatest of all inputs exists.
+    needed = list(asked.values()) if view.origin.event_id is None else view.aggregations
+    return ValueColumns(
+        features=features,
+        tie_breakers=_inputs(needed, conditions),
+        windows=tuple(_window(output, f, conditions) for output, f in asked.items()),
+    )
+
+
+def _inputs(aggregations: Sequence[Aggregation], conditions: Mapping[str, str]) -> tuple[FeatureColumn, ...]:
+    """The columns that are aggregated, in the order of their names, and those of the conditions."""
+    types = {a.column: a.input_type for a in aggregations if a.input_type is not None}
+    marks = sorted({conditions[a.where] for a in aggregations if a.where is not None})
+    return (
+        *(FeatureColumn(column, column, types[column]) for column in sorted(types)),
+        *(FeatureColumn(column, column, Bool) for column in marks),
+    )
+
+
+def _window(output: str, aggregation: Aggregation, conditions: Mapping[str, str]) -> WindowColumn:
+    function, argument = parse_function(aggregation.function)
+    span = aggregation.span
+    return WindowColumn(
+        output=output,
+        column=None if aggregation.column == ALL_ROWS else aggregation.column,
+        input=aggregation.input_type,
+        function=function,
+        argument=argument,
+        window=duration_to_microseconds(span) if isinstance(span, timedelta) else None,
+        offset=duration_to_microseconds(aggregation.offset),
+        where=None if aggregation.where is None else conditions[aggregation.where],
+        dtype=aggregation.dtype,
+        empty=aggregation.empty,
+    )
+
+
+def with_known_types(view: FeatureView, source: Source) -> FeatureView:
+    """The view with the types of its aggregated columns, taken from its rows.
+
+    Args:
+        view: any.
+        source: its origin, with absolute paths.
+
+    Raises:
+        SourceError: if the source cannot be read or does not say them.
+        TransformError: if a transform or a condition does not fit the source.
+        DefinitionError: if a function does not take a column of its type.
+    """
+    open_columns = [a for a in view.aggregations if a.input_type is None and a.column != ALL_ROWS]
+    if not open_columns:
+        return view
+    stated = {a.column: a.input_type for a in view.aggregations if a.input_type is not None}
+    rows = row_schema(source, row_steps(view))
+    types = {a.column: stated.get(a.column) or _column_type(view, source, rows, a) for a in open_columns}
+    return _with_types(view, types)
+
+
+def _column_type(view: FeatureView, source: Source, rows: RowSchema, item: Aggregation) -> FeatureType:
+    if item.column not in rows.arrow.names:
+        missing = NotFoundError.of("Column", item.column, rows.arrow.names, where=f"source {source.name!r}")
+        raise SourceError(f"View {view.name!r}: {missing.message}", hint=missing.hint)
+    text = item.column in rows.text
+    found = None if text and item.needs_type else feature_type(rows.arrow.field(item.column).type)
+    if found is None:
+        what = "is text of any type" if text else f"is {rows.arrow.field(item.column).type}"
+        raise SourceError(
+            f"View {view.name!r}: column {item.column!r} of source {source.name!r} {what}, so the type of "
+            f"aggregation {item.name!r} is not known.",
+            hint="State it: fs.Aggregation(…, input_type=fs.Float64).",
+        )
+    return found
+
+
+def check_conditions(view: FeatureView, rows: RowSchema) -> None:
+    """Check that the conditions of a view's aggregations are true or false of its rows.
+
+    Raises:
+        SourceError: if one is something else.
+    """
+    for text, column in condition_columns(view).items():
+        found = rows.arrow.field(column).type
+        if not pa.types.is_boolean(found):
+            raise SourceError(
+                f"View {view.name!r}: the condition {text!r} is {found}, neither true nor false.",
+                hint="Compare it with something, such as \"amount > 0 AND status = 'ok'\".",
+            )
+
+
+def with_types_of(view: FeatureView, known: FeatureView) -> FeatureView:
+    """The view with the types that another one (its registered version) has for the same columns."""
+    types = {a.column: a.input_type for a in known.aggregations if a.input_type is not None}
+    missing = any(a.input_type is None and a.column in types for a in view.aggregations)
+    return _with_types(view, types) if missing else view
+
+
+def _with_types(view: FeatureView, types: Mapping[str, FeatureType]) -> FeatureView:
+    features = tuple(
+        f.with_input_type(types[f.column])
+        if isinstance(f, Aggregation) and f.input_type is None and f.column in types
+        else f
+        for f in view.features
+    )
+    return view.model_copy(update={"features": features})
