@@ -18,7 +18,7 @@ from featurestore.definitions.source import Source
 from featurestore.errors import SourceError
 from featurestore.sources.arrow import source_schema
 from featurestore.testing.judge import check_historical, check_latest
-from featurestore.testing.strategies import Case, cases
+from featurestore.testing.strategies import Case, cases, window_cases
 from featurestore.testing.strategies.tables import table_for_database
 from tests.engines.available import ENGINES, make_engine
 from tests.warehouse.loading import load_table, roles_of
@@ -50,7 +50,7 @@ def check(engine, case: Case, store: Callable[[pa.Table], Source]) -> None:
 
 
 @some
-@given(case=cases())
+@given(case=st.one_of(cases(), cases(), window_cases()))
 def test_engines_over_duckdb_files_are_the_oracle(engine, case: Case):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.duckdb"
@@ -66,7 +66,7 @@ def test_engines_over_duckdb_files_are_the_oracle(engine, case: Case):
 
 @pytest.mark.postgres
 @some
-@given(case=cases(), as_query=st.booleans())
+@given(case=st.one_of(cases(), cases(), window_cases()), as_query=st.booleans())
 def test_engines_over_sqlalchemy_are_the_oracle(
     engine, sqlalchemy_url: str, shared_warehouse: str, case: Case, as_query
 ):

@@ -49,8 +49,8 @@ def stored_type(found: pa.DataType, declared: FeatureType | None) -> pa.DataType
 
 
 def _declared(case: Case) -> Mapping[str, FeatureType]:
-    view = case.requests[0].view
-    return {**{feature.column: feature.dtype for feature in view.features}, **view.join_keys}
+    plan = case.plans[0]
+    return {f.column: f.dtype for f in plan.inputs} | {key.name: key.dtype for key in plan.keys}
 
 
 def _fits(column: pa.ChunkedArray, stored: pa.DataType, declared: FeatureType | None) -> bool:
