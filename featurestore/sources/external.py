@@ -47,20 +47,30 @@ def external_rows(
         SourceError: if the source cannot be read, or a column is of another type than was expected.
     """
     reader = open_source_reader(source.kind).read(source=source, columns=columns, rows=rows)
-    changed = None if expected is None else _changed(expected, reader.schema, columns)
-    if changed is None:
-        return reader
-    del reader  # and with it its connection
-    raise SourceError(
-        f"Source {source.name!r}: {changed} now.",
-        hint="Somebody has changed the table in between: make the request again.",
-    )
+    schema = reader.schema
+    try:
+        check_unchanged(source, expected, schema, columns)
+    except SourceError:
+        del reader  # and with it its connection
+        raise
+    return reader
 
 
-def _changed(expected: pa.Schema, found: pa.Schema, columns: Mapping[str, pa.DataType | None]) -> str | None:
-    """The first column that has another type than was expected, in words."""
+def check_unchanged(
+    source: Source, expected: pa.Schema | None, found: pa.Schema, columns: Mapping[str, pa.DataType | None]
+) -> None:
+    """Check that columns have the types that were expected, or that text is read as.
+
+    Raises:
+        SourceError: naming one that has not.
+    """
+    if expected is None:
+        return
     for field in found:
         before = expected.field(field.name).type
         if field.type not in (before, columns[field.name]):
-            return f"column {field.name!r} was {before} when the request was planned and is {field.type}"
-    return None
+            raise SourceError(
+                f"Source {source.name!r}: column {field.name!r} was {before} when the request was planned and is "
+                f"{field.type} now.",
+                hint="Somebody has changed it in between: make the request again.",
+            )

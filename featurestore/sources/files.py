@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import glob
 from pathlib import Path
+from typing import TypeGuard
 
 from featurestore.definitions.database import DatabaseSource
-from featurestore.definitions.source import FileSource, Source
+from featurestore.definitions.source import FileSource, ParquetSource, Source
 from featurestore.errors import SourceError
+from featurestore.sources.remote import is_remote, list_remote
 
 _WILDCARDS = ("*", "?", "[")
 
@@ -21,7 +23,14 @@ def locate_source(source: Source, root: Path) -> Source:
 
 def resolve_paths(source: FileSource, root: Path) -> FileSource:
     """The source with absolute paths; relative ones start at `root`."""
-    return source.model_copy(update={"path": tuple(str(root / path) for path in source.path)})
+    return source.model_copy(
+        update={"path": tuple(path if is_remote(path) else str(root / path) for path in source.path)}
+    )
+
+
+def on_disk(source: Source) -> TypeGuard[ParquetSource]:
+    """Whether the source is Parquet files that engines read themselves."""
+    return isinstance(source, ParquetSource) and not any(map(is_remote, source.path))
 
 
 def list_files(source: FileSource) -> list[str]:
@@ -32,6 +41,9 @@ def list_files(source: FileSource) -> list[str]:
     """
     files: list[str] = []
     for given in source.path:
+        if is_remote(given):
+            files.extend(list_remote(source.name, given, source.kind))
+            continue
         path = str(Path(given) / "**" / f"*.{source.kind}") if Path(given).is_dir() else given
         wild = any(mark in path for mark in _WILDCARDS) and not Path(path).exists()
         # glob, unlike Path.glob, leaves hidden files out: they may be unfinished ones.

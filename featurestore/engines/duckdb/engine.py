@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from featurestore.definitions.source import ParquetSource, Source
+from featurestore.definitions.source import Source
 from featurestore.definitions.types import Vector
 from featurestore.engines.duckdb import explain, fetch, gather, latest, lives, match, nearest, windows
 from featurestore.engines.duckdb.connection import Session, reported
@@ -30,6 +30,7 @@ from featurestore.protocols.offline import (
     ViewPlan,
 )
 from featurestore.sources.arrow import read_table, source_schema
+from featurestore.sources.files import on_disk
 from featurestore.sources.wanted import NO_ROW, rows_at, rows_of_entities
 from featurestore.transforms.duckdb_sql import for_duckdb
 
@@ -202,7 +203,7 @@ def _given_keys(view: ViewPlan, keys: pa.Table) -> pa.Table:
 
 
 def _offer(session: Session, label: str, source: Source) -> None:
-    if isinstance(source, ParquetSource):
+    if on_disk(source):
         session.run(create(name(label), f"FROM {parquet_table(source)}", view=True))
         return
     rows = read_table(source, dict.fromkeys(source_schema(source).names))

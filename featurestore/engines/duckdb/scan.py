@@ -23,10 +23,9 @@ from featurestore.engines.duckdb.types import value
 from featurestore.frames.types import arrow_type, is_text
 from featurestore.protocols.offline import FeatureColumn, ViewPlan
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
-from featurestore.sources.arrow import source_schema
+from featurestore.sources.arrow import source_schema, stream_rows, streams
 from featurestore.sources.check import check_columns
-from featurestore.sources.external import external_rows, is_external
-from featurestore.sources.files import list_files
+from featurestore.sources.files import list_files, on_disk
 from featurestore.transforms.duckdb_sql import for_duckdb
 from featurestore.transforms.rows import RowSchema, read_rows, row_schema
 
@@ -76,13 +75,13 @@ def open_relation(session: Session, view: ViewPlan, table: str, rows: WantedRows
     wanted = dict(_wanted(view))
     schema = row_schema(view.source, view.steps)
     check_columns(view.label, view.source, schema.arrow, schema.text, wanted.items())
-    if isinstance(view.source, ParquetSource) and keeps_rows(view.steps):
+    if on_disk(view.source) and keeps_rows(view.steps):
         stored = schema.arrow if not view.steps else source_schema(view.source)
         if _readable(session, view.source, stored):
             return _parquet(view.source, view.steps, schema)
     read = {**dict.fromkeys(view.source.time_columns), **wanted}
     types = {column: None if dtype is None else arrow_type(dtype) for column, dtype in read.items()}
-    if is_external(view.source) and not view.steps:
+    if streams(view.source) and not view.steps:
         return _streamed(session, view.source, types, schema, table, rows)
     return _arrow(session, view, types, schema.text, table, rows)
 
@@ -159,7 +158,7 @@ def _streamed(
     table: str,
     wanted: WantedRows,
 ) -> Relation:
-    reader = external_rows(source, types, wanted, expected=schema.arrow)
+    reader = stream_rows(source, types, rows=wanted, expected=schema.arrow)
     columns, fields = {}, []
     for i, field in enumerate(reader.schema):
         found, zone = _without_zone(pa.chunked_array([], field.type), source.timezone)

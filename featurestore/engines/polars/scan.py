@@ -14,7 +14,7 @@ from functools import cached_property
 import polars as pl
 import pyarrow as pa
 
-from featurestore.definitions.source import ParquetSource, Source
+from featurestore.definitions.source import Source
 from featurestore.definitions.steps import Step
 from featurestore.definitions.types import FeatureType
 from featurestore.errors import SourceError
@@ -22,7 +22,7 @@ from featurestore.frames.convert import to_polars
 from featurestore.frames.types import arrow_type
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore.sources.arrow import folder_values, source_rows
-from featurestore.sources.files import list_files
+from featurestore.sources.files import list_files, on_disk
 from featurestore.transforms.rows import read_rows
 
 ROW = "__fs_row"
@@ -70,7 +70,7 @@ class SourceRows:
     @property
     def scanned(self) -> bool:
         """Whether Polars reads the files itself, without steps in between."""
-        return isinstance(self.source, ParquetSource) and not self.steps
+        return on_disk(self.source) and not self.steps
 
     @cached_property
     def _types(self) -> Mapping[str, pl.DataType]:
@@ -168,7 +168,7 @@ class SourceRows:
 
 def files_of(source: Source) -> tuple[str, ...]:
     """The Parquet files of a source, none if it is of another kind."""
-    return tuple(list_files(source)) if isinstance(source, ParquetSource) else ()
+    return tuple(list_files(source)) if on_disk(source) else ()
 
 
 def all_rows(source: Source) -> pl.LazyFrame:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from featurestore.definitions.source import ParquetSource
 from featurestore.definitions.steps import Shape, keeps_rows
 from featurestore.engines.polars.scan import ROW, SourceRows, files_of, open_columns
 from featurestore.frames.convert import to_arrow_table, to_polars
@@ -18,6 +17,7 @@ from featurestore.protocols.offline import ViewPlan
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore.sources.arrow import parses_text
 from featurestore.sources.check import check_columns
+from featurestore.sources.files import on_disk
 from featurestore.transforms.rows import columns_needed, read_numbered, row_schema
 
 if TYPE_CHECKING:
@@ -89,6 +89,6 @@ def open_source(view: ViewPlan, rows: WantedRows = EVERY_ROW) -> SourceRows:
     read = {**dict.fromkeys(source.time_columns), **dict(wanted)}
     # Text that no step saw is parsed as its type.
     text = schema.text if steps or not parses_text(source) else frozenset()
-    if steps and isinstance(source, ParquetSource) and keeps_rows(steps):
+    if steps and on_disk(source) and keeps_rows(steps):
         return SteppedRows(source, schema.arrow, (), text, read, steps)
     return SourceRows(source, schema.arrow, files_of(source), text, read, steps, rows)
