@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -78,7 +77,8 @@ def parquet(path: str | list[str], **arguments: Any) -> fs.ParquetSource:
 def test_engines_over_object_storage_are_the_oracle(
     engine, s3_bucket: str, case: Case, files: int, csv: bool
 ):
-    assume(not csv or csv_can_hold(case))
+    # Conditions of aggregations see the fields of CSV files as text.
+    assume(not csv or (csv_can_hold(case) and not any(plan.windows for plan in case.plans)))
     with tempfile.TemporaryDirectory() as name:
         local = Path(name)
         made = (
@@ -144,7 +144,7 @@ def test_paths_patterns_and_folders(folder: str):
     assert found("/*/d.parquet") == ["sub/d.parquet"]
     with pytest.raises(SourceError, match=r"no file at .*/\*\.nothing"):
         found("/*.nothing")
-    with pytest.raises(SourceError, match="there is no .*/z.parquet"):
+    with pytest.raises(SourceError, match=r"there is no .*/z\.parquet"):
         found("/z.parquet")
     with pytest.raises(SourceError, match="NO_SUCH_BUCKET"):
         list_files(parquet("s3://nobody-has-this/*.parquet"))
@@ -227,7 +227,7 @@ def test_only_the_columns_and_row_groups_that_can_matter_are_read(
 
 
 @pytest.fixture
-def between_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+def between_files(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What to do when the first file has been read and the second has not."""
     to_do: list[Any] = []
     stream, seen = remote.open_file, []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from featurestore_connectors.postgres.engine import PostgresEngine
 from featurestore_connectors.postgres.reader import PostgresReader
 
-__all__ = ["PostgresReader"]
+__all__ = ["PostgresEngine", "PostgresReader"]

@@ -87,7 +87,7 @@ def select(
 ) -> str:
     """The query for some columns, and the dimensions of those that are arrays."""
     lists = [column for column in chosen if column.is_list]
-    listed = [f"{column.sql} AS c{i}" for i, column in enumerate(chosen)]
+    listed = [f"{column.returned} AS c{i}" for i, column in enumerate(chosen)]
     listed += [f"array_ndims(s.{quoted(column.name)}) AS d{i}" for i, column in enumerate(lists)]
     conditions: list[str | None] = []
     event = there.get(source.event_column)

@@ -33,7 +33,8 @@ class Column:
     Attributes:
         name: its name.
         kind: PostgreSQL's name of the type, such as ``int8`` or ``_text`` (an array of texts).
-        sql: the expression that is read, over rows called ``s``.
+        sql: the column itself, over rows called ``s``.
+        returned: the expression that is read.
         type: the Arrow type that values have.
         text: whether it is text to be read as the type that a view declares: numbers without a precision.
         is_list: whether it is an array.
@@ -42,6 +43,7 @@ class Column:
     name: str
     kind: str
     sql: str
+    returned: str
     type: pa.DataType
     text: bool = False
     is_list: bool = False
@@ -59,17 +61,19 @@ def _column(field: pa.Field) -> Column:
     if pa.types.is_list(field.type):
         item = kind.removeprefix("_")
         if item in _AS_THEY_ARE:
-            return Column(field.name, kind, sql, pa.list_(_AS_THEY_ARE[item]), is_list=True)
+            return Column(field.name, kind, sql, sql, pa.list_(_AS_THEY_ARE[item]), is_list=True)
         numbers = item == "numeric"
-        return Column(field.name, kind, f"{sql}::text[]", pa.list_(pa.string()), text=numbers, is_list=True)
+        return Column(
+            field.name, kind, sql, f"{sql}::text[]", pa.list_(pa.string()), text=numbers, is_list=True
+        )
     if kind in _AS_THEY_ARE:
-        return Column(field.name, kind, sql, _AS_THEY_ARE[kind])
+        return Column(field.name, kind, sql, sql, _AS_THEY_ARE[kind])
     if kind == "oid":
-        return Column(field.name, kind, f"{sql}::int8", pa.int64())
+        return Column(field.name, kind, sql, f"{sql}::int8", pa.int64())
     if kind == "numeric":
         decimal = _decimal(int(metadata.get(b"POSTGRESQL:typmod", b"-1")))
-        return Column(field.name, kind, f"{sql}::text", decimal or pa.string(), text=decimal is None)
-    return Column(field.name, kind, f"{sql}::text", pa.string())
+        return Column(field.name, kind, sql, f"{sql}::text", decimal or pa.string(), text=decimal is None)
+    return Column(field.name, kind, sql, f"{sql}::text", pa.string())
 
 
 def _decimal(modifier: int) -> pa.DataType | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.definitions.types import FeatureType
 from featurestore.frames.types import arrow_type, converts
+from featurestore.protocols.offline import ViewPlan
 from featurestore.testing.strategies.cases import Case
 
 # What databases have besides the types that Arrow has too: the next wider one.
@@ -21,10 +20,15 @@ _WIDER = {
 
 def table_for_database(case: Case) -> pa.Table | None:
     """The rows of a case in types that databases have; None if some value has none or is not what is declared."""
-    declared = _declared(case)
+    return table_of_plan(case.table, case.plans[0])
+
+
+def table_of_plan(table: pa.Table, plan: ViewPlan) -> pa.Table | None:
+    """Rows of a view's source in types that databases have; see `table_for_database`."""
+    declared = {f.column: f.dtype for f in plan.inputs} | {key.name: key.dtype for key in plan.keys}
     columns = {}
-    for name in case.table.schema.names:
-        column = case.table.column(name)
+    for name in table.schema.names:
+        column = table.column(name)
         stored = stored_type(column.type, declared.get(name))
         if stored is None or not _fits(column, stored, declared.get(name)):
             return None
@@ -46,11 +50,6 @@ def stored_type(found: pa.DataType, declared: FeatureType | None) -> pa.DataType
     if pa.types.is_fixed_size_binary(found) and not pa.types.is_decimal(found):
         return pa.binary()
     return None if found == pa.uint64() else _WIDER.get(found, found)
-
-
-def _declared(case: Case) -> Mapping[str, FeatureType]:
-    plan = case.plans[0]
-    return {f.column: f.dtype for f in plan.inputs} | {key.name: key.dtype for key in plan.keys}
 
 
 def _fits(column: pa.ChunkedArray, stored: pa.DataType, declared: FeatureType | None) -> bool:
