@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pyarrow as pa
@@ -15,7 +20,7 @@ from hypothesis import HealthCheck, assume, given, settings
 
 import featurestore as fs
 from featurestore.definitions.source import InMemorySource
-from featurestore.errors import RequestError, SourceError
+from featurestore.errors import RequestError, SourceError, SourceUnavailableError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.protocols.offline import Changes, ViewPlan
 from featurestore.testing.engine_suite.boundaries import BoundaryCases
@@ -191,3 +196,53 @@ def test_columns_under_other_names_and_bad_times(store: fs.FeatureStore):
                                  event_timestamp="at")  # fmt: skip
     with pytest.raises(SourceError, match="-infinity is out of range"):
         store.get_historical_features(rows, [view(source=infinite)]).to_arrow()
+
+
+def asked_rows() -> pa.Table:
+    return pa.table({"k": pa.array(range(1000), pa.int32()), "event_timestamp": [NOON] * 1000})
+
+
+def test_a_user_without_the_right_to_temporary_tables(store: fs.FeatureStore, warehouse: str, monkeypatch):
+    database = urlsplit(warehouse).path.lstrip("/")
+    with psycopg.connect(warehouse, autocommit=True) as connection:
+        connection.execute("DROP ROLE IF EXISTS reader")
+        connection.execute("CREATE ROLE reader LOGIN PASSWORD 'reading'")
+        connection.execute(f"REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC".encode())
+    parts = urlsplit(warehouse)
+    monkeypatch.setenv(
+        "WAREHOUSE_URL", f"postgresql://reader:reading@{parts.hostname}:{parts.port}{parts.path}"
+    )
+    with pytest.raises(SourceError, match="permission denied to create temporary tables") as caught:
+        store.get_historical_features(asked_rows(), [view()]).to_arrow()
+    assert "TEMPORARY" in str(caught.value)
+    assert store.get_historical_features(asked_rows(), [view()], engine="duckdb").to_arrow().num_rows == 1000
+
+
+def test_a_connection_that_is_cut_leaves_no_frame(store: fs.FeatureStore, tmp_path: Path):
+    # Whoever reads the last row ends his own connection.
+    cut = MANY.replace(
+        "g AS x", "CASE WHEN g = 20000 THEN pg_terminate_backend(pg_backend_pid())::int ELSE g END AS x"
+    )
+    source = fs.PostgresSource("rides", url=URL, query=cut, event_timestamp="at")
+    frame = store.get_historical_features(asked_rows(), [view(source=source)])
+    with pytest.raises(SourceUnavailableError, match="went away"):
+        frame.to_parquet(tmp_path / "frame.parquet")
+    assert list(tmp_path.glob("frame*")) == []
+
+
+def test_ctrl_c_stops_the_join_on_the_server(store: fs.FeatureStore, warehouse: str):
+    slow = MANY.replace("g AS x", "CASE WHEN pg_sleep(0.01) IS NULL THEN 0 ELSE g END AS x")
+    source = fs.PostgresSource("rides", url=URL, query=slow, event_timestamp="at")
+    threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        store.get_historical_features(asked_rows(), [view(source=source)]).to_arrow()
+    with psycopg.connect(warehouse, autocommit=True) as connection:
+        for _ in range(50):
+            running = connection.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid() "
+                "AND datname = current_database() AND state = 'active'"
+            ).fetchone()
+            if running == (0,):
+                return
+            time.sleep(0.1)
+    pytest.fail("the query runs on")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import adbc_driver_manager as driver
-import adbc_driver_postgresql.dbapi as adbc
 
 from featurestore.definitions.connection import Connection
+from featurestore_connectors.postgres.databases import connect
 from featurestore_connectors.postgres.errors import refused_connection, translated
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Session:
         self.source = source
         self._connection = Connection.of(url, what=f"Source {source!r}")
         try:
-            self._driver = adbc.connect(_with_defaults(self._connection.url))
+            self._driver = connect(_with_defaults(self._connection.url))
         except driver.Error as error:
             raise refused_connection(source, self._connection, error) from error
         try:
