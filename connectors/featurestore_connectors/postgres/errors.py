@@ -15,7 +15,7 @@ _AGAIN = "The same request may be made again: nothing has been written."
 # The state's class, or the whole state: what is to be done about it.
 _HINTS = {
     "28": "Check the user of the URL and the password in the environment (PGPASSWORD, ~/.pgpass).",
-    "42501": "Let an owner GRANT SELECT on the table to this user; for engine 'postgres' TEMPORARY on the database too.",
+    "42501": "Let an owner GRANT SELECT on the table to this user (engine 'postgres': TEMPORARY on the database too).",
     "42601": "Write one SELECT statement in PostgreSQL's dialect.",
     "25006": "A query= may read only: write one SELECT statement without side effects.",
 }

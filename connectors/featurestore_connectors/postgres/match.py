@@ -205,6 +205,7 @@ passing AS (
         if view.source.event_id is not None
         else ""
     )
+    joined = "\nLEFT JOIN passing AS g ON g.row = e.row" if view.source.event_id is not None else ""
     return f"""WITH source AS (
   {source}
 ),
@@ -224,8 +225,7 @@ lasting AS (
 )
 SELECT {features}
 FROM {ENTITIES} AS e
-LEFT JOIN lasting AS w ON w.row = e.row
-{"LEFT JOIN passing AS g ON g.row = e.row" if view.source.event_id is not None else ""}
+LEFT JOIN lasting AS w ON w.row = e.row{joined}
 LEFT JOIN placed AS p ON {same} AND p.place = {winner} AND (e.oldest IS NULL OR p.event >= e.oldest)
 ORDER BY e.row"""
 
