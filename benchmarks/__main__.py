@@ -9,7 +9,7 @@ import sys
 from rich.console import Console
 
 from benchmarks import report
-from benchmarks.data import ORDERS, SCALES, Scale
+from benchmarks.data import SCALES, Scale
 from benchmarks.suites import SUITES, Options
 
 
@@ -52,10 +52,14 @@ def _generate(scale: Scale) -> None:
 
     In a process of its own: see `harness` on peak memory.
     """
-    program = f"from benchmarks import data; data.ensure(data.SCALES[{scale.name!r}])"
-    subprocess.run([sys.executable, "-c", program], check=True)
-    for order in ORDERS:
-        with scale.source(order).open("rb") as file:
+    program = """
+from benchmarks import data, events
+data.ensure(data.SCALES[{0!r}])
+events.ensure(data.SCALES[{0!r}])
+"""
+    subprocess.run([sys.executable, "-c", program.format(scale.name)], check=True)
+    for path in sorted(scale.directory.glob("*.parquet")):
+        with path.open("rb") as file:
             while file.read(2**24):
                 pass
 

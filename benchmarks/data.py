@@ -7,7 +7,7 @@ of the sorted one, no file is larger than memory allows, and a rerun finds its f
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -72,7 +72,7 @@ SCALES = {
 
 def describe(scale: Scale) -> dict[str, Any]:
     """What was measured on, for the result file."""
-    files = [*(scale.source(order) for order in ORDERS), scale.entity_frame]
+    files = sorted(scale.directory.glob("*.parquet"))
     return {
         **asdict(scale),
         "features": len(FEATURES),
@@ -86,18 +86,26 @@ def describe(scale: Scale) -> dict[str, Any]:
 
 
 def ensure(scale: Scale) -> None:
-    """Write the files of a scale unless they are there already, made by this recipe."""
-    from benchmarks.events import write_events
+    """Write the source and the entity rows of a scale unless they are there already."""
 
-    recipe = json.dumps({**asdict(scale), "seed": SEED, "row_group": ROW_GROUP, "recipe": 2}, sort_keys=True)
-    stamp = scale.directory / "recipe.json"
+    def make() -> None:
+        _write_sources(scale)
+        _write_entity_rows(scale)
+
+    once(scale, "recipe", 1, make)
+
+
+def once(scale: Scale, name: str, version: int, make: Callable[[], None]) -> None:
+    """Make files of a scale unless they are there already, made by this version of the recipe."""
+    recipe = json.dumps(
+        {**asdict(scale), "seed": SEED, "row_group": ROW_GROUP, "recipe": version}, sort_keys=True
+    )
+    stamp = scale.directory / f"{name}.json"
     if stamp.exists() and stamp.read_text() == recipe:
         return
     scale.directory.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)
-    _write_sources(scale)
-    _write_entity_rows(scale)
-    write_events(scale)
+    make()
     partial = stamp.with_suffix(".part")
     partial.write_text(recipe)
     partial.replace(stamp)

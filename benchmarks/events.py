@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.data import END, SEED, START, Scale, times, write
+from benchmarks.data import END, SEED, START, Scale, once, times, write
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,11 +35,15 @@ def entity_rows(scale: Scale, skew: str) -> Path:
     return scale.directory / f"events_{skew}_asked.parquet"
 
 
-def write_events(scale: Scale) -> None:
-    """Write all files."""
-    for skew in SKEWS:
-        write(events(scale, skew), _event_tables(scale, skew))
-        write(entity_rows(scale, skew), iter([_entity_rows(scale, skew)]))
+def ensure(scale: Scale) -> None:
+    """Write all files unless they are there already."""
+
+    def make() -> None:
+        for skew in SKEWS:
+            write(events(scale, skew), _event_tables(scale, skew))
+            write(entity_rows(scale, skew), iter([_entity_rows(scale, skew)]))
+
+    once(scale, "events", 1, make)
 
 
 def _event_tables(scale: Scale, skew: str) -> Iterator[pa.Table]:

@@ -83,8 +83,11 @@ def _aggregations(features: list[Mapping[str, Any]]) -> Table:
     for item in features:
         window = item["window"][0]
         shown = window if isinstance(window, str) else duration(window / 1e6)
+        if "series" in item:
+            shown = f"{item['series']} × {shown}"
         offset = duration(item["offset"] / 1e6) if item["offset"] else ""
-        cells = (item["function"], item["column"], shown, offset, item["where"] or "", item["description"])
+        column = f"{item['column']} by {item['by']} ({item['keys']})" if "by" in item else item["column"]
+        cells = (item["function"], column, shown, offset, item["where"] or "", item["description"])
         table.add_row(item["name"], *cells)
     return table
 

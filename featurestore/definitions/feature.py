@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from pydantic import field_validator
+
 from featurestore.definitions.base import Definition, FrozenDict, Name, Tags, Type
-from featurestore.definitions.types import FeatureType
+from featurestore.definitions.types import FeatureType, holds_map
 
 
 class Feature(Definition):
@@ -49,6 +51,13 @@ class Feature(Definition):
     def inputs(self) -> Mapping[str, FeatureType | None]:
         """The columns that it is made from, and the types they must convert to."""
         return {self.column: self.dtype}
+
+    @field_validator("dtype")
+    @classmethod
+    def _check_dtype(cls, value: FeatureType) -> FeatureType:
+        if holds_map(value):
+            raise ValueError(f"{value} is what an aggregation gives with by=…, no type of a column")
+        return value
 
     def values_payload(self) -> dict[str, Any]:
         """The parts that change values: what the data hash of a view is taken over."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from datetime import timedelta
+from typing import Final, TypeAlias
 
 from featurestore.definitions.types import (
     FLOATS,
@@ -15,11 +16,15 @@ from featurestore.definitions.types import (
     Float64,
     Int64,
     List,
+    Map,
     Vector,
 )
+from featurestore.definitions.windows import duration_text, parse_duration
 
 _TEXT = re.compile(r"(?P<name>[a-z_]+)(\((?P<argument>[^()]*)\))?")
 MOST_ITEMS: Final = 1000
+Empty: TypeAlias = "float | tuple[Empty, ...] | None"
+"""A value without any input: a number, an empty list or a list of such values as a tuple, or null."""
 
 
 def _any(_: FeatureType) -> bool:
@@ -27,7 +32,7 @@ def _any(_: FeatureType) -> bool:
 
 
 def _scalar(dtype: FeatureType) -> bool:
-    return not isinstance(dtype, List | Vector)
+    return not isinstance(dtype, List | Map | Vector)
 
 
 def _number(dtype: FeatureType) -> bool:
@@ -59,7 +64,8 @@ class Function:
         expects: the same in words.
         result: the type of its values, by that of the column.
         empty: its value without any input: 0, the empty list (``()``), or None for null.
-        argument: ``None``, ``"count"`` (a number of items) or ``"fraction"`` (between 0 and 1).
+        argument: ``None``, ``"count"`` (a number of items), ``"fraction"`` (between 0 and 1) or ``"duration"``.
+        rows: whether it counts rows, those of all columns (``"*"``) too, so that no type matters.
     """
 
     accepts: Callable[[FeatureType], bool]
@@ -67,12 +73,13 @@ class Function:
     result: Callable[[FeatureType], FeatureType]
     empty: int | tuple[()] | None = None
     argument: str | None = None
+    rows: bool = False
 
 
 _NUMBERS, _SCALARS = "an integer or a float", "a type that is no list and no vector"
 
 FUNCTIONS: Final[dict[str, Function]] = {
-    "count": Function(_any, "anything", _always(Int64), 0),
+    "count": Function(_any, "anything", _always(Int64), 0, rows=True),
     "sum": Function(_number, _NUMBERS, _sum_type, 0),
     "mean": Function(_number, _NUMBERS, _always(Float64)),
     "min": Function(_scalar, _SCALARS, _same),
@@ -91,11 +98,21 @@ FUNCTIONS: Final[dict[str, Function]] = {
     "first_distinct_n": Function(_scalar, _SCALARS, List, (), "count"),
     "last_distinct_n": Function(_scalar, _SCALARS, List, (), "count"),
     "mode": Function(_scalar, _SCALARS, _same),
+    "top_k": Function(_scalar, _SCALARS, List, (), "count"),
+    "approx_count_distinct": Function(_scalar, _SCALARS, _always(Int64), 0),
+    "approx_percentile": Function(_number, _NUMBERS, _always(Float64), argument="fraction"),
+    "decayed_sum": Function(_number, _NUMBERS, _always(Float64), 0, "duration"),
+    "decayed_count": Function(_any, "anything", _always(Float64), 0, "duration", rows=True),
 }
 
+_SHOWN = {"count": "10", "fraction": "0.95", "duration": "7d"}
+_MICROSECOND = timedelta(microseconds=1)
 
-def parse_function(text: str) -> tuple[str, int | float | None]:
+
+def parse_function(text: str) -> tuple[str, float | None]:
     """The name and the argument of ``"sum"``, ``"last_n(10)"`` or ``"percentile(0.95)"``.
+
+    A duration, as in ``"decayed_sum(7d)"``, is given in microseconds.
 
     Raises:
         ValueError: if there is no such function, or its argument is missing or wrong.
@@ -109,12 +126,31 @@ def parse_function(text: str) -> tuple[str, int | float | None]:
         raise ValueError(f"expected {_shown(name)}, found {text!r}")
     if wanted is None or given is None:
         return name, None
-    return name, _count(name, given) if wanted == "count" else _fraction(name, given)
+    return name, _ARGUMENTS[wanted](name, given)
+
+
+def function_text(name: str, argument: float | None) -> str:
+    """The text of a function: `parse_function` the other way round."""
+    if argument is None:
+        return name
+    if FUNCTIONS[name].argument == "duration":
+        return f"{name}({duration_text(argument * _MICROSECOND)})"
+    return f"{name}({argument})"
+
+
+def normal_function(text: str) -> str:
+    """The one text of a function whose argument is a duration, which may be written in several ways.
+
+    Raises:
+        ValueError: as `parse_function`.
+    """
+    name, argument = parse_function(text)
+    return function_text(name, argument) if FUNCTIONS[name].argument == "duration" else text
 
 
 def _shown(name: str) -> str:
     argument = FUNCTIONS[name].argument
-    return name if argument is None else f"{name}({'10' if argument == 'count' else '0.95'})"
+    return name if argument is None else f"{name}({_SHOWN[argument]})"
 
 
 def _count(name: str, text: str) -> int:
@@ -133,3 +169,20 @@ def _fraction(name: str, text: str) -> float:
     if not 0 <= value <= 1:
         raise ValueError(f"the argument of {name} must be a number from 0 to 1, found {text!r}")
     return value
+
+
+def _duration(name: str, text: str) -> int:
+    try:
+        value = parse_duration(text)
+    except ValueError as error:
+        raise ValueError(f"the argument of {name} must be a duration: {error}") from error
+    if not isinstance(value, timedelta) or value <= timedelta(0):
+        raise ValueError(f"the argument of {name} must be longer than zero, found {text!r}")
+    return value // _MICROSECOND
+
+
+_ARGUMENTS: Final[dict[str, Callable[[str, str], int | float]]] = {
+    "count": _count,
+    "fraction": _fraction,
+    "duration": _duration,
+}

@@ -86,6 +86,27 @@ class Vector(FeatureType):
         return f"vector<{self.item}, {self.length}>"
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Map(FeatureType):
+    """A map from keys of one type to values of one type, in the order of the keys; values may be null.
+
+    Aggregations by a second key give maps. A column of a source cannot be one.
+    """
+
+    key: FeatureType
+    value: FeatureType
+
+    def __post_init__(self) -> None:
+        if self.key not in KEY_TYPES:
+            raise DefinitionError(
+                f"Map({self.key}, {self.value}) does not exist.",
+                hint=f"key is one of {', '.join(map(str, KEY_TYPES))}.",
+            )
+
+    def __str__(self) -> str:
+        return f"map<{self.key}, {self.value}>"
+
+
 Int8 = ScalarType("int8")
 Int16 = ScalarType("int16")
 Int32 = ScalarType("int32")
@@ -114,8 +135,14 @@ _PATTERNS = (
     (re.compile(r"timestamp<(.+)>"), ZonedTimestamp),
     (re.compile(r"decimal\((\d+), (\d+)\)"), lambda p, s: Decimal(int(p), int(s))),
     (re.compile(r"list<(.+)>"), lambda item: List(parse_type(item))),
+    (re.compile(r"map<(\w+), (.+)>"), lambda key, value: Map(parse_type(key), parse_type(value))),
     (re.compile(r"vector<(\w+), (\d+)>"), lambda item, n: Vector(int(n), parse_type(item))),
 )
+
+
+def holds_map(dtype: FeatureType) -> bool:
+    """Whether a type is a map or a list of maps."""
+    return isinstance(dtype, Map) or (isinstance(dtype, List) and holds_map(dtype.item))
 
 
 def parse_type(text: str) -> FeatureType:
@@ -134,5 +161,5 @@ def parse_type(text: str) -> FeatureType:
     raise DefinitionError(
         f"{text!r} is not a feature type.",
         hint=f"The types are {', '.join(_SCALARS)}, timestamp, timestamp<zone>, decimal(p, s), "
-        "list<type> and vector<float, length>.",
+        "list<type>, map<key, type> and vector<float, length>.",
     )

@@ -193,6 +193,15 @@ class FeatureView(Definition):
             raise ValueError("max_staleness is for aggregations; features have a ttl")
         return self
 
+    @model_validator(mode="after")
+    def _check_types(self) -> Self:
+        known: dict[str, FeatureType] = {}
+        for aggregation in self.aggregations:
+            for column, dtype in aggregation.types.items():
+                if known.setdefault(column, dtype) != dtype:
+                    raise ValueError(f"column {column!r} is said to be {known[column]} and {dtype}")
+        return self
+
     @property
     def aggregations(self) -> tuple[Aggregation, ...]:
         """The features, where they are aggregations; else nothing."""

@@ -10,6 +10,7 @@ from featurestore.definitions.types import (
     Decimal,
     FeatureType,
     List,
+    Map,
     String,
     Timestamp,
     Vector,
@@ -48,6 +49,8 @@ def arrow_type(dtype: FeatureType) -> pa.DataType:
         return pa.list_(arrow_type(dtype.item))
     if isinstance(dtype, Vector):
         return pa.list_(arrow_type(dtype.item), dtype.length)
+    if isinstance(dtype, Map):
+        return pa.map_(arrow_type(dtype.key), arrow_type(dtype.value))
     return _ARROW[str(dtype)]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from featurestore.definitions.types import List
+from featurestore.definitions.types import List, Map
 from featurestore.online.few_rows import FEW, FewRows
 from featurestore.online.fixed_width import Mask, Values, from_stored
 from featurestore.online.header import FORMAT_VERSION, SIGN
@@ -76,7 +76,7 @@ class DecodedRows:
     def python_columns(self, names: Sequence[str]) -> list[Sequence[Any]]:
         """The values of several features in Python, None where null or the row is missing."""
         layout = self._layout
-        lists = layout.variable and any(isinstance(layout.columns[name], List) for name in names)
+        lists = layout.variable and any(isinstance(layout.columns[name], List | Map) for name in names)
         if self._few is not None and not lists:
             return self._few.columns(names)
         return [self.python(name) for name in names]
@@ -84,10 +84,12 @@ class DecodedRows:
     def python(self, name: str) -> list[Any]:
         """A feature's values in Python, None where null or the row is missing."""
         layout = self._layout
-        if self._few is not None and not isinstance(layout.columns[name], List):
+        if self._few is not None and not isinstance(layout.columns[name], List | Map):
             return self._few.python(name)
         if name in layout.variable:
             values: list[Any] = self.column(name).to_pylist()
+            if isinstance(layout.columns[name], Map):
+                return [None if pairs is None else dict(pairs) for pairs in values]
             return values
         plain, convert = plain_values(self._fixed[name]), layout.converters.get(name)
         if self._has_nulls:

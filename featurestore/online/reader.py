@@ -14,15 +14,15 @@ from featurestore.definitions.base import Definition
 from featurestore.definitions.feature import Feature
 from featurestore.definitions.instants import duration_to_microseconds, to_microseconds
 from featurestore.definitions.reference import ViewReference
+from featurestore.definitions.types import Map
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import EntityDataError, NameClashError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.frames.keys import key_column
-from featurestore.frames.types import arrow_type
 from featurestore.online.layout import ViewLayout
 from featurestore.online.push import published_space
 from featurestore.online.response import OnlineFeatures, ViewAnswer
-from featurestore.online.serving import ServedFeature, ServedView, ServingPlan, ServingPlans
+from featurestore.online.serving import EmptyValue, ServedFeature, ServedView, ServingPlan, ServingPlans
 from featurestore.planning.point_in_time import check_entity_columns
 from featurestore.planning.request import FeaturesArgument, RequestedView, resolve_request
 from featurestore.project import Project, check_registered
@@ -93,9 +93,10 @@ class OnlineReader:
 
 
 def _served_feature(feature: Feature | Aggregation, output: str) -> ServedFeature:
-    empty = feature.empty if isinstance(feature, Aggregation) else None
-    value = None if empty is None else pa.scalar(empty, arrow_type(feature.dtype)).as_py()
-    return ServedFeature(feature.name, output, feature.dtype, value)
+    empty: EmptyValue = feature.empty if isinstance(feature, Aggregation) else None
+    if isinstance(empty, tuple):
+        empty = {} if isinstance(feature.dtype, Map) else list(empty)
+    return ServedFeature(feature.name, output, feature.dtype, empty)
 
 
 def _effective_time(view: FeatureView, state: ViewState) -> int | None:

@@ -97,7 +97,7 @@ class ViewAnswer:
     def numbers(self, feature: ServedFeature) -> tuple[Any, Any]:
         """A numeric feature's values in numpy, and which of them count; the rest is null."""
         values, nulls = self.rows.numpy(feature.name), self.rows.nulls(feature.name)
-        if feature.empty is None:
+        if not isinstance(feature.empty, int | float):
             return values, self.usable & ~nulls
         return np.where(self.usable, values, feature.empty), np.ones(len(values), np.bool_)
 
@@ -120,7 +120,7 @@ class OnlineFeatures:
     """Features of some entities: one row per entity row that was asked for, in its order.
 
     Where its status is not PRESENT, a feature's value is its empty value: 0 for counts and sums, an empty list
-    for aggregations that give lists, else None.
+    or map for aggregations that give these, else None.
     """
 
     def __init__(

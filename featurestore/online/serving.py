@@ -10,10 +10,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 from featurestore.definitions.types import FeatureType
 from featurestore.online.layout import ViewLayout
@@ -22,6 +22,8 @@ MOST_PLANS = 1_000
 _log = logging.getLogger(__name__)
 STALE_SECONDS = 60.0
 """Older plans are renewed before use: less than the time for which a replaced generation stays readable."""
+EmptyValue: TypeAlias = "float | Sequence[Any] | Mapping[Any, Any] | None"
+"""What an aggregation gives without any input; None where that is null."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class ServedFeature:
     name: str
     output: str
     dtype: FeatureType
-    empty: int | float | list[Any] | None = None
+    empty: EmptyValue = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class ServedView:
     effective: int | None = None
 
     @cached_property
-    def empties(self) -> dict[str, int | float | list[Any]]:
+    def empties(self) -> dict[str, EmptyValue]:
         """The empty values that are not null, by the features' names in the row."""
         return {feature.name: feature.empty for feature in self.features if feature.empty is not None}
 

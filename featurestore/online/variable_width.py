@@ -2,7 +2,8 @@
 
 A string is its UTF-8 bytes. A list is its length (u32), a bitmap of null items (bit set: null; as many bytes
 as needed), and its items: of fixed width side by side, else the end of each (u32, counted from the end of
-these numbers) and then their bytes. All numbers are little-endian; a null is empty.
+these numbers) and then their bytes. A map is how many bytes its keys take (u32), the list of its keys and that of
+its values. All numbers are little-endian; a null is empty.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore.definitions.types import FeatureType, List
+from featurestore.definitions.types import FeatureType, List, Map
 from featurestore.errors import RowFormatError
 from featurestore.frames.types import arrow_type
 from featurestore.online.fixed_width import Mask, from_stored, stored_dtype, to_stored
@@ -55,15 +56,13 @@ def to_bytes(array: pa.Array, dtype: FeatureType, *, name: str) -> pa.LargeBinar
     Raises:
         SourceError: if a vector inside a list has a null item; `name` is the feature.
     """
+    if isinstance(dtype, Map):
+        return _map_bytes(array, dtype, name)
     if not isinstance(dtype, List):
         return pc.fill_null(array.cast(pa.large_binary()), b"")
     counts = np.asarray(pc.fill_null(pc.list_value_length(array), 0)).astype(np.int64)
     items, offsets = array.flatten(), offsets_of(counts)
-    lengths = fixed_width_array(counts.astype(_U32), 4)
-    # A null list has no length either: it is empty, unlike an empty list.
-    nulls = null_mask(array)
-    if nulls is not None:
-        lengths = binary_array(offsets_of(np.where(nulls, 0, 4)), gather(*_kept(counts, ~nulls)))
+    lengths = _numbers(counts, null_mask(array))
     bitmap = _bitmap(items, offsets, counts)
     stored = stored_dtype(dtype.item)
     if stored is not None:
@@ -76,6 +75,23 @@ def to_bytes(array: pa.Array, dtype: FeatureType, *, name: str) -> pa.LargeBinar
     return join(
         [lengths, bitmap, binary_array(offsets * 4, ends.view(np.uint8)), binary_array(firsts, item_bytes)]
     )
+
+
+def _map_bytes(array: pa.Array, dtype: Map, name: str) -> pa.LargeBinaryArray:
+    offsets, nulls = pa.array(np.asarray(array.offsets)), null_mask(array)
+    mask = None if nulls is None else pa.array(nulls)
+    lists = [pa.ListArray.from_arrays(offsets, items, mask=mask) for items in (array.keys, array.items)]
+    keys = to_bytes(lists[0], List(dtype.key), name=name)
+    return join(
+        [_numbers(np.diff(slices_of(keys)[0]), nulls), keys, to_bytes(lists[1], List(dtype.value), name=name)]
+    )
+
+
+def _numbers(counts: Positions, nulls: Mask | None) -> pa.LargeBinaryArray:
+    """A number for each value; none for a null, which is empty, unlike an empty list."""
+    if nulls is None:
+        return fixed_width_array(counts.astype(_U32), 4)
+    return binary_array(offsets_of(np.where(nulls, 0, 4)), gather(*_kept(counts, ~nulls)))
 
 
 def _kept(counts: Positions, kept: Mask) -> tuple[Octets, Positions, Positions]:
@@ -101,6 +117,8 @@ def from_bytes(values: Slices, nulls: Mask | None, dtype: FeatureType) -> pa.Arr
     Raises:
         RowFormatError: if the bytes of a list do not add up.
     """
+    if isinstance(dtype, Map):
+        return _map_of_bytes(values, nulls, dtype)
     if not isinstance(dtype, List):
         data = gather(values.buffer, values.starts, values.lengths)
         ends = offsets_of(values.lengths).astype(np.int32)
@@ -112,6 +130,25 @@ def from_bytes(values: Slices, nulls: Mask | None, dtype: FeatureType) -> pa.Arr
     items = _items(values, counts, item_nulls, dtype.item)
     buffers = [validity(nulls), pa.py_buffer(offsets.astype(np.int32))]
     return pa.Array.from_buffers(arrow_type(dtype), len(counts), buffers, children=[items])
+
+
+def _map_of_bytes(values: Slices, nulls: Mask | None, dtype: Map) -> pa.Array:
+    there = np.ones(len(values.starts), np.bool_) if nulls is None else ~nulls
+    _check(values.lengths[there] >= 4)
+    sizes = np.zeros(len(values.starts), np.int64)
+    sizes[there] = values.numbers(_U32, values.starts[there])
+    rest = np.where(there, values.lengths - 4 - sizes, 0)
+    _check(rest >= 0)
+    starts = values.starts + 4
+    keys = from_bytes(Slices(values.buffer, starts, sizes), nulls, List(dtype.key))
+    items = from_bytes(Slices(values.buffer, starts + sizes, rest), nulls, List(dtype.value))
+    _check(np.asarray(keys.offsets) == np.asarray(items.offsets))
+    _check(np.asarray(keys.values.is_valid()))
+    wanted = arrow_type(dtype)
+    entries = pa.StructArray.from_arrays(
+        [keys.values, items.values], fields=[wanted.key_field, wanted.item_field]
+    )
+    return pa.Array.from_buffers(wanted, len(keys), [validity(nulls), keys.buffers()[1]], children=[entries])
 
 
 def _counts(values: Slices, nulls: Mask | None) -> Positions:

@@ -50,7 +50,7 @@ def value_columns(view: FeatureView, outputs: Mapping[str, str]) -> ValueColumns
 
 def _inputs(aggregations: Sequence[Aggregation], conditions: Mapping[str, str]) -> tuple[FeatureColumn, ...]:
     """The columns that are aggregated, in the order of their names, and those of the conditions."""
-    types = {a.column: a.input_type for a in aggregations if a.input_type is not None}
+    types = {column: dtype for a in aggregations for column, dtype in a.types.items()}
     marks = sorted({conditions[a.where] for a in aggregations if a.where is not None})
     return (
         *(FeatureColumn(column, column, types[column]) for column in sorted(types)),
@@ -72,6 +72,9 @@ def _window(output: str, aggregation: Aggregation, conditions: Mapping[str, str]
         where=None if aggregation.where is None else conditions[aggregation.where],
         dtype=aggregation.dtype,
         empty=aggregation.empty,
+        series=aggregation.series,
+        by=aggregation.by,
+        keys=aggregation.keys,
     )
 
 
@@ -87,27 +90,35 @@ def with_known_types(view: FeatureView, source: Source) -> FeatureView:
         TransformError: if a transform or a condition does not fit the source.
         DefinitionError: if a function does not take a column of its type.
     """
-    open_columns = [a for a in view.aggregations if a.input_type is None and a.column != ALL_ROWS]
-    if not open_columns:
+    missing = {column: a for a in view.aggregations for column in a.open_columns}
+    if not missing:
         return view
-    stated = {a.column: a.input_type for a in view.aggregations if a.input_type is not None}
+    stated = _known_types(view)
     rows = row_schema(source, row_steps(view))
-    types = {a.column: stated.get(a.column) or _column_type(view, source, rows, a) for a in open_columns}
+    types = {c: stated.get(c) or _column_type(view, source, rows, c, a) for c, a in missing.items()}
     return _with_types(view, types)
 
 
-def _column_type(view: FeatureView, source: Source, rows: RowSchema, item: Aggregation) -> FeatureType:
-    if item.column not in rows.arrow.names:
-        missing = NotFoundError.of("Column", item.column, rows.arrow.names, where=f"source {source.name!r}")
+def _known_types(view: FeatureView) -> dict[str, FeatureType]:
+    return {column: dtype for a in view.aggregations for column, dtype in a.types.items()}
+
+
+def _column_type(
+    view: FeatureView, source: Source, rows: RowSchema, column: str, item: Aggregation
+) -> FeatureType:
+    if column not in rows.arrow.names:
+        missing = NotFoundError.of("Column", column, rows.arrow.names, where=f"source {source.name!r}")
         raise SourceError(f"View {view.name!r}: {missing.message}", hint=missing.hint)
-    text = item.column in rows.text
-    found = None if text and item.needs_type else feature_type(rows.arrow.field(item.column).type)
+    text, found_type = column in rows.text, rows.arrow.field(column).type
+    needed = item.needs_type or column == item.by
+    found = None if text and needed else feature_type(found_type)
     if found is None:
-        what = "is text of any type" if text else f"is {rows.arrow.field(item.column).type}"
+        what = "is text of any type" if text else f"is {found_type}"
+        argument = "by_type=fs.String" if column == item.by else "input_type=fs.Float64"
         raise SourceError(
-            f"View {view.name!r}: column {item.column!r} of source {source.name!r} {what}, so the type of "
+            f"View {view.name!r}: column {column!r} of source {source.name!r} {what}, so the type of "
             f"aggregation {item.name!r} is not known.",
-            hint="State it: fs.Aggregation(…, input_type=fs.Float64).",
+            hint=f"State it: fs.Aggregation(…, {argument}).",
         )
     return found
 
@@ -129,16 +140,13 @@ def check_conditions(view: FeatureView, rows: RowSchema) -> None:
 
 def with_types_of(view: FeatureView, known: FeatureView) -> FeatureView:
     """The view with the types that another one (its registered version) has for the same columns."""
-    types = {a.column: a.input_type for a in known.aggregations if a.input_type is not None}
-    missing = any(a.input_type is None and a.column in types for a in view.aggregations)
+    types = _known_types(known)
+    missing = any(column in types for a in view.aggregations for column in a.open_columns)
     return _with_types(view, types) if missing else view
 
 
 def _with_types(view: FeatureView, types: Mapping[str, FeatureType]) -> FeatureView:
     features = tuple(
-        f.with_input_type(types[f.column])
-        if isinstance(f, Aggregation) and f.input_type is None and f.column in types
-        else f
-        for f in view.features
+        f.with_types(types) if isinstance(f, Aggregation) and f.open_columns else f for f in view.features
     )
     return view.model_copy(update={"features": features})

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from featurestore.definitions.functions import Empty
 from featurestore.definitions.source import Source
 from featurestore.definitions.steps import Step
 from featurestore.definitions.types import FeatureType
@@ -57,12 +58,15 @@ class WindowColumn:
         column: of the source; None counts rows.
         input: the type of that column; None where it does not matter.
         function: a name of `featurestore.definitions.functions.FUNCTIONS`.
-        argument: of the function, or None.
+        argument: of the function, or None; a duration in microseconds.
         window: microseconds, None for a lifetime.
         offset: microseconds between the end of the window and the instant.
         where: a column of bools that says which rows count; None for all.
         dtype: of the values.
-        empty: the value without any input.
+        empty: the value without any input; of a series those of all its windows.
+        series: how many windows, one before the other, a list has a value of; None for one window's value.
+        by: the column whose values are the keys of a map, or None.
+        keys: how many keys a map has at most.
     """
 
     output: str
@@ -74,7 +78,10 @@ class WindowColumn:
     offset: int
     where: str | None
     dtype: FeatureType
-    empty: int | tuple[()] | None
+    empty: Empty
+    series: int | None = None
+    by: str | None = None
+    keys: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

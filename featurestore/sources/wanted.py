@@ -40,7 +40,7 @@ def _earliest(view: ViewPlan, since: int) -> int | None:
         return None
     if not view.windows:
         return None if view.ttl is None else since - view.ttl
-    windows = [w.window + w.offset for w in view.windows if w.window is not None]
+    windows = [w.window * (w.series or 1) + w.offset for w in view.windows if w.window is not None]
     return _effective(since, view.grid) - max(windows) if len(windows) == len(view.windows) else None
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from featurestore.testing.oracle.windows import About
+from featurestore.testing.oracle.about import About
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,6 +23,8 @@ def exact(value: object) -> object:
         return ("instant", value.astimezone(UTC) if value.tzinfo else value)
     if isinstance(value, Decimal):
         return ("decimal", value)
+    if isinstance(value, dict):
+        value = list(value.items())
     if isinstance(value, list | tuple):
         return ("list", tuple(exact(item) for item in value))
     if value is None or isinstance(value, bool | int | str | bytes | date):
@@ -31,7 +33,14 @@ def exact(value: object) -> object:
 
 
 def same(found: object, wanted: object) -> bool:
-    """Whether a value is the wanted one, or near enough where the law lets floats differ."""
+    """Whether a value is the wanted one, or near enough where the law lets floats differ.
+
+    A map is a dict or, in Arrow's way, a list of pairs.
+    """
+    if isinstance(found, dict):
+        found = list(found.items())
+    if isinstance(wanted, list | tuple) and isinstance(found, list | tuple):
+        return len(found) == len(wanted) and all(map(same, found, wanted))
     return wanted.admits(found) if isinstance(wanted, About) else exact(found) == exact(wanted)
 
 

@@ -11,9 +11,11 @@ import pyarrow as pa
 from featurestore.definitions.aggregation import Aggregation
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.feature import Feature
+from featurestore.definitions.functions import function_text
 from featurestore.definitions.schedule import Schedule
 from featurestore.definitions.source import InMemorySource, Source
 from featurestore.definitions.steps import Conditions, Step
+from featurestore.definitions.types import Map
 from featurestore.definitions.view import FeatureView
 from featurestore.definitions.windows import LIFETIME
 from featurestore.errors import SourceError
@@ -85,6 +87,8 @@ class OracleEngine:
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(item) for item in value)
     return value.value if isinstance(value, oracle.About) else value
 
 
@@ -120,12 +124,16 @@ def _aggregations(plan: ViewPlan) -> list[Aggregation]:
     asked = [
         Aggregation(
             w.column or "*",
-            w.function if w.argument is None else f"{w.function}({w.argument})",
+            function_text(w.function, w.argument),
             LIFETIME if w.window is None else timedelta(microseconds=w.window),
             name=w.output,
             where=None if w.where is None else conditions[w.where],
             offset=timedelta(microseconds=w.offset),
+            series=w.series,
+            by=w.by,
+            keys=w.keys,
             input_type=w.input,
+            by_type=w.dtype.key if isinstance(w.dtype, Map) else None,
         )
         for w in plan.windows
     ]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
 
 from featurestore.errors import SourceError
@@ -15,10 +16,11 @@ from featurestore.windows.arrays import Int64s
 from featurestore.windows.chunk import Chunk, Piece, pieces
 from featurestore.windows.column import Columns
 from featurestore.windows.events import Events, Points, Timeline
-from featurestore.windows.functions import compute
 from featurestore.windows.integers import SumOverflowError
+from featurestore.windows.keyed import compute_any
 from featurestore.windows.lives import Lives, existing, lives_of
 from featurestore.windows.ranges import Ranges
+from featurestore.windows.series import series_joined, single_windows
 
 METHOD = "events sorted by entity and time: the bounds of each window by binary search, its value from blocks of events"
 Span = tuple[int | None, int]
@@ -43,17 +45,11 @@ def needs_lives(view: ViewPlan) -> bool:
 
 def earliest_event(view: ViewPlan, earliest: int | None) -> int | None:
     """Events up to this instant cannot matter to points from `earliest` on; None if all may."""
-    longest = [w.window + w.offset for w in view.windows if w.window is not None]
+    longest = [w.window * (w.series or 1) + w.offset for w in view.windows if w.window is not None]
     # An earlier row may be the correction that makes a row of the window go.
     if earliest is None or len(longest) < len(view.windows) or view.source.event_id is not None:
         return None
     return max(earliest - max(longest), -(2**63))
-
-
-def window_edges(view: ViewPlan) -> list[int]:
-    """How long before the instant windows begin and end, the instant itself aside."""
-    begins = {w.offset + w.window for w in view.windows if w.window is not None}
-    return sorted(begins | {w.offset for w in view.windows if w.offset})
 
 
 def answer(
@@ -71,10 +67,11 @@ def answer(
     Raises:
         SourceError: if a sum overflows.
     """
-    parts: list[list[pa.Array]] = [[] for _ in view.windows]
+    asked = single_windows(view)
+    parts: list[list[pa.Array]] = [[] for _ in asked.windows]
     with ThreadPoolExecutor(threads, thread_name_prefix="featurestore-windows") as pool:
         for chunk in chunks:
-            tasks = [_Task(view, chunk, piece, points) for piece in pieces(chunk)]
+            tasks = [_Task(asked, chunk, piece, points) for piece in pieces(chunk)]
             for task, future in [(task, pool.submit(task.run)) for task in tasks]:
                 try:
                     found = future.result()
@@ -85,9 +82,9 @@ def answer(
                     part.append(column)
     left = len(points) - sum(len(column) for column in parts[0])
     columns = []
-    for window, part in zip(view.windows, parts, strict=True):
+    for window, part in zip(asked.windows, parts, strict=True):
         columns.append(_joined(window, [*part, _empties(window, left + 1)]))
-    return Answers(tuple(columns))
+    return Answers(series_joined(view, columns))
 
 
 @dataclass(frozen=True)
@@ -118,7 +115,7 @@ class _Task:
             end = max(offset, self.view.delay)
             ranges = timeline.ranges(points, window=window, begin=offset, end=end)
             if lives is None:
-                values = [_compute(columns, ranges, each) for each in asked]
+                values = [_compute(columns, ranges, each, points.until) for each in asked]
             else:
                 values = _compute_living(points, events, lives, ranges, asked)
             found.update(zip(numbers, values, strict=True))
@@ -133,12 +130,12 @@ class _Task:
         )
 
 
-def _compute(columns: Columns, ranges: Ranges, window: WindowColumn, first_point: int = 0) -> pa.Array:
-    """One aggregation at each of the points, the first of which has this number within the piece."""
+def _compute(columns: Columns, ranges: Ranges, window: WindowColumn, until: Int64s) -> pa.Array:
+    """One aggregation at some instants."""
     try:
-        found = compute(columns.get(window.column, window.where), ranges, window)
+        found = compute_any(columns, ranges, window, until)
     except SumOverflowError as error:
-        raise SumOverflowError(first_point + error.range, window.output) from error
+        raise SumOverflowError(error.range, window.output) from error
     wanted = arrow_type(window.dtype)
     return found if found.type == wanted else found.cast(wanted)
 
@@ -148,9 +145,12 @@ def _compute_living(
 ) -> list[pa.Array]:
     parts: list[list[pa.Array]] = [[] for _ in windows]
     for chosen, alive, own in existing(events, lives, ranges, points):
-        columns = Columns(alive)
+        columns, until = Columns(alive), points.until[chosen]
         for part, window in zip(parts, windows, strict=True):
-            part.append(_compute(columns, own, window, chosen.start))
+            try:
+                part.append(_compute(columns, own, window, until))
+            except SumOverflowError as error:
+                raise SumOverflowError(chosen.start + error.range, error.output) from error
     return [_joined(window, part) for window, part in zip(windows, parts, strict=True)]
 
 
@@ -160,7 +160,7 @@ def _joined(window: WindowColumn, parts: Sequence[pa.Array]) -> pa.Array:
 
 def _empties(window: WindowColumn, count: int) -> pa.Array:
     empty: object = list(window.empty) if isinstance(window.empty, tuple) else window.empty
-    return pa.repeat(pa.scalar(empty, arrow_type(window.dtype)), count)
+    return pa.array([empty], arrow_type(window.dtype)).take(pa.array(np.zeros(count, np.int64)))
 
 
 def _sorted_events(view: ViewPlan, chunk: Chunk, rows: Int64s) -> tuple[Timeline, Events, Lives | None]:

@@ -62,6 +62,11 @@ class Column:
         return self.values
 
     @cached_property
+    def times(self) -> Int64s:
+        """When the inputs happened."""
+        return self.events.event if self.used is None else self.events.event[self.used]
+
+    @cached_property
     def keys(self) -> Keys:
         """The values in an order."""
         return order_keys(self.given)
@@ -135,12 +140,12 @@ class Columns:
     """The inputs of several aggregations over the same events, each made once."""
 
     def __init__(self, events: Events) -> None:
-        self._events = events
+        self.events = events
         self._made: dict[tuple[str | None, str | None], Column] = {}
 
     def get(self, name: str | None, condition: str | None) -> Column:
         """The inputs of one column under one condition."""
         key = (name, condition)
         if key not in self._made:
-            self._made[key] = Column.of(self._events, name, condition)
+            self._made[key] = Column.of(self.events, name, condition)
         return self._made[key]

@@ -8,22 +8,25 @@ import numpy as np
 import pyarrow as pa
 
 from featurestore.protocols.offline import WindowColumn
-from featurestore.windows import holistic, lists
+from featurestore.windows import frequent, holistic, lists, sketches
 from featurestore.windows.arrays import Floats, Int64s
 from featurestore.windows.column import Column
+from featurestore.windows.decay import DECAYED, decayed
 from featurestore.windows.integers import divided
 from featurestore.windows.ranges import BlockTree, Ranges
 
 Compute = Callable[[Column, Ranges, WindowColumn], pa.Array]
 
 
-def compute(column: Column, ranges: Ranges, window: WindowColumn) -> pa.Array:
-    """The values of one aggregation.
+def compute(column: Column, ranges: Ranges, window: WindowColumn, until: Int64s) -> pa.Array:
+    """The values of one aggregation at the instants `until`.
 
     Raises:
         SumOverflowError: if an integer sum does not fit into 64 bits.
     """
     with np.errstate(all="ignore"):  # infinities and NaN are values
+        if window.function in DECAYED:
+            return decayed(column, column.ranges(ranges), window, until)
         return _FUNCTIONS[window.function](column, column.ranges(ranges), window)
 
 
@@ -127,4 +130,7 @@ _FUNCTIONS: dict[str, Compute] = {
     "last_n": lists.last_n,
     "first_distinct_n": lists.first_distinct_n,
     "last_distinct_n": lists.last_distinct_n,
+    "top_k": frequent.top_k,
+    "approx_count_distinct": sketches.approx_count_distinct,
+    "approx_percentile": sketches.approx_percentile,
 }

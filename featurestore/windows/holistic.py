@@ -1,7 +1,8 @@
 """Functions that need all inputs of a window at once: distinct values, percentiles, the most frequent value.
 
-Their cost grows with the inputs within the windows, added up over all points; the memory does not, because
-the windows are laid side by side batch by batch.
+Distinct values and percentiles cost (inputs + points)·log. The cost of the most frequent value grows with the
+inputs within the windows, added up over all points; the memory does not, because the windows are laid side by side
+batch by batch.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import numpy as np
 import pyarrow as pa
 
 from featurestore.protocols.offline import WindowColumn
+from featurestore.windows import sweep
 from featurestore.windows.arrays import Int64s, Mask
 from featurestore.windows.column import Column
 from featurestore.windows.ranges import Laid, Ranges, lay
 
 
-def _sorted(column: Column, ranges: Ranges) -> Iterator[tuple[Laid, Int64s]]:
+def sorted_places(column: Column, ranges: Ranges) -> Iterator[tuple[Laid, Int64s]]:
     """The values of each range in their order, as places among the column's distinct values."""
     distinct, ranks = column.ranks
     for laid in lay(ranges):
@@ -26,7 +28,8 @@ def _sorted(column: Column, ranges: Ranges) -> Iterator[tuple[Laid, Int64s]]:
         yield laid, packed - laid.owner * len(distinct)
 
 
-def _first_of_runs(laid: Laid, places: Int64s) -> Mask:
+def first_of_runs(laid: Laid, places: Int64s) -> Mask:
+    """Where in each range a value comes first, given its values in their order."""
     first = np.ones(len(places), np.bool_)
     first[1:] = (places[1:] != places[:-1]) | (laid.owner[1:] != laid.owner[:-1])
     return first
@@ -34,11 +37,7 @@ def _first_of_runs(laid: Laid, places: Int64s) -> Mask:
 
 def count_distinct(column: Column, ranges: Ranges, _: WindowColumn) -> pa.Array:
     """How many values differ: one NaN, and −0.0 is not 0.0."""
-    counts = np.zeros(len(ranges), np.int64)
-    for laid, places in _sorted(column, ranges):
-        owners = laid.owner[_first_of_runs(laid, places)]
-        counts[laid.ranges] = np.bincount(owners, minlength=len(laid.offsets) - 1)
-    return pa.array(counts)
+    return pa.array(sweep.count_distinct(column.ranks[1], ranges))
 
 
 def percentile(column: Column, ranges: Ranges, window: WindowColumn) -> pa.Array:
@@ -46,26 +45,25 @@ def percentile(column: Column, ranges: Ranges, window: WindowColumn) -> pa.Array
     fraction = 0.5 if window.argument is None else float(window.argument)
     values = column.keys.decode(column.ranks[0], np.zeros(len(column.ranks[0]), np.bool_))
     numbers = values.to_numpy(zero_copy_only=False).astype(np.float64)
+    filled = ranges.filled
+    some = ranges.select(filled)
+    place = (some.lengths - 1) * fraction
+    below = np.floor(place).astype(np.int64)
+    above = np.minimum(below + 1, some.lengths - 1)
+    both = Ranges(np.tile(some.start, 2), np.tile(some.stop, 2))
+    nth = sweep.nth_smallest(column.ranks[1], both, np.concatenate([below, above]))
+    low, high = numbers[nth].reshape(2, -1)
+    part = place - below
     result = np.zeros(len(ranges))
-    for laid, places in _sorted(column, ranges):
-        count = np.diff(laid.offsets)
-        filled = count > 0
-        place = (count[filled] - 1) * fraction
-        below = np.floor(place).astype(np.int64)
-        begin = laid.offsets[:-1][filled]
-        low = numbers[places[begin + below]]
-        high = numbers[places[begin + np.minimum(below + 1, count[filled] - 1)]]
-        part = place - below
-        between = low + (high - low) * part
-        result[laid.ranges][filled] = np.where((part == 0) | (low == high), low, between)
-    return pa.array(result, mask=~ranges.filled)
+    result[filled] = np.where((part == 0) | (low == high), low, low + (high - low) * part)
+    return pa.array(result, mask=~filled)
 
 
 def mode(column: Column, ranges: Ranges, _: WindowColumn) -> pa.Array:
     """The most frequent value; of several the smallest."""
     keys = np.zeros(len(ranges), np.int64)
-    for laid, places in _sorted(column, ranges):
-        first = np.flatnonzero(_first_of_runs(laid, places))
+    for laid, places in sorted_places(column, ranges):
+        first = np.flatnonzero(first_of_runs(laid, places))
         if not len(first):
             continue
         times = np.diff(np.append(first, len(places)))

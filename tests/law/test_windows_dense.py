@@ -16,6 +16,7 @@ from featurestore.testing import oracle
 from featurestore.testing.compare import assert_rows, same
 from featurestore.testing.plans import entity_table, plan_view, run_historical, run_latest
 from featurestore.testing.strategies.columns import NANS
+from featurestore.windows import ranges
 from tests.engines.available import ENGINES, make_engine
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -30,7 +31,7 @@ COLUMNS: dict[str, tuple[Any, pa.DataType, list[Any]]] = {
 }
 WINDOWS: list[Any] = [MICROSECOND, MINUTE, 3 * MINUTE, fs.LIFETIME]
 CONDITIONS = [None, "w > 0", "w IS NULL OR s = 'a'"]
-ARGUMENTS = {"count": "(2)", "fraction": "(0.3)", None: ""}
+ARGUMENTS = {"count": "(2)", "fraction": "(0.3)", "duration": "(1m)", None: ""}
 ROLES: list[dict[str, Any]] = [
     {},
     {"created_timestamp": "made"},
@@ -86,6 +87,46 @@ def aggregations(chance: random.Random) -> list[fs.Aggregation]:
                         input_type=dtype,
                     )
                 )
+    return [*found, *series(chance), *by_keys(chance)]
+
+
+def series(chance: random.Random) -> list[fs.Aggregation]:
+    """Every function with one value over one column, for several windows."""
+    found = []
+    for name, function in FUNCTIONS.items():
+        column = "b" if function.accepts(fs.Bool) and not function.accepts(fs.Int64) else chance.choice("ix")
+        if function.empty != ():
+            text = name + ARGUMENTS[function.argument]
+            spans: list[Any] = [MICROSECOND, MINUTE]
+            dtype, count = COLUMNS[column][0], chance.choice([1, 2, 5])
+            offset = chance.choice([timedelta(0), MINUTE])
+            found.append(
+                fs.Aggregation(
+                    column, text, spans, name=f"series_{name}", offset=offset, series=count, input_type=dtype
+                )
+            )
+    return found
+
+
+def by_keys(chance: random.Random) -> list[fs.Aggregation]:
+    """Every function over some column and by another one."""
+    found = []
+    for name, function in FUNCTIONS.items():
+        column = chance.choice([c for c in COLUMNS if function.accepts(COLUMNS[c][0])])
+        by = chance.choice("ibs")
+        found.append(
+            fs.Aggregation(
+                chance.choice(["*", column]) if function.rows else column,
+                name + ARGUMENTS[function.argument],
+                chance.sample(WINDOWS, 2),
+                name=f"by_{name}",
+                where=chance.choice(CONDITIONS),
+                by=by,
+                keys=chance.choice([1, 2, 9]),
+                input_type=COLUMNS[column][0],
+                by_type=COLUMNS[by][0],
+            )
+        )
     return found
 
 
@@ -130,6 +171,13 @@ def test_everything_at_once(engine, seed: int):
             assert same(latest[key][name], value), (key, name, latest[key][name], value)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_batches_of_a_few_positions(engine, monkeypatch, seed: int):
+    """What is laid side by side is taken apart nearly after each instant."""
+    monkeypatch.setattr(ranges, "BATCH", 5)
+    test_everything_at_once(engine, seed)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_long_windows(engine, seed: int):
     """Many more rows than blocks have, in one window and in windows that begin and end anywhere."""
@@ -147,7 +195,17 @@ def test_long_windows(engine, seed: int):
     table = pa.table({"k": [1] * count, "at": pa.array([row["at"] for row in rows], INSTANT),
                       "x": [row["x"] for row in rows], "i": [row["i"] for row in rows]})  # fmt: skip
     spans: list[Any] = [timedelta(microseconds=n) for n in (63, 64, 129, 300, 2000)] + [fs.LIFETIME]
-    functions = ["sum", "mean", "var", "stddev", "min", "max", "median", "count_distinct"]
+    functions = [
+        "sum",
+        "mean",
+        "var",
+        "stddev",
+        "min",
+        "max",
+        "median",
+        "count_distinct",
+        "decayed_sum(50us)",
+    ]
     features = [
         fs.Aggregation(c, f, spans, input_type=t)
         for c, t in (("x", fs.Float64), ("i", fs.Int64))

@@ -23,8 +23,13 @@ SCALARS: list[t.FeatureType] = [*t.INTEGERS, *t.FLOATS, t.Bool, t.String, t.Byte
 _zoned = st.sampled_from(["UTC", "America/New_York", "+05:30"]).map(t.ZonedTimestamp)
 _decimals = st.integers(1, 38).flatmap(lambda p: st.builds(t.Decimal, st.just(p), st.integers(0, p)))
 _vectors = st.builds(t.Vector, st.integers(1, 4), st.sampled_from(t.FLOATS))
+_maps = st.builds(
+    t.Map,
+    st.sampled_from(t.KEY_TYPES),
+    st.sampled_from(SCALARS).flatmap(lambda item: st.sampled_from([item, t.List(item)])),
+)
 types = st.recursive(
-    st.sampled_from(SCALARS) | _zoned | _decimals | _vectors,
+    st.sampled_from(SCALARS) | _zoned | _decimals | _vectors | _maps,
     lambda item: st.builds(t.List, item),
     max_leaves=3,
 )
@@ -44,6 +49,9 @@ def values(dtype: t.FeatureType) -> st.SearchStrategy[Any]:
         return st.integers(-most, most).map(lambda number: decimal.Decimal(f"{number}E-{dtype.scale}"))
     if isinstance(dtype, t.List):
         return st.lists(st.none() | values(dtype.item), max_size=10)
+    if isinstance(dtype, t.Map):
+        items = st.none() | values(dtype.value)
+        return st.dictionaries(values(dtype.key), items, max_size=4).map(lambda found: list(found.items()))
     if isinstance(dtype, t.Vector):
         return st.lists(values(dtype.item), min_size=dtype.length, max_size=dtype.length)
     by_type: dict[t.FeatureType, st.SearchStrategy[Any]] = {
@@ -80,7 +88,9 @@ def encode(schema: Schema, table: pa.Table) -> list[bytes]:
 
 def exact(value: Any) -> Any:
     """A form in which values are equal only if they are the same, −0.0 and NaN included."""
-    if isinstance(value, list):
+    if isinstance(value, dict):
+        value = list(value.items())
+    if isinstance(value, list | tuple):
         return [exact(item) for item in value]
     if isinstance(value, float):
         return "nan" if math.isnan(value) else struct.pack("d", value)

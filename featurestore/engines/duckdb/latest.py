@@ -7,7 +7,7 @@ from featurestore.engines.duckdb.sql import create, equal, nested, select, where
 from featurestore.engines.duckdb.tables import Tables
 from featurestore.engines.duckdb.times import Bounds, effective_instant
 from featurestore.protocols.offline import Changes, ViewPlan
-from featurestore.windows.answers import window_edges
+from featurestore.windows.moves import moving_events
 
 
 def wanted(
@@ -32,8 +32,7 @@ def _changed(view: ViewPlan, at: int, changes: Changes) -> str:
     since, until = (effective_instant(time, view.grid) for time in (changes.since, at))
     visible = visible_from(view, "x")
     ways = [f"({visible} > {since} AND {visible} <= {until})"]
-    # Events enter a window at its end and leave it at its begin.
-    ways += [f"(x.event > {since - edge} AND x.event <= {until - edge})" for edge in window_edges(view)]
+    ways += [f"(x.event > {low} AND x.event <= {high})" for low, high in moving_events(view, since, until)]
     if view.source.created_timestamp is not None:
         ways.append(f"x.created > {changes.known_after}")
         ways.append("x.created IS NULL")

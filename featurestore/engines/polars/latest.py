@@ -11,7 +11,7 @@ from featurestore.engines.polars.scan import ROW, SourceRows
 from featurestore.engines.polars.times import effective_instant
 from featurestore.engines.polars.types import comparable
 from featurestore.protocols.offline import Changes, ViewPlan
-from featurestore.windows.answers import window_edges
+from featurestore.windows.moves import moving_events
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -78,9 +78,8 @@ def wanted_entities(
 def _changed(view: ViewPlan, at: int, changes: Changes) -> pl.Expr:
     since, until = (effective_instant(time, view.grid) for time in (changes.since, at))
     changed = (pl.col("visible") > since) & (pl.col("visible") <= until)
-    # Events enter a window at its end and leave it at its begin.
-    for edge in window_edges(view):
-        changed |= (pl.col("event") > since - edge) & (pl.col("event") <= until - edge)
+    for low, high in moving_events(view, since, until):
+        changed |= (pl.col("event") > low) & (pl.col("event") <= high)
     if view.source.created_timestamp is not None:
         changed |= (pl.col("created") > changes.known_after) | pl.col("created").is_null()
     if view.source.available_at is not None:

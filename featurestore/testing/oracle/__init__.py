@@ -4,9 +4,11 @@ It is written from the contract alone and uses the standard library only. Rows a
 times are `date`, `datetime` (naive or aware) or `Nano`; None is null.
 """
 
-from featurestore.testing.oracle.history import Latest, changed, effective_time, historical, latest
+from featurestore.testing.oracle.about import About
+from featurestore.testing.oracle.history import changed, effective_time, historical, latest
 from featurestore.testing.oracle.online import Answer, Status, online
 from featurestore.testing.oracle.pushes import PushedView, PushRefusedError
+from featurestore.testing.oracle.rows import Latest
 from featurestore.testing.oracle.times import (
     Nano,
     entity_instant,
@@ -14,7 +16,7 @@ from featurestore.testing.oracle.times import (
     known_instant,
     source_instant,
 )
-from featurestore.testing.oracle.windows import About, SumOverflowError
+from featurestore.testing.oracle.windows import SumOverflowError
 
 __all__ = [
     "About",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from featurestore.definitions.aggregation import ALL_ROWS
 from featurestore.definitions.schedule import Schedule
+from featurestore.definitions.types import FeatureType
 from featurestore.definitions.view import FeatureView
 from featurestore.testing.oracle.order import as_declared, order_key
+from featurestore.testing.oracle.rows import Key, Latest, Row
 from featurestore.testing.oracle.times import (
     entity_instant,
     known_instant,
@@ -18,31 +18,6 @@ from featurestore.testing.oracle.times import (
     source_instant,
 )
 from featurestore.testing.oracle.windows import aggregate, condition, empty_value, in_window
-
-Row = Mapping[str, Any]
-Key = tuple[object, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Latest:
-    """A source row, seen through a view: instants in microseconds, values by feature name.
-
-    Where the view has aggregations, the values are those of the aggregated columns by the columns' names, and
-    conditions says which of the view's conditions are true of the row.
-    """
-
-    key: Key
-    event: int
-    created: int | None
-    available: int | None
-    event_id: object
-    values: Mapping[str, object]
-    conditions: Mapping[str, bool] = field(default_factory=dict)
-
-    def visible_from(self, delay: int) -> int:
-        """The instant from which rule 2 shows the row."""
-        shown = self.event + delay
-        return shown if self.available is None else max(shown, self.available)
 
 
 def historical(
@@ -125,7 +100,7 @@ def changed(
     A row counts if it became visible after the effective time of `since`, or if its created time (where
     there is such a column) is later than `known_after` or null, or its available time is later than that.
     With `until` only rows count that are visible at its effective time. For aggregations a row counts as well
-    if it is in a window at the one effective time and not at the other.
+    if it is in a window at the one effective time and not at the other, or decays between them.
     """
     delay = microseconds(view.source.effective_delay)
     start = effective_time(view.schedule, since)
@@ -145,10 +120,16 @@ def changed(
 
 
 def _moved(view: FeatureView, row: Latest, start: int, end: int | None) -> bool:
-    """Whether a row is in a window at one of two effective times only; with an open end, whether it may be."""
+    """Whether a row is in a window at one of two effective times only, or at both and decays between them.
+
+    With an open end, whether it may be.
+    """
+    if end is None or start == end:
+        return end is None and bool(view.aggregations)
     return any(
-        in_window(a, row.event, start) != in_window(a, row.event, end) if end is not None else True
+        at_start != at_end or (at_start and a.function.startswith("decayed_"))
         for a in view.aggregations
+        for at_start, at_end in [(in_window(a, row.event, start), in_window(a, row.event, end))]
     )
 
 
@@ -238,7 +219,9 @@ def _read(view: FeatureView, row: Row) -> Latest | None:
 
 
 def _inputs(view: FeatureView, row: Row) -> dict[str, object]:
-    types = {a.column: a.input_type for a in view.aggregations if a.column != ALL_ROWS}
+    types: dict[str, FeatureType | None] = {}
+    for a in view.aggregations:
+        types |= dict.fromkeys(a.open_columns) | a.types
     zone = view.source.timezone
     return {c: row[c] if dtype is None else as_declared(row[c], dtype, zone) for c, dtype in types.items()}
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from featurestore.definitions.view import FeatureView
-from featurestore.testing.oracle.history import Latest, Row, empty_values, expired, latest
+from featurestore.testing.oracle.history import empty_values, expired, latest
+from featurestore.testing.oracle.rows import Latest, Row
 from featurestore.testing.oracle.times import entity_instant
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from featurestore.definitions.view import FeatureView
-from featurestore.testing.oracle.history import Key, Latest, Row, existing_rows, latest
+from featurestore.testing.oracle.history import existing_rows, latest
 from featurestore.testing.oracle.online import Answer, answer
 from featurestore.testing.oracle.order import order_key
+from featurestore.testing.oracle.rows import Key, Latest, Row
 from featurestore.testing.oracle.times import entity_instant
 
 

@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 from featurestore.definitions.aggregation import ALL_ROWS, Aggregation
 from featurestore.definitions.functions import parse_function
 from featurestore.definitions.types import FLOATS
+from featurestore.testing.oracle.about import About
+from featurestore.testing.oracle.decay import decayed
 from featurestore.testing.oracle.order import order_key
+from featurestore.testing.oracle.sketches import approx_count_distinct, approx_percentile
 from featurestore.testing.oracle.times import microseconds
 
 if TYPE_CHECKING:
-    from featurestore.testing.oracle.history import Latest
+    from featurestore.testing.oracle.rows import Latest
 
 EPSILON = 2.0**-52
 
@@ -27,24 +30,19 @@ class SumOverflowError(Exception):
     """An integer sum that 64 bits do not hold: the law makes it an error."""
 
 
-@dataclass(frozen=True, slots=True)
-class About:
-    """A float that another one may differ from by `slack`: NaN and infinities must be what they are."""
-
-    value: float
-    slack: float
-
-    def admits(self, found: object) -> bool:
-        """Whether a value found is this one."""
-        if not isinstance(found, float):
-            return False
-        if math.isfinite(self.value) and math.isfinite(found):
-            return abs(Fraction(found) - Fraction(self.value)) <= Fraction(self.slack)
-        return found == self.value or (math.isnan(found) and math.isnan(self.value))
+def windows(aggregation: Aggregation) -> list[Aggregation]:
+    """The aggregation itself; a series as one for each of its windows, the oldest first."""
+    span = aggregation.span
+    if aggregation.series is None or not isinstance(span, timedelta):
+        return [aggregation]
+    offsets = [aggregation.offset + i * span for i in reversed(range(aggregation.series))]
+    return [aggregation.model_copy(update={"series": None, "offset": offset}) for offset in offsets]
 
 
 def in_window(aggregation: Aggregation, event: int, effective: int) -> bool:
-    """Whether an event is in the window before an effective time: after its begin, not after its end."""
+    """Whether an event is in a window before an effective time: after its begin, not after its end."""
+    if aggregation.series is not None:
+        return any(in_window(window, event, effective) for window in windows(aggregation))
     end = effective - microseconds(aggregation.offset)
     span = aggregation.span
     return event <= end and (not isinstance(span, timedelta) or event > end - microseconds(span))
@@ -52,20 +50,59 @@ def in_window(aggregation: Aggregation, event: int, effective: int) -> bool:
 
 def aggregate(aggregation: Aggregation, rows: Sequence[Latest], effective: int) -> object:
     """The value over the visible rows of one entity, of which some are in the window."""
-    chosen = [
-        row
+    if aggregation.series is not None:
+        return [aggregate(window, rows, effective) for window in windows(aggregation)]
+    if aggregation.by is not None:
+        return _by_key(aggregation, rows, effective)
+    chosen = [row for row in rows if _counts(aggregation, row, effective)]
+    inputs = _inputs(aggregation.column, chosen)
+    name = parse_function(aggregation.function)[0]
+    if name in ("decayed_sum", "decayed_count"):
+        end = effective - microseconds(aggregation.offset)
+        terms = [(1 if name == "decayed_count" else each.value, end - each.event) for each in inputs]
+        return decayed(terms, _argument(aggregation))
+    return _FUNCTIONS[name]([each.value for each in inputs], aggregation)
+
+
+def _counts(aggregation: Aggregation, row: Latest, effective: int) -> bool:
+    """Whether a row is in the window and meets the condition."""
+    where = aggregation.where
+    return in_window(aggregation, row.event, effective) and (where is None or row.conditions[where])
+
+
+def _by_key(aggregation: Aggregation, rows: Sequence[Latest], effective: int) -> list[tuple[Any, object]]:
+    """Keys and values in the order of the keys: the keys with the latest inputs, of equally late the smaller."""
+    by, column = aggregation.by, aggregation.column
+    groups: dict[tuple[Any, ...], list[Latest]] = {}
+    for row in rows:
+        counts = _counts(aggregation, row, effective) and (
+            column == ALL_ROWS or row.values[column] is not None
+        )
+        if by is not None and counts and row.values[by] is not None:
+            groups.setdefault(order_key(row.values[by]), []).append(row)
+    latest = sorted(groups, key=lambda key: (-max(row.event for row in groups[key]), key))
+    single = aggregation.model_copy(update={"by": None, "keys": None, "by_type": None})
+    kept = sorted(latest[: aggregation.keys])
+    return [(groups[key][0].values[by or ""], aggregate(single, groups[key], effective)) for key in kept]
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An input that is not null: of a row, or the row itself, which counts as a 1."""
+
+    value: Any
+    event: int
+    created: int | None
+
+
+def _inputs(column: str, rows: Sequence[Latest]) -> list[Input]:
+    """The inputs in the order of ``(event, created, value)``."""
+    found = [
+        Input(1 if column == ALL_ROWS else row.values[column], row.event, row.created)
         for row in rows
-        if in_window(aggregation, row.event, effective)
-        and (aggregation.where is None or row.conditions[aggregation.where])
+        if column == ALL_ROWS or row.values[column] is not None
     ]
-    if aggregation.column == ALL_ROWS:
-        return len(chosen)
-    given = [row for row in chosen if row.values[aggregation.column] is not None]
-    column = aggregation.column
-    given.sort(key=lambda row: (row.event, order_key(row.created), order_key(row.values[column])))
-    return _FUNCTIONS[parse_function(aggregation.function)[0]](
-        [row.values[column] for row in given], aggregation
-    )
+    return sorted(found, key=lambda each: (each.event, order_key(each.created), order_key(each.value)))
 
 
 def empty_value(aggregation: Aggregation) -> object:
@@ -145,7 +182,7 @@ def _magnitude(values: Values) -> float:
     return math.fsum(abs(value) for value in values if math.isfinite(value))
 
 
-def _distinct(values: Values) -> dict[object, Any]:
+def _distinct(values: Values) -> dict[tuple[Any, ...], Any]:
     """By their place in the order: one NaN, and −0.0 is not 0.0."""
     return {order_key(value): value for value in values}
 
@@ -166,6 +203,13 @@ def _mode(values: Values, _: Aggregation) -> object:
     """The most frequent value; of several the smallest."""
     keys = [order_key(value) for value in values]
     return min(values, key=lambda value: (-keys.count(order_key(value)), order_key(value)), default=None)
+
+
+def _top(values: Values, items: int) -> list[Any]:
+    """The most frequent values; of equally frequent ones the smaller first."""
+    keys = [order_key(value) for value in values]
+    ranked = sorted(_distinct(values).items(), key=lambda found: (-keys.count(found[0]), found[0]))
+    return [value for _, value in ranked[:items]]
 
 
 def _first_distinct(values: Values) -> list[Any]:
@@ -196,4 +240,7 @@ _FUNCTIONS: dict[str, Callable[[Values, Aggregation], object]] = {
     "first_distinct_n": lambda values, a: _first_distinct(values)[: _argument(a)],
     "last_distinct_n": lambda values, a: _first_distinct(values[::-1])[: _argument(a)][::-1],
     "mode": _mode,
+    "top_k": lambda values, a: _top(values, _argument(a)),
+    "approx_count_distinct": lambda values, a: approx_count_distinct(values, a.input_type),
+    "approx_percentile": lambda values, a: approx_percentile(values, _argument(a)),
 }

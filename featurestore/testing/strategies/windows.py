@@ -15,6 +15,7 @@ from featurestore.definitions.entity import Entity
 from featurestore.definitions.functions import FUNCTIONS
 from featurestore.definitions.source import InMemorySource
 from featurestore.definitions.types import (
+    KEY_TYPES,
     Bool,
     Bytes,
     Date,
@@ -59,7 +60,11 @@ _POOLS: dict[FeatureType, tuple[object, ...]] = {
     Decimal(9, 2): (Number("0.01"), Number("-0.01"), Number("7.00")),
 }
 _SPANS = (MICROSECOND, timedelta(seconds=1), timedelta(minutes=30), timedelta(hours=1), timedelta(days=1))
-_ARGUMENTS = {"count": ("1", "2", "1000"), "fraction": ("0", "0.3", "0.5", "1")}
+_ARGUMENTS = {
+    "count": ("1", "2", "1000"),
+    "fraction": ("0", "0.3", "0.5", "1"),
+    "duration": ("1us", "1s", "30m", "7d"),
+}
 _FILTER_COLUMNS = {
     "w": Column(Int64, pa.int64(), (0, 1, 2, None)),
     "u": Column(String, pa.string(), ("a", "b", "", None)),
@@ -126,16 +131,23 @@ def aggregations(draw: st.DrawFn, columns: dict[str, Column], spans: tuple[Any, 
     """One aggregation over one of the columns, or over rows."""
     column = draw(st.sampled_from(["*", *columns, *columns]))
     dtype = None if column == "*" else columns[column].dtype
-    names = [n for n, f in FUNCTIONS.items() if n == "count" or (dtype is not None and f.accepts(dtype))]
-    name = "count" if dtype is None else draw(st.sampled_from(names))
+    names = [n for n, f in FUNCTIONS.items() if f.rows or (dtype is not None and f.accepts(dtype))]
+    name = draw(st.sampled_from(names if dtype is not None else [n for n in names if FUNCTIONS[n].rows]))
     argument = FUNCTIONS[name].argument
     function = name if argument is None else f"{name}({draw(st.sampled_from(_ARGUMENTS[argument]))})"
+    span = draw(st.sampled_from(spans))
+    by = draw(st.sampled_from([None, None, *(c for c in columns if columns[c].dtype in KEY_TYPES)]))
+    may_be_series = span != LIFETIME and FUNCTIONS[name].empty != () and by is None
     return Aggregation(
         column,
         function,
-        draw(st.sampled_from(spans)),
+        span,
         name="f",
         where=draw(st.sampled_from(_CONDITIONS)),
         offset=draw(st.sampled_from([timedelta(0), timedelta(0), MICROSECOND, timedelta(minutes=30)])),
+        series=draw(st.sampled_from([None, None, 1, 3])) if may_be_series else None,
+        by=by,
+        keys=None if by is None else draw(st.sampled_from([1, 2, 1000])),
         input_type=dtype,
+        by_type=None if by is None else columns[by].dtype,
     )
