@@ -83,10 +83,14 @@ class Source(Definition):
         roles = (self.event_timestamp, self.created_timestamp, self.available_at, self.event_id)
         return tuple(dict.fromkeys(role for role in roles if role is not None))
 
+    def own_column(self, name: str) -> str:
+        """The column of the data that a column is, before it is renamed."""
+        return self.mapping.get(name, name)
+
     @property
     def event_column(self) -> str:
         """The column of the data that is the event timestamp, before it is renamed."""
-        return self.mapping.get(self.event_timestamp, self.event_timestamp)
+        return self.own_column(self.event_timestamp)
 
     @field_validator("event_timestamp", "created_timestamp", "available_at", "event_id")
     @classmethod

@@ -14,6 +14,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedEntities:
+    """Entities that an incremental run looks at: some, and those of which one wanted row at least is as follows.
+
+    Attributes:
+        keys: the columns of the source that say which entity a row is of.
+        spans: the event timestamp is later than the first and not later than the second of one of these pairs.
+        created_after: or the created timestamp, where the source has one, is later than this or null.
+        available_after: or `available_at`, where the source has it, is later than this.
+        besides: those that are looked at anyway: a table as `WantedRows.keys`.
+    """
+
+    keys: tuple[str, ...]
+    spans: tuple[tuple[int, int], ...]
+    created_after: int
+    available_after: int
+    besides: pa.Table | None
+
+
+@dataclass(frozen=True, slots=True)
 class WantedRows:
     """Which rows of a source can matter. A reader may return more of them, never fewer.
 
@@ -22,12 +41,14 @@ class WantedRows:
         latest: nor do rows with a later one.
         keys: nor do rows whose values in these columns are not together in a row of this table. The columns have
             the types that were declared.
+        changed: nor do rows of other entities than these.
         first: so many rows are enough, whichever they are.
     """
 
     earliest: int | None = None
     latest: int | None = None
     keys: pa.Table | None = None
+    changed: ChangedEntities | None = None
     first: int | None = None
 
 

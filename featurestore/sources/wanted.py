@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -10,7 +11,7 @@ import pyarrow.compute as pc
 from featurestore.definitions.row_sql import parse_select
 from featurestore.definitions.steps import Conditions, Rename, Select, Shape, Step
 from featurestore.protocols.offline import TIME_COLUMN, Changes, Grid, ViewPlan
-from featurestore.protocols.sources import EVERY_ROW, WantedRows
+from featurestore.protocols.sources import EVERY_ROW, ChangedEntities, WantedRows
 
 NO_ROW = WantedRows(first=0)
 # Keys beyond this number are sent in vain: most of the source is read anyway, and the query gets long.
@@ -28,7 +29,7 @@ def rows_of_entities(view: ViewPlan, entities: pa.Table) -> WantedRows:
     return _restricted(
         view,
         earliest=_earliest(view, times["min"]),
-        latest=_effective(times["max"], view.grid) - view.delay,
+        latest=effective(times["max"], view.grid) - view.delay,
         keys=found.rename_columns([key.name for key in view.keys]),
     )
 
@@ -41,21 +42,63 @@ def _earliest(view: ViewPlan, since: int) -> int | None:
     if not view.windows:
         return None if view.ttl is None else since - view.ttl
     windows = [w.window * (w.series or 1) + w.offset for w in view.windows if w.window is not None]
-    return _effective(since, view.grid) - max(windows) if len(windows) == len(view.windows) else None
+    return effective(since, view.grid) - max(windows) if len(windows) == len(view.windows) else None
 
 
-def rows_at(view: ViewPlan, at: int, changes: Changes | None, keys: pa.Table | None) -> WantedRows:
-    """The rows that may be some entity's latest (see `OfflineEngine.latest_features`)."""
-    if not _row_by_row(view.steps) or changes is not None:
+def rows_at(
+    view: ViewPlan,
+    at: int,
+    changes: Changes | None,
+    keys: pa.Table | None,
+    *,
+    moving: Sequence[tuple[int, int]] = (),
+) -> WantedRows:
+    """The rows that may be some entity's latest, or in its windows (see `OfflineEngine.latest_features`).
+
+    Args:
+        view: the view.
+        at: the instant.
+        changes: which entities have changed.
+        keys: which are asked for.
+        moving: spans of event timestamps that change an entity while no new row comes.
+    """
+    if not _row_by_row(view.steps):
         return EVERY_ROW
-    latest = _effective(at, view.grid) - view.delay
-    wanted = None if keys is None else keys.select([key.name for key in view.keys])
-    return _restricted(view, earliest=None, latest=latest, keys=wanted)
+    latest = effective(at, view.grid) - view.delay
+    given = None if keys is None else keys.select([key.name for key in view.keys])
+    if changes is None:
+        return _restricted(view, earliest=None, latest=latest, keys=given)
+    rows = _restricted(view, earliest=None, latest=latest, keys=None)
+    return (
+        rows if rows == EVERY_ROW else replace(rows, changed=_changed(view, latest, changes, given, moving))
+    )
+
+
+def _changed(
+    view: ViewPlan,
+    latest: int,
+    changes: Changes,
+    given: pa.Table | None,
+    moving: Sequence[tuple[int, int]],
+) -> ChangedEntities | None:
+    """The entities that have changed, where they can be told from the source's own columns."""
+    origins = [origin_of(key.name, view.steps) for key in view.keys]
+    roles = (view.source.created_timestamp, view.source.available_at)
+    own = all(name is None or origin_of(name, view.steps) == view.source.own_column(name) for name in roles)
+    besides = _origin_keys(view, given)
+    named = tuple(name for name in origins if name is not None)
+    if not own or len(named) < len(origins) or not named or (given is not None and besides is None):
+        return None
+    since = effective(changes.since, view.grid)
+    spans = ((since - view.delay, latest), *moving)
+    return ChangedEntities(named, spans, changes.known_after, min(changes.known_after, since), besides)
 
 
 def _restricted(view: ViewPlan, *, earliest: int | None, latest: int, keys: pa.Table | None) -> WantedRows:
     wanted = _origin_keys(view, keys)
-    if origin_of(view.source.event_timestamp, view.steps) != view.source.event_column:
+    if origin_of(view.source.event_timestamp, view.steps) != view.source.own_column(
+        view.source.event_timestamp
+    ):
         return WantedRows(keys=wanted)
     return WantedRows(earliest=earliest, latest=latest, keys=wanted)
 
@@ -105,7 +148,7 @@ def _before(name: str, step: Step) -> str | None:
     return None
 
 
-def _effective(time: int, grid: Grid | None) -> int:
+def effective(time: int, grid: Grid | None) -> int:
     """The effective time of an instant."""
     if grid is None:
         return time

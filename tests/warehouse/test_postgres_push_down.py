@@ -13,7 +13,7 @@ import pytest
 
 import featurestore as fs
 from featurestore.definitions.steps import row_steps
-from featurestore.protocols.offline import ViewPlan
+from featurestore.protocols.offline import Changes, ViewPlan
 from featurestore.protocols.sources import WantedRows
 from featurestore.testing.plans import entity_table, key_table, plan_view, run_historical, run_latest
 from featurestore_connectors.postgres import PostgresReader
@@ -78,6 +78,27 @@ def test_rows_out_of_reach_are_not_read_for_the_latest(engine, shared_warehouse)
     plan = plan_of(view("at > '2024-05-01 12:00Z' OR k = 8"))
     at = int(NOON.timestamp()) * 1_000_000
     found = run_latest(engine, plan, at=at, keys=key_table(plan, [{"k": 3}, {"k": 7}]))
+    assert {(row["k"], row["x"]) for row in found.to_pylist()} == {(3, 3), (7, 7)}
+
+
+@pytest.mark.parametrize(
+    "features",
+    [[fs.Feature("x", fs.Int64)], [fs.Aggregation("x", "max", window=HOUR, name="x")]],
+    ids=["plain", "windows"],
+)
+def test_an_incremental_run_reads_the_entities_that_have_changed(engine, shared_warehouse, features):
+    # Of k = 3 a row was loaded late, and k = 7 is asked for besides; of the others nothing is read.
+    query = POISONED.format(poison="k NOT IN (3, 7)", unused="")
+    late = "CASE WHEN k = 3 AND at = '2024-05-01 11:00Z' THEN at + interval '9 hours' ELSE at END AS put"
+    query = f"SELECT *, {late} FROM ({query}) q"
+    source = rows_of_query(query, created_timestamp="put")
+    asking = fs.FeatureView(
+        "v", entities=[fs.Entity("e", join_keys={"k": fs.Int64})], source=source, features=features
+    )
+    at = int((NOON + HOUR / 2).timestamp()) * 1_000_000
+    changes = Changes(since=at - 60_000_000, known_after=int((NOON + 7 * HOUR).timestamp()) * 1_000_000)
+    plan = plan_of(asking)
+    found = run_latest(engine, plan, at=at, changes=changes, keys=key_table(plan, [{"k": 7}]))
     assert {(row["k"], row["x"]) for row in found.to_pylist()} == {(3, 3), (7, 7)}
 
 

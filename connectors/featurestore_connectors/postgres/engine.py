@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -121,18 +122,12 @@ def _check(view: ViewPlan) -> None:
         )
 
 
-class _opened:  # noqa: N801 (a context manager)
+@contextmanager
+def _opened(view: ViewPlan) -> Iterator[tuple[Session, Mapping[str, Column]]]:
     """A session for a view and the columns that the view wants, checked."""
-
-    def __init__(self, view: ViewPlan) -> None:
-        self._view = view
-
-    def __enter__(self) -> tuple[Session, Mapping[str, Column]]:
-        self._session, columns = _open(self._view)
-        return self._session, columns
-
-    def __exit__(self, *error: object) -> None:
-        self._session.close()
+    session, columns = _open(view)
+    with session:
+        yield session, columns
 
 
 def _open(view: ViewPlan) -> tuple[Session, Mapping[str, Column]]:

@@ -22,7 +22,7 @@ from featurestore.definitions.types import (
 )
 from featurestore.protocols.offline import Changes, FeatureColumn, ViewPlan
 from featurestore.protocols.sources import WantedRows
-from featurestore_connectors.postgres.sql import literal, rows_of, where, within
+from featurestore_connectors.postgres.sql import instant, interval, moment, rows_of, where, within
 from featurestore_connectors.postgres.types import Column
 
 ENTITIES, GIVEN = "fs_entities", "fs_given"
@@ -32,18 +32,6 @@ _TEXTS = ("text", "varchar")
 def key_names(view: ViewPlan) -> list[str]:
     """What the keys are called: k0, k1, …; one constant where the view has none."""
     return [f"k{i}" for i in range(max(1, len(view.keys)))]
-
-
-def instant(sql: str, kind: str, zone: str) -> str:
-    """A column of times as ``timestamptz``: ambiguous local times are the later instant, missing ones move forward."""
-    if kind == "timestamptz":
-        return sql
-    return f"({sql}{'::timestamp' if kind == 'date' else ''} AT TIME ZONE {literal(zone)})"
-
-
-def interval(microseconds: int) -> str:
-    """A duration as SQL."""
-    return f"'{microseconds} microseconds'::interval"
 
 
 class Rows:
@@ -172,12 +160,6 @@ def _order_of(sql: str, dtype: FeatureType, kind: str) -> list[str]:
     if dtype == String:
         return [f'{sql}::text COLLATE "C"']
     return [sql]
-
-
-def moment(microseconds: int) -> str:
-    """An instant as SQL."""
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return f"('epoch'::timestamptz + {seconds} * '1 second'::interval + {interval(rest)})"
 
 
 def training_frame(rows: Rows) -> str:

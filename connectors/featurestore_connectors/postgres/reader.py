@@ -8,10 +8,10 @@ import pyarrow as pa
 
 from featurestore.definitions.database import PostgresSource
 from featurestore.errors import SourceError
-from featurestore.protocols.sources import SourceColumns, WantedRows
+from featurestore.protocols.sources import ChangedEntities, SourceColumns, WantedRows
 from featurestore_connectors.names import name_parts, no_column, no_table, quoted, two_columns
 from featurestore_connectors.postgres.connections import Batches, Session
-from featurestore_connectors.postgres.sql import among, literal, rows_of, where, within
+from featurestore_connectors.postgres.sql import among, literal, of_changed, rows_of, where, within
 from featurestore_connectors.postgres.types import Column, check_dimensions, converted, described
 
 
@@ -97,8 +97,17 @@ def select(
         )
     if rows.keys is not None and all(name in there for name in rows.keys.schema.names):
         conditions.append(among({name: column.kind for name, column in there.items()}, rows.keys))
+    if rows.changed is not None and all(name in there for name in _needed(source, rows.changed)):
+        kinds = {name: column.kind for name, column in there.items()}
+        conditions.append(of_changed(source, kinds, rows.changed, rows.latest))
     limit = "" if rows.first is None else f"\nLIMIT {rows.first}"
     return f"SELECT {', '.join(listed)}\nFROM {rows_of(source)}{where(conditions)}{limit}"
+
+
+def _needed(source: PostgresSource, changed: ChangedEntities) -> list[str]:
+    """The columns that say which entities have changed."""
+    roles = (source.event_timestamp, source.created_timestamp, source.available_at)
+    return [*changed.keys, *(source.own_column(name) for name in roles if name is not None)]
 
 
 def _converted(

@@ -9,10 +9,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.definitions.database import PostgresSource
+from featurestore.protocols.sources import ChangedEntities
 from featurestore_connectors.names import name_parts, quoted
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = datetime(1, 1, 10, tzinfo=UTC), datetime(9999, 12, 20, tzinfo=UTC)
+_TOO_FAR = 10**17  # microseconds: PostgreSQL has times of 200,000 years
 _LOCAL_SLACK = timedelta(days=3)  # more than any zone is away from UTC, twice
 _UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _INTEGERS = ("int2", "int4", "int8")
@@ -35,6 +37,24 @@ def where(conditions: Iterable[str | None]) -> str:
     """WHERE, if there are conditions."""
     given = [condition for condition in conditions if condition]
     return f"\nWHERE {' AND '.join(given)}" if given else ""
+
+
+def instant(sql: str, kind: str, zone: str) -> str:
+    """A column of times as ``timestamptz``: ambiguous local times are the later instant, missing ones move forward."""
+    if kind == "timestamptz":
+        return sql
+    return f"({sql}{'::timestamp' if kind == 'date' else ''} AT TIME ZONE {literal(zone)})"
+
+
+def interval(microseconds: int) -> str:
+    """A duration as SQL."""
+    return f"'{microseconds} microseconds'::interval"
+
+
+def moment(microseconds: int) -> str:
+    """An instant as SQL."""
+    seconds, rest = divmod(microseconds, 1_000_000)
+    return f"('epoch'::timestamptz + {seconds} * '1 second'::interval + {interval(rest)})"
 
 
 def within(column: str, kind: str, zone: str, earliest: int | None, latest: int | None) -> list[str]:
@@ -85,6 +105,40 @@ def among(kinds: Mapping[str, str], keys: pa.Table) -> str | None:
     if len(arrays) == len(found) > 1:
         return f"({', '.join(arrays)}) IN (SELECT * FROM unnest({', '.join(arrays.values())}))"
     return " AND ".join(f"{name} = ANY ({array})" for name, array in arrays.items()) or None
+
+
+def of_changed(
+    source: PostgresSource, kinds: Mapping[str, str], changed: ChangedEntities, latest: int | None
+) -> str | None:
+    """The condition that a row is of an entity that has changed; None where that cannot be said in SQL."""
+
+    def column(name: str) -> str:
+        own = source.own_column(name)
+        return instant(f"s.{quoted(own)}", kinds[own], source.timezone)
+
+    others = None if changed.besides is None else among(kinds, changed.besides)
+    if changed.besides is not None and others is None:
+        return None
+    event = column(source.event_timestamp)
+    ways = [f"({_later(event, low)} AND NOT {_later(event, high)})" for low, high in changed.spans]
+    if source.created_timestamp is not None:
+        created = column(source.created_timestamp)
+        ways += [_later(created, changed.created_after), f"{created} IS NULL"]
+    if source.available_at is not None:
+        ways.append(_later(column(source.available_at), changed.available_after))
+    own, keys = source.event_column, ", ".join(f"s.{quoted(name)}" for name in changed.keys)
+    seen = within(f"s.{quoted(own)}", kinds[own], source.timezone, None, latest)
+    found = (
+        f"({keys}) IN (SELECT {keys} FROM {rows_of(source)}{where([*seen, '(' + ' OR '.join(ways) + ')'])})"
+    )
+    return found if others is None else f"({found} OR {others})"
+
+
+def _later(column: str, than: int) -> str:
+    """The condition that a time is later than an instant, which may be none that PostgreSQL has."""
+    if abs(than) >= _TOO_FAR:
+        return "TRUE" if than < 0 else "FALSE"
+    return f"({column} > {moment(than)})"
 
 
 def _possible(kinds: Mapping[str, str], keys: pa.Table) -> pa.Table:

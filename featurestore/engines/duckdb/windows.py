@@ -28,6 +28,7 @@ from featurestore.sources.wanted import rows_at, rows_of_entities
 from featurestore.windows.answers import Answers, answer, batches, earliest_event, needs_lives
 from featurestore.windows.chunk import Chunk
 from featurestore.windows.events import NO_CREATED, Points
+from featurestore.windows.moves import moving_since
 from featurestore.windows.spine import Spine
 
 CELLS = 2**27
@@ -54,7 +55,9 @@ def latest(
 ) -> Iterator[pa.RecordBatch]:
     """The aggregations of each entity with a visible row at an instant."""
     with reported(view.source.name):
-        relation = open_relation(session, view, t.source, rows_at(view, at, changes, given))
+        relation = open_relation(
+            session, view, t.source, rows_at(view, at, changes, given, moving=moving_since(view, at, changes))
+        )
         restricted = changes is not None or given is not None
         if restricted:
             session.run(wanted(view, relation, t, at, changes, None if given is None else "given"))

@@ -29,6 +29,7 @@ from featurestore.errors import SourceError
 from featurestore.frames.types import arrow_type
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, ViewPlan
 from featurestore.sources.wanted import rows_at, rows_of_entities
+from featurestore.windows.moves import moving_since
 
 BATCH_ROWS = 131_072
 
@@ -49,7 +50,9 @@ class PolarsEngine:
     ) -> Iterator[pa.RecordBatch]:
         """The row that each entity has at the instant `at`; see `OfflineEngine`."""
         with reported(view.source.name):
-            source = open_source(view, rows_at(view, at, changes, keys))
+            source = open_source(
+                view, rows_at(view, at, changes, keys, moving=moving_since(view, at, changes))
+            )
             if view.windows:
                 chosen, features = latest_windows(view, source, at=at, changes=changes, keys=keys)
             else:
