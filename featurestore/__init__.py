@@ -14,15 +14,20 @@ from featurestore.definitions import (
     CSVSource,
     DuckDBSource,
     Entity,
+    EntitySplit,
     Feature,
     FeatureService,
     FeatureView,
     InMemorySource,
     ParquetSource,
     PostgresSource,
+    RandomSplit,
     Schedule,
     Source,
+    Split,
     SqlSource,
+    StratifiedSplit,
+    TimeSplit,
     Transform,
     ViewReference,
     transform,
@@ -58,6 +63,7 @@ if _typing.TYPE_CHECKING:
     from featurestore.online.response import OnlineFeatures, Status
     from featurestore.planning.training_frame import TrainingFrame
     from featurestore.store import FeatureStore
+    from featurestore.training_sets.training_set import TrainingSet
 
 __version__ = "0.1.0"
 
@@ -67,6 +73,7 @@ _LAZY = {
     "OnlineFeatures": "featurestore.online.response",
     "Status": "featurestore.online.response",
     "TrainingFrame": "featurestore.planning.training_frame",
+    "TrainingSet": "featurestore.training_sets.training_set",
     "check_frame": "featurestore.leakage.frame",
 }
 
@@ -80,6 +87,7 @@ __all__ = [
     "Decimal",
     "DuckDBSource",
     "Entity",
+    "EntitySplit",
     "Feature",
     "FeatureService",
     "FeatureStore",
@@ -99,13 +107,18 @@ __all__ = [
     "OnlineFeatures",
     "ParquetSource",
     "PostgresSource",
+    "RandomSplit",
     "Schedule",
     "Source",
+    "Split",
     "SqlSource",
     "Status",
+    "StratifiedSplit",
     "String",
+    "TimeSplit",
     "Timestamp",
     "TrainingFrame",
+    "TrainingSet",
     "Transform",
     "UInt8",
     "UInt16",

@@ -5,9 +5,10 @@
     online = "redis://:${REDIS_PASSWORD}@localhost:6379/0"
     offline = "duckdb"
     definitions = ["features"]
+    training_sets = "training_sets"
 
-``${NAME}`` is replaced by the environment variable NAME. Relative SQLite paths and relative paths of
-sources start at the folder of the file.
+``${NAME}`` is replaced by the environment variable NAME. Relative SQLite paths, relative paths of sources and
+the folder of training sets start at the folder of the file.
 """
 
 from __future__ import annotations
@@ -25,7 +26,12 @@ from featurestore.errors import ConfigurationError
 FILE_NAME = "feature_store.toml"
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _PROJECT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-_DEFAULTS = {"registry": "sqlite:///registry.db", "online": "sqlite:///online.db", "offline": "duckdb"}
+_DEFAULTS = {
+    "registry": "sqlite:///registry.db",
+    "online": "sqlite:///online.db",
+    "offline": "duckdb",
+    "training_sets": "training_sets",
+}
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class Configuration:
         root: the folder where relative paths start.
         definitions: names of the modules that define the features.
         refresh_seconds: how often a serving process looks whether something new has been published.
+        training_sets: the folder where training sets are saved.
     """
 
     project: str
@@ -45,6 +52,7 @@ class Configuration:
     definitions: tuple[str, ...]
     root: Path
     refresh_seconds: float = 5.0
+    training_sets: Path = Path("training_sets")
 
 
 def load_configuration(
@@ -92,6 +100,7 @@ def load_configuration(
         definitions=tuple(settings["definitions"]),
         root=root,
         refresh_seconds=float(settings["refresh_seconds"]),
+        training_sets=root / settings["training_sets"],
     )
 
 

@@ -2,6 +2,7 @@
 
 FeatureStoreError
 ├── DefinitionError               a definition is ill-formed (carries file and line)
+│   └── BreakingChangeError       a service in use would lose what it relies on
 ├── ConfigurationError            feature_store.toml, a URL or a keyword argument is wrong
 │   └── MissingDependencyError    an extra has to be installed
 ├── RequestError                  what was asked for does not fit what is there
@@ -63,6 +64,10 @@ class DefinitionError(FeatureStoreError, ValueError):
     def __str__(self) -> str:
         text = super().__str__()
         return f"{text}\nDefined at {self.location}" if self.location else text
+
+
+class BreakingChangeError(DefinitionError):
+    """A change of a view takes away what a service in use relies on."""
 
 
 class ConfigurationError(FeatureStoreError, ValueError):

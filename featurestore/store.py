@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -16,23 +16,26 @@ from featurestore.definitions.view import FeatureView
 from featurestore.leakage.check import check_views
 from featurestore.leakage.report import LeakageReport
 from featurestore.materialize.run import MaterializationReport
-from featurestore.materialize.views import materialize_views, retire_online
+from featurestore.materialize.views import filled_versions, materialize_views, retire_online
 from featurestore.online.push import delete_rows, push_rows
 from featurestore.online.reader import OnlineReader
 from featurestore.online.response import OnlineFeatures
-from featurestore.planning.apply import apply_definitions, commit_plan
-from featurestore.planning.changes import Plan, plan_changes, plan_retirement
+from featurestore.planning.apply import apply_definitions
+from featurestore.planning.changes import Plan, plan_changes
 from featurestore.planning.determinism import check_planned
 from featurestore.planning.historical import historical_features, latest_features
 from featurestore.planning.point_in_time import plan_view
 from featurestore.planning.request import FeaturesArgument, resolve_request
+from featurestore.planning.retirement import plan_retirement
 from featurestore.planning.training_frame import TrainingFrame
 from featurestore.project import Project
 from featurestore.protocols.registry import RunKind
 from featurestore.sources.files import locate_source
+from featurestore.training_sets.verbs import TrainingSetVerbs
+from featurestore.versions.verbs import VersionVerbs
 
 
-class FeatureStore:
+class FeatureStore(VersionVerbs, TrainingSetVerbs):
     """A project's feature store. A context manager; safe to use from several threads and after a fork.
 
     Args:
@@ -86,51 +89,50 @@ class FeatureStore:
         check_planned(plan, objects, root)
         return plan
 
-    def apply(self, what: Plan | Sequence[Definition], *, message: str = "") -> Plan:
+    def apply(
+        self, what: Plan | Sequence[Definition], *, message: str = "", evolve: Collection[str] = ()
+    ) -> Plan:
         """Record a plan's changes in one transaction, or plan definitions and record them.
 
         Args:
             what: a plan, which fails if the registry has moved since; or definitions, which are planned
                 again when it has.
             message: why, for the record.
+            evolve: services whose readers are ready for changes that break them.
 
         Returns:
             The plan that was applied.
 
         Raises:
+            BreakingChangeError: if a service that is not named in `evolve` would lose what it relies on.
             StaleRegistryError: if the registry has moved since `what` was planned (retryable).
             DefinitionError, TransformError: as for `plan`.
         """
-        registry = self._project.registry
+        committer = self._committer(message, evolve)
         if isinstance(what, Plan):
-            commit_plan(what, registry, message)
+            committer.commit(what)
             self._project.forget()
             return what
         self._project.bind_memory(what)
         return apply_definitions(
-            what,
-            project=self._project.name,
-            catalog=self._project.catalog,
-            registry=registry,
-            message=message,
-            root=self._project.config.root,
+            what, project=self._project.name, catalog=self._project.catalog, committer=committer
         )
 
     def retire(self, names: Sequence[str], *, message: str = "") -> Plan:
-        """Retire views and services: they are no longer found, their online rows are reclaimed.
+        """Retire views, services or single versions (``view@2``): not served any more, online rows reclaimed.
+
+        Retired versions stay readable offline by number.
 
         Raises:
             NotFoundError: for an unknown name.
             DefinitionError: if a service that stays still uses a view.
+            RegistryError: if a single version is the active or the newest one.
         """
-        catalog = self._project.catalog()
-        plan = plan_retirement(names, catalog, project=self._project.name)
-        views = [
-            stored for stored in catalog.stored if stored.kind == "feature_view" and stored.name in names
-        ]
-        commit_plan(plan, self._project.registry, message)
-        retire_online(self._project, views)
-        self._reader.forget()
+        plan = plan_retirement(names, self._project.catalog(), project=self._project.name)
+        filled = filled_versions(self._project, plan)
+        self._committer(message).commit(plan)
+        retire_online(self._project, filled)
+        self._forget()
         return plan
 
     # Offline ---------------------------------------------------------------------------------------------
@@ -376,8 +378,7 @@ class FeatureStore:
                 self._project, kind=kind, end=end, views=views, engine=engine, overlap=overlap
             )
         finally:
-            self._project.forget()
-            self._reader.forget()
+            self._forget()
 
     def close(self) -> None:
         """Close all connections."""

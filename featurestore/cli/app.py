@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from featurestore import __version__
-from featurestore.cli import check, define, fill, look, serve, start, train
+from featurestore.cli import check, define, fill, look, serve, start, train, training_sets, versions
 
 app = typer.Typer(
     help="Features for machine learning: defined once, the same in training and serving.",
@@ -45,6 +45,14 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "list": look.list_,
         "describe": look.describe,
     },
+    "Versions": {
+        "history": versions.history,
+        "diff": versions.diff,
+        "lineage": versions.lineage,
+        "promote": versions.promote,
+        "rollback": versions.rollback,
+        "audit": versions.audit,
+    },
     "Train": {
         "get-historical": train.get_historical,
         "get-latest": train.get_latest,
@@ -55,3 +63,4 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
 for _panel, _commands in _PANELS.items():
     for _name, _command in _commands.items():
         app.command(_name, rich_help_panel=_panel)(_command)
+app.add_typer(training_sets.app, name="training-set", rich_help_panel="Train")

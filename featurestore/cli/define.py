@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from featurestore.cli.options import ConfigOption, DebugOption, JsonOption, MessageOption
+from featurestore.cli.options import (
+    ConfigOption,
+    DebugOption,
+    EvolveOption,
+    JsonOption,
+    MessageOption,
+    names,
+)
 from featurestore.cli.session import opened
 
 if TYPE_CHECKING:
@@ -26,6 +33,7 @@ def plan(config: ConfigOption = None, as_json: JsonOption = False, debug: DebugO
 
 def apply(
     message: MessageOption = "",
+    evolve: EvolveOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -40,27 +48,33 @@ def apply(
         if not as_json:
             render.plan(str(planned))
         # By the objects, not by the plan: of several that apply at one moment none has to start again.
-        applied = store.apply(objects, message=message)
+        applied = store.apply(objects, message=message, evolve=names(evolve or ()))
         if applied.changes != planned.changes and not as_json:
             render.plan(str(applied))
         output.show(_outcome(store, applied), render.applied, as_json=as_json)
 
 
 def retire(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Views and services.")],
+    retired: Annotated[
+        list[str], typer.Argument(metavar="NAME...", help="Views, services, or versions such as view@2.")
+    ],
     message: MessageOption = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Retire views and services: no longer found by name, online rows reclaimed; the record stays."""
+    """Retire views, services or single versions: not served any more, online rows reclaimed; the record stays."""
     with opened(config, debug=debug) as store:
-        from featurestore.cli import output, render
+        show_applied(store, store.retire(retired, message=message), as_json=as_json)
 
-        applied = store.retire(names, message=message)
-        if not as_json:
-            render.plan(str(applied))
-        output.show(_outcome(store, applied), render.applied, as_json=as_json)
+
+def show_applied(store: FeatureStore, applied: Plan, *, as_json: bool) -> None:
+    """Show a plan that has been applied."""
+    from featurestore.cli import output, render
+
+    if not as_json:
+        render.plan(str(applied))
+    output.show(_outcome(store, applied), render.applied, as_json=as_json)
 
 
 def _outcome(store: FeatureStore, applied: Plan) -> dict[str, Any]:

@@ -34,6 +34,8 @@ def plan(planned: Plan) -> Document:
             "version": item.change.version,
             "details": list(item.details),
             "services": list(item.services),
+            "breaks": [{"service": broken.service, "what": broken.what} for broken in item.breaks],
+            "training_sets": list(item.training_sets),
             "online": item.change.kind == "feature_view" and bool(item.change.payload["online"]),
         }
         for item in planned.changes
@@ -87,11 +89,17 @@ def _view_status(project: Project, newest: StoredVersion, now: datetime) -> Docu
         "online": bool(newest.payload["online"]),
         "active_version": active,
         "newest_version": newest.version,
+        "newest_filled": _filled(project, newest),
         "generation": state.generation,
         "published_until": until,
         "lag_seconds": None if until is None else round((now - until).total_seconds(), 3),
         "last_run": run(latest[0]) if latest else None,
     }
+
+
+def _filled(project: Project, stored: StoredVersion) -> bool:
+    state = project.registry.view_state(project=project.name, view=stored.name, version=stored.version)
+    return state.generation is not None
 
 
 def _active_version(catalog: Catalog, view: str) -> int | None:

@@ -27,6 +27,10 @@ DebugOption = Annotated[
     bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel=_COMMON)
 ]
 MessageOption = Annotated[str, typer.Option("--message", "-m", help="Why, for the record.")]
+EvolveOption = Annotated[
+    list[str] | None,
+    typer.Option(metavar="SERVICES", help="Services whose readers are ready for what breaks them."),
+]
 EngineOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="duckdb or polars; by default the project's.")
 ]

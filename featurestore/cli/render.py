@@ -45,7 +45,8 @@ def plan(text: str) -> None:
     for line in text.splitlines():
         mark = line.strip()[:1]
         detail = line.startswith("      ")
-        say(Text(line, style="dim" if detail else _ACTION.get(mark, "")))
+        broken = detail and line.lstrip().startswith("breaks service")
+        say(Text(line, style="red" if broken else "dim" if detail else _ACTION.get(mark, "")))
 
 
 def applied(document: Document) -> None:
@@ -116,7 +117,7 @@ def _remarks(view: Document) -> Iterable[str]:
         yield f"{view['view']}: {run['error']}"
     elif run and run["status"] == "interrupted":
         yield f"{view['view']}: run {run['number']} did not finish; what was served before still is."
-    if view["online"] and view["active_version"] != view["newest_version"]:
+    if view["online"] and not view["newest_filled"]:
         yield (
             f"{view['view']}: version {view['newest_version']} is not filled yet: "
             f"featurestore materialize --views {view['view']}"

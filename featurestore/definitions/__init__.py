@@ -8,6 +8,7 @@ from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.schedule import Schedule
 from featurestore.definitions.service import FeatureService
 from featurestore.definitions.source import CSVSource, InMemorySource, ParquetSource, Source
+from featurestore.definitions.splits import EntitySplit, RandomSplit, Split, StratifiedSplit, TimeSplit
 from featurestore.definitions.transform import Transform, transform
 from featurestore.definitions.view import FeatureView
 from featurestore.definitions.windows import LIFETIME
@@ -18,15 +19,20 @@ __all__ = [
     "CSVSource",
     "DuckDBSource",
     "Entity",
+    "EntitySplit",
     "Feature",
     "FeatureService",
     "FeatureView",
     "InMemorySource",
     "ParquetSource",
     "PostgresSource",
+    "RandomSplit",
     "Schedule",
     "Source",
+    "Split",
     "SqlSource",
+    "StratifiedSplit",
+    "TimeSplit",
     "Transform",
     "ViewReference",
     "transform",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
 from featurestore.definitions.instants import from_microseconds, to_microseconds
@@ -12,10 +12,11 @@ from featurestore.definitions.view import FeatureView
 from featurestore.errors import InvalidTimeError
 from featurestore.materialize.run import GRACE, MaterializationReport, Materializer
 from featurestore.online.layout import ViewLayout
+from featurestore.planning.changes import Plan, pinned_versions
 from featurestore.planning.point_in_time import plan_view
 from featurestore.planning.request import resolve_request
 from featurestore.project import Project
-from featurestore.protocols.registry import RunKind, StoredVersion
+from featurestore.protocols.registry import ChangeAction, RunKind, StoredVersion
 
 
 def materialize_views(
@@ -47,23 +48,53 @@ def materialize_views(
         engine=project.engine(engine),
         overlap=overlap,
     )
-    return [_run(project, materializer, stored, kind, instant) for stored in _chosen(project, views)]
+    chosen = _chosen(project, views)
+    return [_run(project, materializer, stored, kind, instant) for stored in chosen]
+
+
+def filled_versions(project: Project, plan: Plan) -> list[StoredVersion]:
+    """The versions of views that a plan retires, as they are before it is applied."""
+    found = []
+    for planned in plan.changes:
+        change = planned.change
+        if change.kind != "feature_view":
+            continue
+        versions = project.catalog().versions(change.kind, change.name)
+        if change.action is ChangeAction.RETIRE_VERSION:
+            versions = [stored for stored in versions if stored.version == change.version]
+        found += [stored for stored in versions if not stored.retired]
+    return found
 
 
 def retire_online(project: Project, views: Sequence[StoredVersion]) -> None:
     """Let the online rows of view versions be reclaimed."""
     for stored in views:
-        layout = _layout(project, stored)
         state = project.registry.view_state(project=project.name, view=stored.name, version=stored.version)
         if state.generation is not None:
-            project.online.retire(space=layout.space(state.generation), keep_for=GRACE)
+            project.online.retire(space=_layout(project, stored).space(state.generation), keep_for=GRACE)
 
 
-def _chosen(project: Project, views: Sequence[str | FeatureView] | None) -> list[StoredVersion]:
-    if views is not None:
-        return [project.registered(view, newest=True) for view in views]
-    newest = project.catalog().newest("feature_view").values()
-    return [stored for stored in newest if stored.payload["online"]]
+def _chosen(project: Project, views: Sequence[str | FeatureView] | None) -> Iterator[StoredVersion]:
+    """The versions to fill: those named; of views by name, the newest and whatever else is being read."""
+    if views is None:
+        newest = project.catalog().newest("feature_view").values()
+        views = [stored.name for stored in newest if stored.payload["online"]]
+    named = [(view, project.registered(view, newest=True)) for view in views]
+    for view, stored in named:
+        yield stored
+        if view == stored.name:
+            yield from _also_read(project, stored)
+
+
+def _also_read(project: Project, newest: StoredVersion) -> Iterator[StoredVersion]:
+    """Older versions that are served beside the newest, which has just been filled: active or pinned."""
+    project.forget()
+    catalog = project.catalog()
+    wanted = {catalog.stored_view(newest.name).version, *pinned_versions(newest.name, catalog)}
+    for version in sorted(wanted - {newest.version}):
+        stored = catalog.stored_view(newest.name, version)
+        if stored.payload["online"] and not stored.retired:
+            yield stored
 
 
 def _run(

@@ -21,7 +21,7 @@ from featurestore.frames.types import arrow_type, converts
 from featurestore.online.layout import ViewLayout
 from featurestore.project import Project
 from featurestore.protocols.online import PushedWrite
-from featurestore.protocols.registry import ViewState
+from featurestore.protocols.registry import StoredVersion, ViewState
 from featurestore.transforms.rows import run_steps
 from featurestore.transforms.table import Rows
 
@@ -81,6 +81,7 @@ def delete_rows(project: Project, view: str | FeatureView, keys: Any) -> None:
 
 def _served_layout(project: Project, view: str | FeatureView) -> ViewLayout:
     stored = project.registered(view)
+    check_not_retired(stored)
     definition = project.catalog().load_view(stored)
     return ViewLayout.of(definition, project=project.name, version=stored.version)
 
@@ -121,6 +122,19 @@ def check_takes_pushes(view: FeatureView) -> None:
         raise RequestError(
             f"View {view.name!r} does not take pushes: it has {reason}, so a pushed row would not be visible yet.",
             hint="Push to a view without it, or materialize more often.",
+        )
+
+
+def check_not_retired(stored: StoredVersion) -> None:
+    """Check that a version may still be served.
+
+    Raises:
+        NotMaterializedError: if it is retired: its rows are being reclaimed.
+    """
+    if stored.retired:
+        raise NotMaterializedError(
+            f"View {stored.name!r} version {stored.version} is retired: it is not served any more.",
+            hint="Offline it can still be read.",
         )
 
 

@@ -20,7 +20,7 @@ from featurestore.errors import EntityDataError, NameClashError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.frames.keys import key_column
 from featurestore.online.layout import ViewLayout
-from featurestore.online.push import published_space
+from featurestore.online.push import check_not_retired, published_space
 from featurestore.online.response import OnlineFeatures, ViewAnswer
 from featurestore.online.serving import EmptyValue, ServedFeature, ServedView, ServingPlan, ServingPlans
 from featurestore.planning.point_in_time import check_entity_columns
@@ -74,6 +74,7 @@ class OnlineReader:
         project = self._project
         catalog, view = project.catalog(), requested.view
         stored = catalog.stored_view(view.name, requested.version)
+        check_not_retired(stored)
         if requested.given:
             view = check_registered(view, stored, catalog)
         layout = ViewLayout.of(view, project=project.name, version=stored.version)

@@ -11,7 +11,7 @@ from featurestore.definitions.service import FeatureService
 from featurestore.definitions.source import InMemorySource, load_source
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import NotFoundError, RegistryIntegrityError
-from featurestore.protocols.registry import RegistryReader, StoredVersion
+from featurestore.protocols.registry import PlanningReader, StoredVersion
 
 
 def load_definition(stored: StoredVersion) -> Registrable:
@@ -43,7 +43,7 @@ class Catalog:
     """
 
     def __init__(
-        self, registry: RegistryReader, project: str, memory: Mapping[str, InMemorySource] | None = None
+        self, registry: PlanningReader, project: str, memory: Mapping[str, InMemorySource] | None = None
     ) -> None:
         self._registry = registry
         self._project = project
@@ -74,12 +74,13 @@ class Catalog:
             NotFoundError: if there is none.
         """
         candidates = [s for s in self.stored if s.kind == "feature_view" and s.name == name]
-        if not candidates:
+        if not candidates and version is None:
             raise NotFoundError.of(
                 "Feature view or service", name, self.names(), where=f"project {self._project!r}"
             )
         if version is None:
             return next((s for s in candidates if s.active), candidates[-1])
+        # An older version, or one of a view that is retired: the registry knows those too.
         for stored in candidates:
             if stored.version == version:
                 return stored
@@ -88,6 +89,11 @@ class Catalog:
     def versions(self, kind: str, name: str) -> list[StoredVersion]:
         """All versions of a name, retired ones too, as the registry holds them now."""
         return self._registry.versions(project=self._project, kind=kind, name=name)
+
+    def training_sets(self, view: str, limit: int = 20) -> list[str]:
+        """The names of the latest training sets that were made from any version of a view."""
+        found = self._registry.training_sets(project=self._project, view=view, limit=limit)
+        return [record.name for record in found]
 
     def view(self, name: str, version: int | None = None) -> FeatureView:
         """The definition of `stored_view`, its source bound to this process' memory where it lives there."""

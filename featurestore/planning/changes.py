@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from featurestore.definitions.base import Definition
 from featurestore.definitions.entity import Entity
@@ -22,12 +20,14 @@ from featurestore.definitions.source import Source
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import DefinitionError, NotFoundError
 from featurestore.planning.aggregations import with_known_types
+from featurestore.planning.breaks import Break, broken_services
 from featurestore.planning.catalog import Catalog
+from featurestore.planning.differences import field_changes
 from featurestore.protocols.registry import Change, ChangeAction, StoredVersion
 from featurestore.sources.files import locate_source
 
 _ORDER = ("entity", "source", "feature_view", "feature_service")
-_DURATIONS = ("ttl", "delay", "every", "offset", "lag")
+_SHOWN = 5
 Key = tuple[str, str]
 
 
@@ -39,11 +39,15 @@ class PlannedChange:
         change: what would be written.
         details: what differs, in words.
         services: services that use the view and would see the change.
+        breaks: which of them the change would break, and how.
+        training_sets: the latest training sets that were made from earlier versions of the view.
     """
 
     change: Change
-    details: tuple[str, ...]
-    services: tuple[str, ...]
+    details: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    breaks: tuple[Break, ...] = ()
+    training_sets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,9 @@ class Plan:
         lines = [f"Plan for project {self.project!r} at revision {self.revision}:"]
         for planned in self.changes:
             lines.append("  " + describe_change(planned))
-            lines += [f"      {detail}" for detail in planned.details]
+            lines += [f"      {detail}" for detail in (*planned.details, *planned.breaks)]
+            if planned.training_sets:
+                lines.append(f"      training sets of earlier versions: {_some(planned.training_sets)}")
         actions = [planned.change.action for planned in self.changes]
         created, retired = actions.count(ChangeAction.CREATE), actions.count(ChangeAction.RETIRE)
         counts = [f"{created} to create", f"{len(actions) - created - retired} to change"]
@@ -73,9 +79,14 @@ class Plan:
         lines.append(f"{', '.join(counts)}, {self.unchanged} unchanged.")
         return "\n".join(lines)
 
+    @property
+    def breaks(self) -> tuple[Break, ...]:
+        """What the changes break: applying them needs the services named in ``evolve=``."""
+        return tuple(dict.fromkeys(item for planned in self.changes for item in planned.breaks))
+
 
 def describe_change(planned: PlannedChange) -> str:
-    """One line such as ``~ feature_view plane_load: version 2 (new data, used by service departure_delay)``."""
+    """One line such as ``~ feature_view plane_load@2: values change, …; used by departure_delay``."""
     change = planned.change
     name = f"{change.kind} {change.name}"
     used = f"; used by {', '.join(planned.services)}" if planned.services else ""
@@ -86,7 +97,15 @@ def describe_change(planned: PlannedChange) -> str:
         return f"~ {name}@{change.version}{fill}{used}"
     if change.action is ChangeAction.RETIRE:
         return f"- {name}{used}"
+    if change.action is ChangeAction.RETIRE_VERSION:
+        return f"- {name}@{change.version}"
+    if change.action in (ChangeAction.PROMOTE, ChangeAction.ROLLBACK):
+        return f"~ {name}@{change.version}: becomes the active version{used}"
     return f"~ {name}@{change.version}: description only"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
 
 
 def plan_changes(objects: Iterable[Definition], catalog: Catalog, *, project: str, root: Path) -> Plan:
@@ -110,31 +129,13 @@ def plan_changes(objects: Iterable[Definition], catalog: Catalog, *, project: st
     for definition in wanted.values():
         if isinstance(definition, FeatureService):
             _check_service(definition, views, catalog)
+    staying = _staying_services(wanted, registered, catalog)
     changes = []
     for key in sorted(wanted, key=lambda k: (_ORDER.index(k[0]), k[1])):
-        planned = _compare(wanted[key], registered.get(key), catalog)
+        planned = _compare(wanted[key], registered.get(key), catalog, staying)
         if planned is not None:
             changes.append(planned)
     return Plan(project, catalog.revision, tuple(changes), len(wanted) - len(changes))
-
-
-def plan_retirement(names: Sequence[str], catalog: Catalog, *, project: str) -> Plan:
-    """Plan to retire views and services: they are no longer found by name, their versions stay recorded.
-
-    Raises:
-        NotFoundError: for an unknown name.
-        DefinitionError: if a view is still used by a service that stays.
-    """
-    changes = []
-    for name in names:
-        for kind in ("feature_service", "feature_view"):
-            if stored := catalog.newest(kind).get(name):
-                _check_unused(name, kind, names, catalog)
-                changes.append(PlannedChange(_change(ChangeAction.RETIRE, stored), (), ()))
-                break
-        else:
-            raise NotFoundError.of("Feature view or service", name, catalog.names())
-    return Plan(project, catalog.revision, tuple(changes), 0)
 
 
 def _collect(objects: Iterable[Definition]) -> dict[Key, Registrable]:
@@ -231,7 +232,25 @@ def _check_service(service: FeatureService, views: Mapping[str, FeatureView], ca
             ) from error
 
 
-def _compare(definition: Registrable, stored: StoredVersion | None, catalog: Catalog) -> PlannedChange | None:
+def _staying_services(
+    wanted: Mapping[Key, Registrable], registered: Mapping[Key, StoredVersion], catalog: Catalog
+) -> list[FeatureService]:
+    """The registered services that no plan changes: whoever changes a service has looked at what it gets."""
+    services = [catalog.load(stored) for (kind, _), stored in registered.items() if kind == "feature_service"]
+    return [
+        service
+        for service in services
+        if isinstance(service, FeatureService)
+        and data_hash(wanted.get(("feature_service", service.name), service)) == data_hash(service)
+    ]
+
+
+def _compare(
+    definition: Registrable,
+    stored: StoredVersion | None,
+    catalog: Catalog,
+    staying: Sequence[FeatureService],
+) -> PlannedChange | None:
     kind, data, metadata = object_kind(definition), data_hash(definition), metadata_hash(definition)
     payload = definition_payload(definition)
     offline_only = isinstance(definition, FeatureView) and not definition.online
@@ -241,8 +260,9 @@ def _compare(definition: Registrable, stored: StoredVersion | None, catalog: Cat
         change = Change(
             ChangeAction.CREATE, kind, definition.name, version, data, metadata, payload, offline_only
         )
-        return PlannedChange(change, (), ())
-    details = tuple(_differences(stored.payload, payload))
+        return PlannedChange(change)
+    details = tuple(map(str, field_changes(stored.payload, payload)))
+    breaks = _breaks(definition, stored, catalog, staying)
     if stored.data_hash != data:
         change = Change(
             ChangeAction.NEW_VERSION,
@@ -254,8 +274,9 @@ def _compare(definition: Registrable, stored: StoredVersion | None, catalog: Cat
             payload,
             offline_only,
         )
-        users = tuple(_users(definition.name, catalog)) if kind == "feature_view" else ()
-        return PlannedChange(change, details, users)
+        users = tuple(using_services(definition.name, catalog)) if kind == "feature_view" else ()
+        reached = tuple(catalog.training_sets(definition.name)) if kind == "feature_view" else ()
+        return PlannedChange(change, details, users, breaks, reached)
     if stored.metadata_hash != metadata:
         change = Change(
             ChangeAction.METADATA,
@@ -267,11 +288,23 @@ def _compare(definition: Registrable, stored: StoredVersion | None, catalog: Cat
             payload,
             offline_only,
         )
-        return PlannedChange(change, details, ())
+        return PlannedChange(change, details, breaks=breaks)
     return None
 
 
-def _change(action: ChangeAction, stored: StoredVersion) -> Change:
+def _breaks(
+    definition: Registrable,
+    stored: StoredVersion,
+    catalog: Catalog,
+    staying: Sequence[FeatureService],
+) -> tuple[Break, ...]:
+    if not isinstance(definition, FeatureView):
+        return ()
+    return broken_services(catalog.load_view(stored), definition, staying)
+
+
+def change_of(action: ChangeAction, stored: StoredVersion) -> Change:
+    """A change that leaves the definition as it is."""
     return Change(
         action,
         stored.kind,
@@ -284,54 +317,18 @@ def _change(action: ChangeAction, stored: StoredVersion) -> Change:
     )
 
 
-def _users(view: str, catalog: Catalog) -> list[str]:
+def using_services(view: str, catalog: Catalog, version: int | None = None) -> list[str]:
+    """The registered services that use a view; with a version, those that pin it."""
     services = (catalog.service(name) for name in catalog.newest("feature_service"))
-    return sorted(s.name for s in services if s and any(r.view == view for r in s.features))
+    return sorted(
+        s.name
+        for s in services
+        if s and any(r.view == view and version in (None, r.version) for r in s.features)
+    )
 
 
-def _check_unused(name: str, kind: str, leaving: Sequence[str], catalog: Catalog) -> None:
-    if kind != "feature_view":
-        return
-    readers = (catalog.load_view(stored) for stored in catalog.newest("feature_view").values())
-    users = [f"service {user!r}" for user in _users(name, catalog) if user not in leaving]
-    users += [
-        f"view {reader.name!r}"
-        for reader in readers
-        if isinstance(reader.source, FeatureView)
-        and reader.source.name == name
-        and reader.name not in leaving
-    ]
-    if users:
-        raise DefinitionError(
-            f"View {name!r} cannot be retired: {users[0]} uses it.",
-            hint=f"Change or retire the {users[0].partition(' ')[0]} first, or name both.",
-        )
-
-
-def _differences(old: object, new: object, path: str = "") -> Iterable[str]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in dict.fromkeys((*old, *new)):
-            yield from _differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
-    elif isinstance(old, list) and isinstance(new, list) and _named(old) and _named(new):
-        yield from _differences(_by_name(old), _by_name(new), path)
-    elif old != new:
-        show = _duration if path.rpartition(".")[2] in _DURATIONS else _short
-        yield f"{path}: {show(old)} → {show(new)}"
-
-
-def _by_name(items: list[Any]) -> dict[str, Any]:
-    return {item["name"]: item for item in items}
-
-
-def _named(items: list[object]) -> bool:
-    return all(isinstance(item, Mapping) and "name" in item for item in items)
-
-
-def _duration(microseconds: Any) -> str:
-    return "none" if microseconds is None else str(timedelta(microseconds=microseconds))
-
-
-def _short(value: object) -> str:
-    if isinstance(value, Mapping):
-        return str(value.get("dtype", "…"))
-    return "nothing" if value is None else repr(value)
+def pinned_versions(view: str, catalog: Catalog) -> set[int]:
+    """The versions of a view that registered services pin (``view@3``)."""
+    services = (catalog.service(name) for name in catalog.newest("feature_service"))
+    references = (r for service in services if service for r in service.features)
+    return {r.version for r in references if r.view == view and r.version is not None}

@@ -11,6 +11,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from featurestore.protocols.training_sets import TrainingSetRegistry
+
 
 @dataclass(frozen=True, slots=True)
 class StoredVersion:
@@ -40,6 +42,76 @@ class ChangeAction(StrEnum):
     NEW_VERSION = "new version"
     METADATA = "metadata"
     RETIRE = "retire"
+    RETIRE_VERSION = "retire version"
+    PROMOTE = "promote"
+    ROLLBACK = "rollback"
+
+
+@dataclass(frozen=True, slots=True)
+class CodeState:
+    """The git commit that definitions were applied from.
+
+    Attributes:
+        commit: its full hash.
+        dirty: whether the folder of the definitions had changes that are not in it.
+    """
+
+    commit: str
+    dirty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRecord:
+    """One entry of a definition's history: a version, or a later change of its description.
+
+    Attributes:
+        stored: the version as that commit left it.
+        action: create, new version or metadata.
+        revision: the revision that the commit made.
+        committed_at: when, by the registry's clock.
+        author: the account that committed.
+        message: why.
+        code: the code that it was applied from, or None if that was not in git.
+        retired_at: when the version was retired, or None.
+    """
+
+    stored: StoredVersion
+    action: ChangeAction
+    revision: int
+    committed_at: datetime
+    author: str
+    message: str
+    code: CodeState | None
+    retired_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One change of the registry: who, when, from where, what, with which effect.
+
+    Attributes:
+        number: grows with time, over all projects.
+        author: the account.
+        host: the computer, or None where an older release has written.
+        action: a `ChangeAction`, "publish" or "fail" (of a run), or what a training set was done to.
+        version: of the definition, or None where there is none.
+        revision: the project's revision that the change made, or None for what is no commit.
+        code: the git commit it was made from, or None.
+        effect: what became of it, such as ``{"active": {"from": 1, "to": 2}}``.
+    """
+
+    number: int
+    at: datetime
+    author: str
+    host: str | None
+    action: str
+    kind: str
+    name: str
+    version: int | None
+    revision: int | None
+    message: str
+    code: CodeState | None
+    effect: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +245,20 @@ class RegistryWriter(Protocol):
     """What apply and materialize write. Each call is one transaction."""
 
     def commit(
-        self, *, project: str, expected_revision: int, changes: Sequence[Change], message: str = ""
+        self,
+        *,
+        project: str,
+        expected_revision: int,
+        changes: Sequence[Change],
+        message: str = "",
+        code: CodeState | None = None,
     ) -> int:
         """Apply the changes and return the new revision.
 
         Raises:
             StaleRegistryError: if the project's revision is not the expected one; nothing is written.
+            RegistryError: if a change does not fit what is there, such as the promotion of a version that is
+                served online and was never filled, or a rollback to another version than the one before.
         """
         ...
 
@@ -205,7 +285,10 @@ class RegistryWriter(Protocol):
         ...
 
     def publish_run(self, *, run: Run, rows: int) -> None:
-        """In one step: the run succeeded, its generation and watermark are published, its version is active.
+        """In one step: the run succeeded, its generation and watermark are published.
+
+        The first publication of a version that is newer than the active one makes it the active one. Later ones
+        do not: what was promoted or rolled back to stays active.
 
         Raises:
             LeaseHeldError: if the lease was taken by another run; nothing is published.
@@ -217,5 +300,29 @@ class RegistryWriter(Protocol):
         ...
 
 
-class Registry(RegistryReader, RegistryWriter, Protocol):
+class RegistryRecord(Protocol):
+    """What a registry can say of the past. Nothing in it ever changes."""
+
+    def history(self, *, project: str, kind: str, name: str) -> list[VersionRecord]:
+        """Every version of a name and every change of a description, oldest first; empty if there is none.
+
+        Raises:
+            RegistryIntegrityError: if one does not match its hash.
+        """
+        ...
+
+    def activations(self, *, project: str, view: str, limit: int = 2) -> list[tuple[int, datetime]]:
+        """Which versions of a view became active, and when; the latest first."""
+        ...
+
+    def audit(self, *, project: str, name: str | None = None, limit: int = 100) -> list[AuditEntry]:
+        """The latest changes, newest first."""
+        ...
+
+
+class PlanningReader(RegistryReader, TrainingSetRegistry, Protocol):
+    """What a plan is made from: the definitions, and what a change of them would reach."""
+
+
+class Registry(RegistryReader, RegistryWriter, RegistryRecord, TrainingSetRegistry, Protocol):
     """A registry that can be read and written."""

@@ -72,9 +72,12 @@ def answer(
     with ThreadPoolExecutor(threads, thread_name_prefix="featurestore-windows") as pool:
         for chunk in chunks:
             tasks = [_Task(asked, chunk, piece, points) for piece in pieces(chunk)]
-            for task, future in [(task, pool.submit(task.run)) for task in tasks]:
+            # The longest first, so that none is left to be waited for alone.
+            longest = sorted(tasks, key=lambda task: -len(task.piece.rows))
+            futures = {task.piece.begin: pool.submit(task.run) for task in longest}
+            for task in tasks:
                 try:
-                    found = future.result()
+                    found = futures[task.piece.begin].result()
                 except SumOverflowError as error:
                     pool.shutdown(cancel_futures=True)
                     raise task.overflow(error, name) from error
@@ -167,10 +170,12 @@ def _sorted_events(view: ViewPlan, chunk: Chunk, rows: Int64s) -> tuple[Timeline
     code, event = chunk.code[rows], chunk.event[rows]
     created = None if chunk.created is None else chunk.created[rows]
     timeline, order = Timeline.sort(code, event, created)
-    rows = rows[order]
+    if order is not None:
+        rows, code, event = rows[order], code[order], event[order]
+        created = None if created is None else created[order]
     indices = pa.array(rows)
     inputs = {f.column: column.take(indices) for f, column in zip(view.inputs, chunk.inputs, strict=True)}
-    events = Events(code[order], event[order], None if created is None else created[order], inputs)
+    events = Events(code, event, created, inputs)
     if chunk.visible is None:
         return timeline, events, None
     event_id = None if chunk.event_id is None else chunk.event_id.take(indices)

@@ -55,8 +55,8 @@ def pieces(chunk: Chunk) -> list[Piece]:
     entity = chunk.code - chunk.begin
     counts = np.bincount(entity, minlength=chunk.end - chunk.begin)
     before = np.cumsum(counts) - counts
-    # Entities of one piece begin within the same so many events; what nothing begins in is no piece.
-    first = np.append(True, np.diff(before // PIECE) != 0)
+    # Entities of one piece begin within the same so many events; one that has as many is a piece of its own.
+    first = np.append(True, np.diff(before // PIECE) != 0) | (counts >= PIECE)
     number = np.cumsum(first) - 1
     begins = np.append(np.flatnonzero(first), len(counts))
     small = np.uint8 if number[-1] < 2**8 else np.uint16 if number[-1] < 2**16 else np.uint32

@@ -80,19 +80,17 @@ class Timeline:
     own: Int64s
 
     @classmethod
-    def sort(cls, code: Int64s, event: Int64s, created: Int64s | None) -> tuple[Timeline, Int64s]:
-        """The timeline of events (one at least), and their order by ``(code, event, created)``."""
+    def sort(cls, code: Int64s, event: Int64s, created: Int64s | None) -> tuple[Timeline, Int64s | None]:
+        """The timeline of events (one at least), and their order by ``(code, event, created)``; None: as they are."""
         base = int(code.min())
         entities = int(code.max()) - base + 1
         places = Places.over(event, entities)
-        found = places.of(code - base, event)
-        if bool(np.all(found[:-1] <= found[1:])):
-            order = np.arange(len(found))
-        else:
+        found, order = places.of(code - base, event), None
+        if not bool(np.all(found[:-1] <= found[1:])):
             order = np.argsort(found)
             found = found[order]
         if created is not None:
-            _settle(order, found, created)
+            order = _settled(order, found, created)
         return cls(base, entities, places, found), order
 
     def ranges(self, points: Points, *, window: int | None, end: int, begin: int) -> Ranges:
@@ -124,16 +122,19 @@ class Timeline:
         return np.searchsorted(self.own, places, side="right").astype(np.int64, copy=False)
 
 
-def _settle(order: Int64s, places: Int64s, created: Int64s) -> None:
-    """Put events at one place into the order of their created times."""
+def _settled(order: Int64s | None, places: Int64s, created: Int64s) -> Int64s | None:
+    """The order, with events at one place in the order of their created times."""
     same = places[1:] == places[:-1]
     if not same.any():
-        return
+        return order
+    if order is None:
+        order = np.arange(len(places))
     tied = np.zeros(len(order), np.bool_)
     tied[1:] |= same
     tied[:-1] |= same
     among = order[tied]
     order[tied] = among[np.lexsort((created[among], places[tied]))]
+    return order
 
 
 def earlier(times: Int64s, by: int) -> Int64s:

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from featurestore.windows.arrays import Int64s, Mask
 
-_LOWEST = -(2**63)
 _NAN = 2**63 - 1
 _SIGN = np.uint64(1 << 63)
 
@@ -56,16 +55,22 @@ def _plain(column: pa.Array) -> Int64s:
 
 def _float_keys(column: pa.Array) -> Keys:
     values = column.to_numpy(zero_copy_only=False).astype(np.float64)
-    bits = values.view(np.int64)
-    keys = np.where(bits < 0, np.int64(_LOWEST) - bits - 1, bits)
-    keys = np.where(np.isnan(values), np.int64(_NAN), keys)
+    keys = _ordered(values.view(np.int64))
+    keys[np.isnan(values)] = _NAN
 
     def decode(found: Int64s, mask: Mask) -> pa.Array:
-        bits = np.where(found < 0, np.int64(_LOWEST) - found - 1, found)
-        floats = np.where(found == _NAN, np.nan, bits.view(np.float64))
+        floats = np.where(found == _NAN, np.nan, _ordered(found).view(np.float64))
         return pa.array(floats.astype(column.type.to_pandas_dtype()), mask=mask)
 
     return Keys(keys, decode)
+
+
+def _ordered(bits: Int64s) -> Int64s:
+    """The bits of floats as integers in the order of the floats, and back: the negative ones run backwards."""
+    sign = bits >> 63
+    sign &= _NAN
+    sign ^= bits
+    return sign
 
 
 def _ranked_keys(column: pa.Array) -> Keys:

@@ -29,9 +29,10 @@ class Spine:
         if not len(row):
             return cls(Points(code, until), of_row)
         timeline, order = Timeline.sort(code, until, None)
+        if order is not None:
+            row, code, until = row[order], code[order], until[order]
         new = np.append(True, timeline.own[1:] != timeline.own[:-1])
-        first = order[new]
-        points = Points(code[first].astype(np.int64), until[first])
+        points = Points(code[new].astype(np.int64), until[new])
         of_row[:] = len(points)
-        of_row[row[order]] = np.cumsum(new) - 1
+        of_row[row] = np.cumsum(new) - 1
         return cls(points, of_row)

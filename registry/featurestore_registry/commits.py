@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from featurestore.definitions.base import canonical_json
 from featurestore.errors import RegistryError, StaleRegistryError
-from featurestore.protocols.registry import Change, ChangeAction
+from featurestore.protocols.registry import Change, ChangeAction, CodeState
+from featurestore_registry.activations import activate, deactivate, lock_active, read_activations
+from featurestore_registry.audit import author, code_columns, host, write_audit
 from featurestore_registry.database import insert_into, now_us
 from featurestore_registry.definitions import read_revision
-from featurestore_registry.tables import ACTIVE_VERSIONS, COMMITS, PAYLOADS, PROJECTS, VERSIONS
+from featurestore_registry.tables import COMMITS, PAYLOADS, PROJECTS, VERSIONS, VIEW_STATES
 
 _V = VERSIONS.c
 
@@ -28,15 +30,27 @@ class _Commit:
 
 @dataclass(frozen=True, slots=True)
 class _Versions:
-    """The versions of a name: the newest that is not retired (0 if none is), and how many there ever were."""
+    """The versions of a name.
 
-    newest_id: int
+    Attributes:
+        newest: the newest that is not retired, 0 if there is none.
+        count: how many there ever were.
+        ids: number to row id, of those that are not retired.
+    """
+
     newest: int
     count: int
+    ids: Mapping[int, int]
 
 
 def write_commit(
-    connection: Connection, project: str, expected_revision: int, changes: Sequence[Change], message: str
+    connection: Connection,
+    project: str,
+    expected_revision: int,
+    changes: Sequence[Change],
+    *,
+    message: str,
+    code: CodeState | None,
 ) -> int:
     """Write the changes and return the new revision.
 
@@ -48,22 +62,32 @@ def write_commit(
     commit = _Commit(connection, project, revision, now_us(connection))
     connection.execute(
         insert(COMMITS).values(
-            project=project, revision=revision, message=message, author=_author(), committed_us=commit.now
+            project=project,
+            revision=revision,
+            message=message,
+            author=author(),
+            committed_us=commit.now,
+            host=host(),
+            **code_columns(code),
         )
     )
     for change in changes:
         versions = _versions(commit, change)
         _check_fits(commit, change, versions)
-        _WRITE[change.action](commit, change, versions)
+        effect = _WRITE[change.action](commit, change, versions)
+        write_audit(
+            connection,
+            project=project,
+            action=change.action,
+            kind=change.kind,
+            name=change.name,
+            version=change.version,
+            revision=revision,
+            message=message,
+            code=code,
+            effect=effect,
+        )
     return revision
-
-
-def activate(connection: Connection, project: str, view: str, version: int) -> None:
-    """Let the unversioned name of a view mean the version with this row id."""
-    row = {"project": project, "view": view, "version_id": version}
-    statement = insert_into(connection, ACTIVE_VERSIONS).values(row)
-    keys = [ACTIVE_VERSIONS.c.project, ACTIVE_VERSIONS.c.view]
-    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"version_id": version}))
 
 
 def _take_revision(connection: Connection, project: str, expected: int) -> int:
@@ -87,11 +111,19 @@ def _versions(commit: _Commit, change: Change) -> _Versions:
         .where(_V.project == commit.project, _V.kind == change.kind, _V.name == change.name)
         .order_by(_V.version.desc())
     ).all()
-    newest = next((row for row in rows if row.retired_us is None), None)
-    return _Versions(newest.id, newest.version, len(rows)) if newest else _Versions(0, 0, len(rows))
+    ids = {row.version: row.id for row in rows if row.retired_us is None}
+    return _Versions(max(ids, default=0), len(rows), ids)
 
 
 def _check_fits(commit: _Commit, change: Change, versions: _Versions) -> None:
+    if change.action in _OF_ONE_VERSION:
+        if change.version not in versions.ids:
+            raise RegistryError(
+                f"View {change.name!r} has no version {change.version} in project {commit.project!r} that is not "
+                f"retired; there are: {', '.join(map(str, sorted(versions.ids))) or 'none'}.",
+                hint="FeatureStore.history tells which versions there are.",
+            )
+        return
     before = {ChangeAction.CREATE: 0, ChangeAction.NEW_VERSION: change.version - 1}
     expected = before.get(change.action, change.version)
     if versions.newest != expected:
@@ -103,7 +135,7 @@ def _check_fits(commit: _Commit, change: Change, versions: _Versions) -> None:
         )
 
 
-def _add_version(commit: _Commit, change: Change, versions: _Versions) -> None:
+def _add_version(commit: _Commit, change: Change, versions: _Versions) -> dict[str, Any]:
     # The numbering of a name that was retired goes on: its versions are still there to be read.
     row = {
         "project": commit.project,
@@ -115,49 +147,88 @@ def _add_version(commit: _Commit, change: Change, versions: _Versions) -> None:
         "applied_us": commit.now,
     }
     added = commit.connection.execute(insert(VERSIONS).values(row).returning(_V.id)).scalar_one()
-    _describe(commit, change, added)
+    return _describe(commit, change, added)
 
 
-def _change_metadata(commit: _Commit, change: Change, versions: _Versions) -> None:
-    _describe(commit, change, versions.newest_id)
+def _change_metadata(commit: _Commit, change: Change, versions: _Versions) -> dict[str, Any]:
+    return _describe(commit, change, versions.ids[change.version])
 
 
-def _describe(commit: _Commit, change: Change, version: int) -> None:
+def _describe(commit: _Commit, change: Change, row_id: int) -> dict[str, Any]:
     commit.connection.execute(
         insert(PAYLOADS).values(
-            version_id=version,
+            version_id=row_id,
             revision=commit.revision,
             metadata_hash=change.metadata_hash,
             payload=canonical_json(change.payload),
         )
     )
-    if change.activate:
-        activate(commit.connection, commit.project, change.name, version)
+    return activate(commit.connection, commit.project, change.name, row_id) if change.activate else {}
 
 
-def _retire(commit: _Commit, change: Change, _: _Versions) -> None:
+def _retire(commit: _Commit, change: Change, versions: _Versions) -> dict[str, Any]:
     """Retire all versions of the name; those retired before keep their date."""
-    named = (_V.project == commit.project, _V.kind == change.kind, _V.name == change.name)
-    still = update(VERSIONS).where(*named, _V.retired_us.is_(None))
-    commit.connection.execute(still.values(retired_revision=commit.revision, retired_us=commit.now))
+    _mark_retired(commit, list(versions.ids.values()))
     if change.kind == "feature_view":
-        active = ACTIVE_VERSIONS.c
-        commit.connection.execute(
-            delete(ACTIVE_VERSIONS).where(active.project == commit.project, active.view == change.name)
+        deactivate(commit.connection, commit.project, change.name)
+    return {"retired": sorted(versions.ids)}
+
+
+def _retire_version(commit: _Commit, change: Change, versions: _Versions) -> dict[str, Any]:
+    active = lock_active(commit.connection, commit.project, change.name)
+    if change.version in (active, versions.newest):
+        which = "active" if change.version == active else "newest"
+        raise RegistryError(
+            f"View {change.name!r} version {change.version} cannot be retired: it is the {which} one.",
+            hint="Promote another version first."
+            if change.version == active
+            else "Apply the definition that is to follow it first, or retire the view as a whole.",
+        )
+    _mark_retired(commit, [versions.ids[change.version]])
+    return {"retired": [change.version]}
+
+
+def _mark_retired(commit: _Commit, row_ids: Sequence[int]) -> None:
+    retired = update(VERSIONS).where(_V.id.in_(row_ids))
+    commit.connection.execute(retired.values(retired_revision=commit.revision, retired_us=commit.now))
+
+
+def _promote(commit: _Commit, change: Change, versions: _Versions) -> dict[str, Any]:
+    row_id = versions.ids[change.version]
+    _check_filled(commit, change, row_id)
+    return activate(commit.connection, commit.project, change.name, row_id)
+
+
+def _roll_back(commit: _Commit, change: Change, versions: _Versions) -> dict[str, Any]:
+    # A run may have activated a version since the rollback was planned, which moves no revision.
+    active = lock_active(commit.connection, commit.project, change.name)
+    latest = read_activations(commit.connection, commit.project, change.name, 2)
+    if active is None or len(latest) < 2 or latest[0][0] != active or latest[1][0] != change.version:
+        raise StaleRegistryError(
+            f"View {change.name!r} cannot be rolled back to version {change.version}: that is not the version that "
+            f"was active before {active or 'none'}, or no longer.",
+            hint="Roll back again, or promote the version that is wanted.",
+        )
+    return _promote(commit, change, versions)
+
+
+def _check_filled(commit: _Commit, change: Change, row_id: int) -> None:
+    state = select(VIEW_STATES.c.generation).where(VIEW_STATES.c.version_id == row_id)
+    if change.payload["online"] and commit.connection.execute(state).scalar() is None:
+        name = f"{change.name}@{change.version}"
+        raise RegistryError(
+            f"{name} cannot become the active version: it is served online and was never filled.",
+            hint=f'Fill it first: store.materialize(views=["{name}"]).',
         )
 
 
-def _author() -> str:
-    try:
-        return getpass.getuser()
-    except (ImportError, KeyError, OSError):
-        # A container may run under an id without an account.
-        return "unknown"
-
-
-_WRITE: Mapping[ChangeAction, Callable[[_Commit, Change, _Versions], None]] = {
+_OF_ONE_VERSION = (ChangeAction.RETIRE_VERSION, ChangeAction.PROMOTE, ChangeAction.ROLLBACK)
+_WRITE: Mapping[ChangeAction, Callable[[_Commit, Change, _Versions], dict[str, Any]]] = {
     ChangeAction.CREATE: _add_version,
     ChangeAction.NEW_VERSION: _add_version,
     ChangeAction.METADATA: _change_metadata,
     ChangeAction.RETIRE: _retire,
+    ChangeAction.RETIRE_VERSION: _retire_version,
+    ChangeAction.PROMOTE: _promote,
+    ChangeAction.ROLLBACK: _roll_back,
 }

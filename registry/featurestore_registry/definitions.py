@@ -42,7 +42,7 @@ def read_definitions(connection: Connection, project: str) -> list[StoredVersion
         .where(or_(_V.version == newest, ACTIVE_VERSIONS.c.version_id.is_not(None)))
         .order_by(_V.kind, _V.name, _V.version)
     )
-    return [_checked(row, project) for row in rows]
+    return [stored_version(row, project) for row in rows]
 
 
 def read_version(
@@ -63,7 +63,7 @@ def read_version(
     row = connection.execute(wanted.limit(1)).first()
     if row is None:
         raise _not_found(connection, project, kind, name, version)
-    return _checked(row, project)
+    return stored_version(row, project)
 
 
 def read_versions(connection: Connection, project: str, kind: str, name: str) -> list[StoredVersion]:
@@ -73,7 +73,7 @@ def read_versions(connection: Connection, project: str, kind: str, name: str) ->
         RegistryIntegrityError: if one does not match its hash.
     """
     wanted = _stored(project).where(_V.kind == kind, _V.name == name).order_by(_V.version)
-    return [_checked(row, project) for row in connection.execute(wanted)]
+    return [stored_version(row, project) for row in connection.execute(wanted)]
 
 
 def version_id(connection: Connection, project: str, view: str, version: int) -> tuple[int, bool]:
@@ -107,7 +107,12 @@ def _stored(project: str) -> Select[Any]:
     )
 
 
-def _checked(row: Row[Any], project: str) -> StoredVersion:
+def stored_version(row: Row[Any], project: str) -> StoredVersion:
+    """A row of versions and payloads as a version, checked against its hash.
+
+    Raises:
+        RegistryIntegrityError: if it does not match.
+    """
     try:
         payload = json.loads(row.payload)
         found = hashlib.sha256(canonical_json(payload).encode()).hexdigest()

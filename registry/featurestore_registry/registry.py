@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
-from datetime import timedelta
-from typing import Self
+from datetime import datetime, timedelta
+from typing import Any, Self
 
-from featurestore.protocols.registry import Change, Run, RunKind, StoredVersion, ViewState
-from featurestore_registry import commits, definitions, history, leases, runs
+from featurestore.protocols.registry import (
+    AuditEntry,
+    Change,
+    CodeState,
+    Run,
+    RunKind,
+    StoredVersion,
+    VersionRecord,
+    ViewState,
+)
+from featurestore.protocols.training_sets import TrainingSetRecord
+from featurestore_registry import (
+    activations,
+    audit,
+    commits,
+    definitions,
+    history,
+    leases,
+    runs,
+    training_sets,
+    version_history,
+)
 from featurestore_registry.database import Database
 from featurestore_registry.schema import open_schema, upgrade_schema
 
@@ -104,18 +124,53 @@ class SQLRegistry:
         with self._database.reading() as connection:
             return history.read_runs(connection, project, view, limit)
 
+    def history(self, *, project: str, kind: str, name: str) -> list[VersionRecord]:
+        """See `RegistryRecord.history`."""
+        with self._database.reading() as connection:
+            return version_history.read_history(connection, project, kind, name)
+
+    def activations(self, *, project: str, view: str, limit: int = 2) -> list[tuple[int, datetime]]:
+        """See `RegistryRecord.activations`."""
+        with self._database.reading() as connection:
+            return activations.read_activations(connection, project, view, limit)
+
+    def audit(self, *, project: str, name: str | None = None, limit: int = 100) -> list[AuditEntry]:
+        """See `RegistryRecord.audit`."""
+        with self._database.reading() as connection:
+            return audit.read_audit(connection, project, name, limit)
+
     def close(self) -> None:
         """See `RegistryReader.close`."""
         self._database.close()
 
+    def training_set(self, *, project: str, name: str) -> TrainingSetRecord:
+        """See `TrainingSetRegistry.training_set`."""
+        with self._database.reading() as connection:
+            return training_sets.read_training_set(connection, project, name)
+
+    def training_sets(
+        self, *, project: str, view: str | None = None, limit: int = 100
+    ) -> list[TrainingSetRecord]:
+        """See `TrainingSetRegistry.training_sets`."""
+        with self._database.reading() as connection:
+            return training_sets.read_training_sets(connection, project, view, limit)
+
     # Writing ---------------------------------------------------------------------------------------------
 
     def commit(
-        self, *, project: str, expected_revision: int, changes: Sequence[Change], message: str = ""
+        self,
+        *,
+        project: str,
+        expected_revision: int,
+        changes: Sequence[Change],
+        message: str = "",
+        code: CodeState | None = None,
     ) -> int:
         """See `RegistryWriter.commit`."""
         with self._database.writing() as connection:
-            return commits.write_commit(connection, project, expected_revision, changes, message)
+            return commits.write_commit(
+                connection, project, expected_revision, changes, message=message, code=code
+            )
 
     def begin_run(
         self, *, project: str, view: str, version: int, kind: RunKind, end_us: int, lease: timedelta
@@ -146,3 +201,17 @@ class SQLRegistry:
         """See `RegistryWriter.fail_run`."""
         with self._database.writing() as connection:
             runs.fail_run(connection, run, error)
+
+    def add_training_set(
+        self, *, project: str, name: str, manifest: Mapping[str, Any], folder: str
+    ) -> TrainingSetRecord:
+        """See `TrainingSetRegistry.add_training_set`."""
+        with self._database.writing() as connection:
+            return training_sets.write_training_set(connection, project, name, manifest, folder)
+
+    def annotate_training_set(
+        self, *, project: str, name: str, tags: Mapping[str, str | None] | None = None, note: str = ""
+    ) -> TrainingSetRecord:
+        """See `TrainingSetRegistry.annotate_training_set`."""
+        with self._database.writing() as connection:
+            return training_sets.write_annotation(connection, project, name, tags or {}, note)

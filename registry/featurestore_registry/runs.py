@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 from featurestore.definitions.instants import duration_to_microseconds, from_microseconds
 from featurestore.errors import InvalidTimeError, RegistryError
 from featurestore.protocols.registry import Run, RunKind, RunStatus
-from featurestore_registry.commits import activate
+from featurestore_registry.activations import activate, lock_active
+from featurestore_registry.audit import write_audit
 from featurestore_registry.database import insert_into, now_us
 from featurestore_registry.definitions import version_id
 from featurestore_registry.leases import held, lock_lease, lost, release_lease, take_lease
@@ -69,7 +70,7 @@ def begin_run(
 
 
 def publish_run(connection: Connection, run: Run, rows: int) -> None:
-    """Record the run's success, publish what it wrote and make its version the active one.
+    """Record the run's success and publish what it wrote; a newer version's first one makes it the active one.
 
     Raises:
         LeaseHeldError: if the run does not hold the lease any more.
@@ -92,9 +93,15 @@ def publish_run(connection: Connection, run: Run, rows: int) -> None:
         "watermark_us": recorded.end_us,
         "run_began_us": recorded.began_us,
     }
+    published = select(VIEW_STATES.c.generation).where(VIEW_STATES.c.version_id == recorded.version_id)
+    first = connection.execute(published).scalar() is None
     added = insert_into(connection, VIEW_STATES).values(version_id=recorded.version_id, **state)
     connection.execute(added.on_conflict_do_update(index_elements=[VIEW_STATES.c.version_id], set_=state))
-    activate(connection, run.project, run.view, recorded.version_id)
+    effect = {"run": run.number, "rows": rows, "end_us": run.end_us}
+    active = lock_active(connection, run.project, run.view)
+    if active is None or (first and run.version > active):
+        effect |= activate(connection, run.project, run.view, recorded.version_id)
+    _audit(connection, run, "publish", effect)
     release_lease(connection, run)
 
 
@@ -103,7 +110,8 @@ def fail_run(connection: Connection, run: Run, error: str) -> None:
     lease = lock_lease(connection, run.project, run.view)
     # Neither database stores these two; a file name in a message may hold them.
     text = error.encode("utf-8", "replace").decode().replace("\0", "�")
-    _end(connection, run, status=RunStatus.FAILED, error=text)
+    if _end(connection, run, status=RunStatus.FAILED, error=text):
+        _audit(connection, run, "fail", {"run": run.number, "error": text})
     if lease.run == run.number:
         release_lease(connection, run)
 
@@ -151,9 +159,21 @@ def _insert(connection: Connection, run: Run, row_id: int, now: int) -> None:
     )
 
 
-def _end(connection: Connection, run: Run, **values: Any) -> None:
+def _end(connection: Connection, run: Run, **values: Any) -> bool:
     running = update(RUNS).where(*_is(run), _R.status == RunStatus.RUNNING)
-    connection.execute(running.values(ended_us=now_us(connection), **values))
+    return connection.execute(running.values(ended_us=now_us(connection), **values)).rowcount == 1
+
+
+def _audit(connection: Connection, run: Run, action: str, effect: dict[str, Any]) -> None:
+    write_audit(
+        connection,
+        project=run.project,
+        action=action,
+        kind="feature_view",
+        name=run.view,
+        version=run.version,
+        effect=effect,
+    )
 
 
 def _is(run: Run) -> tuple[Any, ...]:

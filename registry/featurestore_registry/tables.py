@@ -3,24 +3,40 @@
 ============================  ==============================================================================
 ``fs_schema_version``         one row: which migration the database is at (Alembic's)
 ``fs_projects``               one row per project; its revision is what commits compare and swap
-``fs_commits``                one row per commit: when, by whom, why
+``fs_commits``                one row per commit: when, by whom, why, from which code
 ``fs_versions``               one row per version of a definition; never changed but to mark it retired
 ``fs_payloads``               the JSON form of a version: one row at its creation and one per metadata change
 ``fs_active_versions``        which version an unversioned name of a view means
+``fs_activations``            one row each time that another version became it
+``fs_training_sets``          one row per training set: its manifest, which never changes, and its tags
+``fs_training_set_views``     which versions of views it was made from
+``fs_training_set_notes``     what people have noted about it
+``fs_audit``                  one row per change of the registry: who, when, from where, what, its effect
 ``fs_runs``                   one row per run of a view version
 ``fs_leases``                 one row per view: which run may write it, until when (run 0: none may)
 ``fs_view_states``            what of a view version is published online
 ============================  ==============================================================================
 
-Nothing is deleted but the active version of what is retired: a project's definitions at revision R are the
-versions with ``created_revision <= R`` that were not retired by R, each with its payload of the greatest
-``revision <= R``. What hangs off versions (runs and states; statistics, training sets and lineage when they
-come) refers to ``fs_versions.id``. Instants are microseconds since 1970 by the database's clock.
+``fs_audit`` is append-only, kept so by triggers. Nothing is deleted but the active version of what is retired: a
+project's definitions at revision R are the versions with ``created_revision <= R`` that were not retired by R,
+each with its payload of the greatest ``revision <= R``. What hangs off versions (runs and states; statistics and
+lineage when they come) refers to ``fs_versions.id``. Instants are microseconds since 1970 by the database's clock.
 """
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 METADATA = MetaData()
 
@@ -39,6 +55,9 @@ COMMITS = Table(
     Column("message", Text, nullable=False),
     Column("author", Text, nullable=False),
     Column("committed_us", BigInteger, nullable=False),
+    Column("host", Text),
+    Column("git_commit", Text),
+    Column("git_dirty", Boolean),
 )
 
 VERSIONS = Table(
@@ -72,6 +91,39 @@ ACTIVE_VERSIONS = Table(
     Column("project", Text, primary_key=True),
     Column("view", Text, primary_key=True),
     Column("version_id", Integer, ForeignKey("fs_versions.id"), nullable=False),
+)
+
+ACTIVATIONS = Table(
+    "fs_activations",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("view", Text, nullable=False),
+    Column("version_id", Integer, ForeignKey("fs_versions.id"), nullable=False),
+    Column("activated_us", BigInteger, nullable=False),
+    Index("fs_activations_view", "project", "view", "id"),
+)
+
+AUDIT = Table(
+    "fs_audit",
+    METADATA,
+    # SQLite numbers rows by itself only under this name of the type.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("host", Text),
+    Column("action", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("version", Integer),
+    Column("revision", BigInteger),
+    Column("message", Text, nullable=False),
+    Column("git_commit", Text),
+    Column("git_dirty", Boolean),
+    Column("effect", Text, nullable=False),
+    Index("fs_audit_project", "project", "id"),
+    Index("fs_audit_name", "project", "name", "id"),
 )
 
 RUNS = Table(
@@ -112,4 +164,39 @@ VIEW_STATES = Table(
     Column("generation", BigInteger, nullable=False),
     Column("watermark_us", BigInteger, nullable=False),
     Column("run_began_us", BigInteger, nullable=False),
+)
+
+TRAINING_SETS = Table(
+    "fs_training_sets",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("manifest_id", Text, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    Column("folder", Text, nullable=False),
+    Column("created_us", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("manifest", Text, nullable=False),
+    Column("tags", Text, nullable=False),
+    UniqueConstraint("project", "name", name="fs_training_sets_name"),
+    Index("fs_training_sets_manifest", "project", "manifest_id"),
+)
+
+TRAINING_SET_VIEWS = Table(
+    "fs_training_set_views",
+    METADATA,
+    Column("version_id", Integer, ForeignKey("fs_versions.id"), primary_key=True),
+    Column("training_set_id", Integer, ForeignKey("fs_training_sets.id"), primary_key=True),
+)
+
+TRAINING_SET_NOTES = Table(
+    "fs_training_set_notes",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("training_set_id", Integer, ForeignKey("fs_training_sets.id"), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Index("fs_training_set_notes_set", "training_set_id"),
 )

@@ -99,8 +99,8 @@ def test_before_anything_is_materialized(cli: CommandLine, project: Path) -> Non
     assert "has not been materialized yet" in cli.error("get-online", "-f", "drivers", "-e", "driver_id=1001")
     (view,) = cli.json("status")["views"]
     assert view == {
-        "view": "driver_stats", "online": True, "active_version": None, "newest_version": 1, "generation": None,
-        "published_until": None, "lag_seconds": None, "last_run": None,
+        "view": "driver_stats", "online": True, "active_version": None, "newest_version": 1,
+        "newest_filled": False, "generation": None, "published_until": None, "lag_seconds": None, "last_run": None,
     }  # fmt: skip
     assert "version 1 is not filled yet" in cli.text("status")
 

@@ -14,17 +14,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
 
 from featurestore.protocols.offline import OfflineEngine
 from featurestore.testing.judge import check_historical, check_latest
-from featurestore.testing.strategies import Case, as_csv, as_parquet, cases, csv_can_hold
+from featurestore.testing.strategies import Case, as_csv, as_parquet, cases, csv_can_hold, window_cases
 from tests.engines.available import ENGINES, make_engine
 
 CASES_PER_SEED = 100
 STORAGE: dict[str, Callable[[Case, Path], Case | None]] = {
     "memory": lambda case, _folder: case,
     "parquet": lambda case, folder: as_parquet(case, folder, files=2, row_group_size=2),
-    "csv": lambda case, folder: as_csv(case, folder, files=2) if csv_can_hold(case) else None,
+    # Conditions of aggregations see the fields of a CSV file as text, which a case does not.
+    "csv": lambda case, folder: (
+        as_csv(case, folder, files=2) if csv_can_hold(case) and not case.plans[0].windows else None
+    ),
 }
 
 
@@ -69,7 +73,7 @@ def one_round(number: int, check: Callable[[Case], None]) -> None:
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    @given(case=cases())
+    @given(case=st.one_of(cases(), window_cases()))
     def round_of_cases(case: Case) -> None:
         check(case)
 

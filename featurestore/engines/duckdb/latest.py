@@ -58,7 +58,8 @@ def latest_keys(view: ViewPlan, relation: Relation, t: Tables, at: int, *, restr
         where(visible, *(f"x.{key} IS NOT NULL" for key in keys)),
         "GROUP BY " + ", ".join(f"x.{key}" for key in keys),
     )
-    return create(t.keys, select(["row_number() OVER () AS code", "*"], f"FROM {nested(found, 'k')}"))
+    order = f"ORDER BY {', '.join(keys)}" if view.windows else ""
+    return create(t.keys, select([f"row_number() OVER ({order}) AS code", "*"], f"FROM {nested(found, 'k')}"))
 
 
 def latest_narrow(view: ViewPlan, relation: Relation, t: Tables, at: int) -> str:

@@ -28,9 +28,12 @@ def entity_keys(view: ViewPlan, t: Tables, columns: Sequence[str]) -> str:
         "FROM entities",
         where(*(f"{column} IS NOT NULL" for column in columns)),
     )
+    # Floats are added up entity by entity: their last bits are the same again where the codes are.
+    order = f"ORDER BY {', '.join(key_names(view))}" if view.windows else ""
     # Four bytes: the as-of join sorts by code and event, and is a sixth faster with shorter sort keys.
     query = select(
-        ["(row_number() OVER ())::UINTEGER AS code", *key_names(view)], f"FROM {nested(distinct, 'k')}"
+        [f"(row_number() OVER ({order}))::UINTEGER AS code", *key_names(view)],
+        f"FROM {nested(distinct, 'k')}",
     )
     return create(t.keys, query)
 

@@ -129,7 +129,7 @@ def entity_spine(view: ViewPlan, entities: pa.Table) -> Spine:
         return Spine(coded, pl.DataFrame({CODE: pl.Series([0], dtype=pl.Int64)}))
     keys = (
         frame.select(names)
-        .unique()
+        .unique(maintain_order=bool(view.windows))
         .drop_nulls()
         .with_row_index(CODE)
         .with_columns(pl.col(CODE).cast(pl.Int64))

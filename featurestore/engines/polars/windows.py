@@ -43,7 +43,7 @@ def latest_windows(
     wanted = wanted_entities(view, narrow, at, changes, keys)
     visible = narrow.filter(pl.col("visible") <= until)
     if names:
-        known = visible.select(names).unique()
+        known = visible.select(names).unique(maintain_order=True)
         known = known if wanted is None else known.join(wanted, on=names, how="semi")
     else:
         known = pl.DataFrame(

@@ -1,0 +1,1 @@
+"""Lineage: which columns feed which features, and where these go."""

@@ -1,0 +1,1 @@
+"""Training sets: training frames that are saved, split, versioned, and can be had again."""

@@ -1,0 +1,180 @@
+"""A saved training set: its rows, its manifest, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from featurestore.errors import NotFoundError
+from featurestore.frames.convert import to_pandas, to_polars
+from featurestore.project import Project
+from featurestore.protocols.training_sets import Note, TrainingSetRecord
+from featurestore.training_sets.check import Recreation, Verification, recreate, verify
+from featurestore.training_sets.compare import Comparison, compare_manifests
+from featurestore.training_sets.content import BLOCK_ROWS, Content
+from featurestore.training_sets.export import export_parts
+from featurestore.training_sets.files import SetFolder
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+
+
+class TrainingSet:
+    """A training frame that was saved, with the record of how it was made. Its data never change."""
+
+    def __init__(self, project: Project, record: TrainingSetRecord, folder: Path | None = None) -> None:
+        self._project = project
+        self._record = record
+        self._folder = SetFolder(folder or project.config.root / record.folder)
+
+    @property
+    def name(self) -> str:
+        """Its name in the project."""
+        return self._record.name
+
+    @property
+    def id(self) -> str:
+        """SHA-256 (hex) of its manifest; `FeatureStore.training_set` finds it by the first 12 characters too."""
+        return self._record.manifest_id
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 (hex) of its values, part by part."""
+        return self._record.content_hash
+
+    @property
+    def created_at(self) -> datetime:
+        """When it was recorded, by the registry's clock."""
+        return self._record.created_at
+
+    @property
+    def author(self) -> str:
+        """The account that made it."""
+        return self._record.author
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """Everything it was made from and came out as, in JSON."""
+        return self._record.manifest
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """Its tags."""
+        return self._record.tags
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What was noted about it, oldest first."""
+        return self._record.notes
+
+    @property
+    def parts(self) -> Mapping[str, Content]:
+        """Part to what it holds; one part ``all`` where there is no split."""
+        return {part["name"]: Content.from_json(part) for part in self.manifest["parts"]}
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows all parts have together."""
+        return sum(content.rows for content in self.parts.values())
+
+    def path(self, part: str | None = None) -> Path:
+        """The Parquet file of a part.
+
+        Args:
+            part: may be left out if there is one only.
+
+        Raises:
+            NotFoundError: if there is no such part, or its file is gone.
+        """
+        path = self._folder.object_path(self._content(part).hash)
+        if not path.is_file():
+            raise NotFoundError(
+                f"The data of training set {self.name!r} are gone: there is no file {path}.",
+                hint="training_set.recreate() computes them again and keeps them if they come out the same.",
+            )
+        return path
+
+    def to_batches(self, part: str | None = None) -> Iterator[pa.RecordBatch]:
+        """The rows of a part batch by batch."""
+        with pq.ParquetFile(self.path(part)) as file:
+            yield from file.iter_batches(batch_size=BLOCK_ROWS)
+
+    def to_arrow(self, part: str | None = None) -> pa.Table:
+        """The rows of a part as an Arrow table."""
+        with pq.ParquetFile(self.path(part)) as file:
+            return file.read()
+
+    def to_polars(self, part: str | None = None) -> pl.DataFrame:
+        """The rows of a part as a Polars data frame."""
+        return to_polars(self.to_arrow(part))
+
+    def to_pandas(self, part: str | None = None) -> pd.DataFrame:
+        """The rows of a part as a pandas data frame with Arrow-backed types."""
+        return to_pandas(self.to_arrow(part))
+
+    def verify(self) -> Verification:
+        """Read everything that is saved, and say what is not as it was."""
+        return verify(self._record, self._folder)
+
+    def recreate(self) -> Recreation:
+        """Compute the set again from the sources as they are, and say whether it is the same, else what has changed.
+
+        Files of the set that are gone are put back if it is the same.
+
+        Raises:
+            NotFoundError: if the saved entity rows are gone.
+            SourceError: if a source cannot be read.
+            TransformError: if the code of a transform is not the one that was recorded.
+        """
+        return recreate(self._project, self._record, self._folder)
+
+    def compare(self, other: TrainingSet) -> Comparison:
+        """What differs between this set and another one; print it to read it."""
+        return compare_manifests(self._record, other._record)
+
+    def export(
+        self, folder: str | Path, *, form: str = "parquet", parts: Sequence[str] | None = None
+    ) -> list[Path]:
+        """Copy the rows, one file per part, and the manifest to a folder.
+
+        Args:
+            folder: made if need be; files in it are not overwritten.
+            form: ``parquet`` or ``csv``.
+            parts: by default all.
+
+        Raises:
+            RequestError: if a file is there already, or there is no such form.
+            NotFoundError: if there is no such part.
+        """
+        chosen = {part: self.path(part) for part in (self.parts if parts is None else parts)}
+        return export_parts(chosen, self._record, Path(folder), form)
+
+    def tag(self, **tags: str | None) -> None:
+        """Set tags; None removes one."""
+        self._annotate(tags=tags)
+
+    def note(self, text: str) -> None:
+        """Add a note, such as why a feature was left out."""
+        self._annotate(note=text)
+
+    def __repr__(self) -> str:
+        rows = ", ".join(f"{name}: {content.rows:,} rows" for name, content in self.parts.items())
+        return f"TrainingSet({self.name!r}, {rows}, id {self.id[:12]})"
+
+    def _annotate(self, *, tags: Mapping[str, str | None] | None = None, note: str = "") -> None:
+        self._record = self._project.registry.annotate_training_set(
+            project=self._project.name, name=self.name, tags=tags, note=note
+        )
+
+    def _content(self, part: str | None) -> Content:
+        if part is None and len(self.parts) == 1:
+            return next(iter(self.parts.values()))
+        if part is None or part not in self.parts:
+            raise NotFoundError.of("Part", part or "", self.parts, where=f"training set {self.name!r}")
+        return self.parts[part]
