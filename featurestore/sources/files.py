@@ -28,9 +28,14 @@ def resolve_paths(source: FileSource, root: Path) -> FileSource:
     )
 
 
+def is_stored_remotely(source: FileSource) -> bool:
+    """Whether some of its files are in object storage."""
+    return any(map(is_remote, source.path))
+
+
 def on_disk(source: Source) -> TypeGuard[ParquetSource]:
     """Whether the source is Parquet files that engines read themselves."""
-    return isinstance(source, ParquetSource) and not any(map(is_remote, source.path))
+    return isinstance(source, ParquetSource) and not is_stored_remotely(source)
 
 
 def list_files(source: FileSource) -> list[str]:
