@@ -13,10 +13,10 @@ CAN_BE_USED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c '$(CAN_BE_USED)' >/dev/null 2>&1; then echo $$python; break; fi; done)
 
-.PHONY: help setup demo test test-servers fuzz lint format types wheel bench bench-smoke clean
+.PHONY: help setup demo demo-warehouse test test-servers fuzz lint format types wheel bench bench-smoke clean
 
 help: ## show this text
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 setup: $(READY) ## make .venv with the project and its tools (the other targets do it when needed)
 
@@ -31,6 +31,9 @@ $(READY): pyproject.toml
 
 demo: $(READY) ## run the flights example on the embedded stores, or with ONLINE=redis on a Redis that it starts
 	@$(BIN)/python -m examples.flights $(if $(ONLINE),--online $(ONLINE))
+
+demo-warehouse: $(READY) ## run the warehouse example on a PostgreSQL server that it starts
+	@$(BIN)/python -m examples.warehouse
 
 test: $(READY) ## run the tests, against real Redis-protocol and PostgreSQL servers (ARGS="-k name" for some)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal $(ARGS)

@@ -9,10 +9,12 @@ from featurestore.errors import ConfigurationError, MissingDependencyError
 from featurestore.protocols.offline import OfflineEngine
 from featurestore.protocols.online import OnlineStore
 from featurestore.protocols.registry import Registry
+from featurestore.protocols.sources import SourceReader
 
 ONLINE_STORES = "featurestore.online_stores"
 OFFLINE_ENGINES = "featurestore.offline_engines"
 REGISTRIES = "featurestore.registries"
+SOURCE_READERS = "featurestore.source_readers"
 EXTRAS = {"postgresql": "postgres"}
 
 
@@ -44,6 +46,16 @@ def open_engine(name: str) -> OfflineEngine:
         ConfigurationError: for an unknown name.
     """
     return cast(OfflineEngine, _adapter(OFFLINE_ENGINES, name, "offline engine")())
+
+
+def open_source_reader(kind: str) -> SourceReader:
+    """What reads the sources of a kind that the engines do not read themselves.
+
+    Raises:
+        ConfigurationError: for a kind that nothing reads.
+        MissingDependencyError: if its driver is not installed.
+    """
+    return cast(SourceReader, _adapter(SOURCE_READERS, kind, "kind of source to read")())
 
 
 def _scheme(url: str, what: str) -> str:

@@ -11,6 +11,7 @@ FeatureStoreError
 │   ├── EntityDataError           keys or times of the entity rows are missing or of the wrong type
 │   └── InvalidTimeError          an instant lies outside of what may be asked or written
 ├── SourceError                   a source cannot be read, or its data contradict its declaration
+│   └── SourceUnavailableError    (retryable) its server cannot be reached, went away or cancelled the query
 ├── TransformError                a transform fails, or is not the code that was registered
 ├── RegistryError
 │   ├── RegistryUnavailableError  (retryable) the database cannot be reached
@@ -109,6 +110,12 @@ class InvalidTimeError(RequestError):
 
 class SourceError(FeatureStoreError):
     """A source cannot be read, or its data contradict its declaration."""
+
+
+class SourceUnavailableError(SourceError):
+    """The server of a source cannot be reached, went away in the middle of a call, or cancelled it."""
+
+    retryable = True
 
 
 class TransformError(FeatureStoreError):

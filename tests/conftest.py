@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from featurestore.testing.servers import PostgresServer, RedisServer
+from featurestore.testing.servers import PostgresServer, RedisServer, S3Server
 from featurestore.testing.servers import postgres as postgres_servers
 from featurestore.testing.servers import redis as redis_servers
 
@@ -22,6 +22,7 @@ hypothesis.settings.load_profile("featurestore")
 _MARKS = {
     "redis": {"redis_server", "redis_url", "redis_to_break"},
     "postgres": {"postgres_server_url", "postgres_url", "postgres_to_break"},
+    "s3": {"s3_server", "s3_bucket"},
 }
 
 
@@ -87,3 +88,22 @@ def postgres_to_break() -> Iterator[PostgresServer]:
     """A PostgreSQL server of the test's own, to be stopped, killed and started at will."""
     with PostgresServer.start_new() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """The object store of this test process, which the environment names while the tests run."""
+    with S3Server.start_new() as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment().items():
+            patch.setenv(name, value)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3_bucket(s3_server: S3Server) -> str:
+    """``s3://bucket`` of the object store."""
+    import pyarrow.fs
+
+    store = pyarrow.fs.S3FileSystem(endpoint_override=s3_server.url, allow_bucket_creation=True)
+    store.create_dir("featurestore")
+    return "s3://featurestore"

@@ -1,6 +1,7 @@
 """Definitions: entities, sources, features, views, services, and their types and hashes."""
 
 from featurestore.definitions.aggregation import Aggregation
+from featurestore.definitions.database import DuckDBSource, PostgresSource, SqlSource
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.feature import Feature
 from featurestore.definitions.reference import ViewReference
@@ -16,6 +17,7 @@ __all__ = [
     "LIFETIME",
     "Aggregation",
     "CSVSource",
+    "DuckDBSource",
     "Entity",
     "EntitySplit",
     "Feature",
@@ -23,10 +25,12 @@ __all__ = [
     "FeatureView",
     "InMemorySource",
     "ParquetSource",
+    "PostgresSource",
     "RandomSplit",
     "Schedule",
     "Source",
     "Split",
+    "SqlSource",
     "StratifiedSplit",
     "TimeSplit",
     "Transform",

@@ -83,6 +83,15 @@ class Source(Definition):
         roles = (self.event_timestamp, self.created_timestamp, self.available_at, self.event_id)
         return tuple(dict.fromkeys(role for role in roles if role is not None))
 
+    def own_column(self, name: str) -> str:
+        """The column of the data that a column is, before it is renamed."""
+        return self.mapping.get(name, name)
+
+    @property
+    def event_column(self) -> str:
+        """The column of the data that is the event timestamp, before it is renamed."""
+        return self.own_column(self.event_timestamp)
+
     @field_validator("event_timestamp", "created_timestamp", "available_at", "event_id")
     @classmethod
     def _check_column(cls, value: str | None) -> str | None:
@@ -149,7 +158,7 @@ class ParquetSource(FileSource):
 
     Args:
         path: a file, a glob (``data/**/*.parquet``) or a list of them; relative paths start at the folder
-            of feature_store.toml, else at the working directory.
+            of feature_store.toml, else at the working directory. ``s3://bucket/…`` is a path too.
         hive_partitioning: take columns from folder names such as ``day=2024-01-31``.
 
     The other arguments are those of `Source`.

@@ -1,7 +1,7 @@
 """Sources as Arrow: their schemas, and the rows of those that the engines do not read themselves.
 
-Parquet is read by the engines. CSV files and frames in memory reach both engines through here, so that a
-text is parsed in one way only.
+Parquet is read by the engines. CSV files, frames in memory and what connectors read reach both engines through
+here, so that a text is parsed in one way only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ import pyarrow.parquet as pq
 from featurestore.definitions.source import CSVSource, FileSource, InMemorySource, ParquetSource, Source
 from featurestore.errors import SourceError
 from featurestore.frames.convert import to_arrow_table
-from featurestore.sources.files import list_files
+from featurestore.protocols.sources import EVERY_ROW, WantedRows
+from featurestore.sources import remote, remote_parquet
+from featurestore.sources.external import check_unchanged, external_columns, external_rows, is_external
+from featurestore.sources.files import list_files, on_disk
 
 _log = logging.getLogger(__name__)
 _HIVE = re.compile(r"[/\\]([^/\\=]+)=([^/\\]*)(?=[/\\])")
@@ -37,19 +40,27 @@ def source_schema(source: Source) -> pa.Schema:
     if isinstance(source, InMemorySource):
         return _frame(source).schema
     if not isinstance(source, FileSource):
-        raise SourceError(f"Source {source.name!r}: kind {source.kind!r} cannot be read by this release.")
+        return external_columns(source).schema
     read = _parquet_schema if isinstance(source, ParquetSource) else _csv_schema
     return _unified(source, [_guarded(source, file, read) for file in list_files(source)])
 
 
 def source_rows(source: Source) -> tuple[pa.Schema, frozenset[str]]:
     """`source_schema`, and which of the columns are text to be read as the type that a view declares."""
+    if is_external(source):
+        columns = external_columns(source)
+        return columns.schema, columns.text
     schema = source_schema(source)
     if isinstance(source, CSVSource):
         return schema, frozenset(schema.names)
     if isinstance(source, InMemorySource):
         return schema, source.text_columns
     return schema, frozenset(hive_columns(source)) if isinstance(source, ParquetSource) else frozenset()
+
+
+def parses_text(source: Source) -> bool:
+    """Whether columns that are text are read as the types that are asked for, where no step comes before."""
+    return isinstance(source, CSVSource) or is_external(source)
 
 
 def _unified(source: FileSource, schemas: list[pa.Schema]) -> pa.Schema:
@@ -62,7 +73,13 @@ def _unified(source: FileSource, schemas: list[pa.Schema]) -> pa.Schema:
         ) from error
 
 
-def read_table(source: Source, columns: Mapping[str, pa.DataType | None]) -> pa.Table:
+def read_table(
+    source: Source,
+    columns: Mapping[str, pa.DataType | None],
+    *,
+    rows: WantedRows = EVERY_ROW,
+    expected: pa.Schema | None = None,
+) -> pa.Table:
     """Columns of a source as one table in memory, the rows in their order.
 
     Args:
@@ -70,6 +87,8 @@ def read_table(source: Source, columns: Mapping[str, pa.DataType | None]) -> pa.
         columns: column name to the Arrow type to parse a CSV field as. None: what the first fields look
             like; timestamps always come as written, zoned or not. The columns of other sources come in
             the types they have.
+        rows: which rows are wanted; only connectors leave out others.
+        expected: see `external_rows`.
 
     Raises:
         SourceError: if the source cannot be read or a field cannot be parsed.
@@ -77,7 +96,9 @@ def read_table(source: Source, columns: Mapping[str, pa.DataType | None]) -> pa.
     if isinstance(source, InMemorySource):
         return _frame(source).select(list(columns))
     if not isinstance(source, FileSource):
-        raise SourceError(f"Source {source.name!r}: kind {source.kind!r} cannot be read by this release.")
+        return external_rows(source, columns, rows, expected=expected).read_all().select(list(columns))
+    if isinstance(source, ParquetSource) and not on_disk(source):
+        return stream_rows(source, columns, rows=rows, expected=expected).read_all()
     files = list_files(source)
     if isinstance(source, ParquetSource):
         tables = [_guarded(source, file, lambda s, f: _read_parquet(s, f, columns)) for file in files]
@@ -89,6 +110,30 @@ def read_table(source: Source, columns: Mapping[str, pa.DataType | None]) -> pa.
     return pa.concat_tables(tables, promote_options="permissive").select(list(columns))
 
 
+def streams(source: Source) -> bool:
+    """Whether `stream_rows` reads the source: what neither the engines nor Arrow read from a disk."""
+    return is_external(source) or (isinstance(source, ParquetSource) and not on_disk(source))
+
+
+def stream_rows(
+    source: Source,
+    columns: Mapping[str, pa.DataType | None],
+    *,
+    rows: WantedRows = EVERY_ROW,
+    expected: pa.Schema | None = None,
+) -> pa.RecordBatchReader:
+    """Columns of the wanted rows of a source that is not on this machine, as a stream; see `external_rows`."""
+    if not isinstance(source, ParquetSource):
+        return external_rows(source, columns, rows, expected=expected)
+    files = remote.versions(source.name, list_files(source))
+    schema = source_schema(source)
+    chosen = pa.schema([schema.field(name) for name in columns])
+    check_unchanged(source, expected, chosen, columns)
+    folders = {file: folder_values(source, file) for file in files}
+    batches = remote_parquet.stream(source, files, folders, chosen, rows)
+    return pa.RecordBatchReader.from_batches(chosen, batches)
+
+
 def first_rows(source: Source, count: int) -> pa.Table:
     """Up to so many of a source's first rows, with all columns; those of CSV files as text, but for times.
 
@@ -96,14 +141,14 @@ def first_rows(source: Source, count: int) -> pa.Table:
         SourceError: if the source cannot be read.
     """
     schema = source_schema(source)
-    if isinstance(source, ParquetSource):
+    if on_disk(source):
         tables, left = [], count
         for file in list_files(source):
             if left > 0:
                 tables.append(_guarded(source, file, lambda s, f: _first_of_parquet(s, f, schema, left)))  # noqa: B023
                 left -= tables[-1].num_rows
         return pa.concat_tables(tables, promote_options="permissive").select(schema.names)
-    return read_table(source, dict.fromkeys(schema.names)).slice(0, count)
+    return read_table(source, dict.fromkeys(schema.names), rows=WantedRows(first=count)).slice(0, count)
 
 
 def _first_of_parquet(source: ParquetSource, file: str, schema: pa.Schema, count: int) -> pa.Table:
@@ -125,6 +170,10 @@ def hive_columns(source: ParquetSource) -> list[str]:
 
 
 def _guarded(source: FileSource, file: str, read: Any) -> Any:
+    if remote.is_remote(file):
+        version = remote.versions(source.name, [file])[file]
+        with remote.unchanged(source.name, file, version):
+            return read(source, file)
     try:
         return read(source, file)
     except (OSError, pa.ArrowException) as error:
@@ -135,11 +184,18 @@ def _guarded(source: FileSource, file: str, read: Any) -> Any:
 
 
 def _parquet_schema(source: ParquetSource, file: str) -> pa.Schema:
-    schema = pq.read_schema(file).remove_metadata()
+    schema = _stored_schema(file).remove_metadata()
     for name in folder_values(source, file):
         if name not in schema.names:
             schema = schema.append(pa.field(name, pa.string()))
     return schema
+
+
+def _stored_schema(file: str) -> pa.Schema:
+    if not remote.is_remote(file):
+        return pq.read_schema(file)
+    with remote.open_file(file) as opened:
+        return pq.read_schema(opened)
 
 
 def folder_values(source: Source, file: str) -> dict[str, str | None]:
@@ -203,7 +259,7 @@ def _time_columns(source: Source) -> set[str]:
 
 def _csv_first_block(source: CSVSource, file: str, types: Mapping[str, pa.DataType]) -> pa.Schema:
     options = pa.csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
-    with pa.csv.open_csv(file, parse_options=_csv_format(source), convert_options=options) as reader:
+    with pa.csv.open_csv(_stream(file), parse_options=_csv_format(source), convert_options=options) as reader:
         return reader.schema
 
 
@@ -237,13 +293,17 @@ def _csv_type(wanted: pa.DataType | None, found: pa.DataType | None, unit: str) 
 
 def _parse_csv(source: CSVSource, file: str, types: Mapping[str, pa.DataType]) -> pa.Table:
     return pa.csv.read_csv(
-        file,
+        _stream(file),
         parse_options=_csv_format(source),
         convert_options=pa.csv.ConvertOptions(
             column_types=types, include_columns=list(types), strings_can_be_null=True,
             null_values=[""], quoted_strings_can_be_null=False,
         ),
     )  # fmt: skip
+
+
+def _stream(file: str) -> Any:
+    return remote.open_stream(file) if remote.is_remote(file) else file
 
 
 def _frame(source: InMemorySource) -> pa.Table:

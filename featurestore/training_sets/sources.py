@@ -16,7 +16,7 @@ from featurestore.errors import SourceError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.frames.times import CREATED_TIME, SOURCE_TIME, time_column
 from featurestore.sources.arrow import read_table, source_schema
-from featurestore.sources.files import list_files
+from featurestore.sources.files import is_stored_remotely, list_files
 from featurestore.training_sets.content import content_of
 
 State = dict[str, Any]
@@ -28,7 +28,7 @@ def source_state(source: Source, root: Path) -> State:
     Raises:
         SourceError: if the source cannot be read.
     """
-    if isinstance(source, FileSource):
+    if isinstance(source, FileSource) and not is_stored_remotely(source):
         files = [_file_state(Path(file), root) for file in list_files(source)]
         return {"name": source.name, "kind": source.kind, "files": files, "rows": _count(source)}
     if isinstance(source, InMemorySource):
@@ -42,7 +42,7 @@ def source_state(source: Source, root: Path) -> State:
         return {"name": source.name, "kind": source.kind, "content": content.hash, "rows": content.rows}
     raise SourceError(
         f"Source {source.name!r} of kind {source.kind!r} cannot say in which state it is.",
-        hint="Training sets are made from files and from frames in memory.",
+        hint="Training sets are made from files on a disk and from frames in memory.",
     )
 
 
@@ -52,7 +52,7 @@ def source_stamp(source: Source) -> tuple[tuple[str, int, int], ...]:
     Raises:
         SourceError: if a file is gone.
     """
-    if not isinstance(source, FileSource):
+    if not isinstance(source, FileSource) or is_stored_remotely(source):
         return ()
     stamps = [(file, Path(file).stat()) for file in list_files(source)]
     return tuple((file, found.st_size, found.st_mtime_ns) for file, found in stamps)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from featurestore.definitions.source import Source
 from featurestore.definitions.steps import Call, Conditions, Rename, Select, Shape, Step
+from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore.sources.arrow import read_table, source_rows
 from featurestore.transforms import call, rename, select, shape
 from featurestore.transforms.table import Rows
@@ -45,23 +46,33 @@ def row_schema(source: Source, steps: Sequence[Step]) -> RowSchema:
     return RowSchema(rows.table.schema, rows.text)
 
 
-def read_rows(source: Source, steps: Sequence[Step], columns: Mapping[str, pa.DataType | None]) -> pa.Table:
+def read_rows(
+    source: Source,
+    steps: Sequence[Step],
+    columns: Mapping[str, pa.DataType | None],
+    *,
+    rows: WantedRows = EVERY_ROW,
+    expected: pa.Schema | None = None,
+) -> pa.Table:
     """Columns of the rows after all steps, in the order of the source where the steps keep it.
 
     Args:
         source: with absolute paths.
         steps: none for the rows of the source as they are.
         columns: names to the types that fields of CSV files are parsed as; with steps, these are text.
+        rows: which rows of the source are wanted.
+        expected: the columns of the source, where there are no steps; see `external_rows`.
 
     Raises:
         SourceError: if the source cannot be read.
         TransformError: if a step fails.
     """
     if not steps:
-        return read_table(source, columns)
+        return read_table(source, columns, rows=rows, expected=expected)
     schema, text = source_rows(source)
     needed = columns_needed(steps, columns, schema)
-    base = read_table(source, dict.fromkeys(name for name in schema.names if name in needed))
+    wanted = dict.fromkeys(name for name in schema.names if name in needed)
+    base = read_table(source, wanted, rows=rows, expected=schema)
     return run_steps(Rows(base, text & needed), steps, source, wanted=list(columns)).table.select(
         list(columns)
     )

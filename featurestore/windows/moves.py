@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from featurestore.protocols.offline import ViewPlan
+from featurestore.protocols.offline import Changes, ViewPlan
+from featurestore.sources.wanted import effective
 from featurestore.windows.decay import DECAYED
 from featurestore.windows.series import single_windows
 
@@ -26,3 +27,10 @@ def moving_events(view: ViewPlan, since: int, until: int) -> list[tuple[int, int
                 edges = ([w.offset] if w.offset else []) + ([] if begin is None else [begin])
                 spans |= {(since - edge, until - edge) for edge in edges}
     return sorted(spans)
+
+
+def moving_since(view: ViewPlan, at: int, changes: Changes | None) -> list[tuple[int, int]]:
+    """`moving_events` between the effective times of an incremental run; none where it is not one."""
+    if changes is None:
+        return []
+    return moving_events(view, effective(changes.since, view.grid), effective(at, view.grid))

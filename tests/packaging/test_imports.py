@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {
+    "adbc_driver_manager",
     "alembic",
     "duckdb",
     "featurestore_connectors",

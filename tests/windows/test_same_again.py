@@ -34,6 +34,8 @@ def test_the_last_bits_of_long_windows(tmp_path: Path, engine: str) -> None:
         features=[fs.Aggregation("amount", function, fs.LIFETIME) for function in ("sum", "mean", "var")],
     )
     asked = pa.table(at_random(chance, ASKED))
-    with fs.FeatureStore(registry=f"sqlite:///{tmp_path}/registry.db", online="memory://", offline=engine) as store:
+    with fs.FeatureStore(
+        registry=f"sqlite:///{tmp_path}/registry.db", online="memory://", offline=engine
+    ) as store:
         first, *others = [store.get_historical_features(asked, view).to_arrow() for _ in range(4)]
     assert all(other.equals(first) for other in others)

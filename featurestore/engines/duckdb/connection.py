@@ -88,6 +88,19 @@ class Session:
         """Let queries of this session read an Arrow table."""
         self._connection.register(table, rows)
 
+    def store(self, table: str, rows: pa.RecordBatchReader) -> None:
+        """Make a table of a stream, which is spilled to disk where it does not fit into memory.
+
+        The stream is read by the calling thread, so that its errors and Ctrl-C arrive as what they are.
+        """
+        stream = f"{table}stream"
+        self.register(stream, rows.schema.empty_table())
+        self.run(f"CREATE TABLE {table} AS FROM {stream}")
+        for batch in rows:
+            self.register(stream, pa.table(batch))
+            self.run(f"INSERT INTO {table} FROM {stream}")
+        self._connection.unregister(stream)
+
     def run(self, *statements: str) -> None:
         """Run statements that return nothing."""
         for statement in statements:

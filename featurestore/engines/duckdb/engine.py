@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from featurestore.definitions.source import ParquetSource, Source
+from featurestore.definitions.source import Source
 from featurestore.definitions.types import Vector
 from featurestore.engines.duckdb import explain, fetch, gather, latest, lives, match, nearest, windows
 from featurestore.engines.duckdb.connection import Session, reported
@@ -30,6 +30,8 @@ from featurestore.protocols.offline import (
     ViewPlan,
 )
 from featurestore.sources.arrow import read_table, source_schema
+from featurestore.sources.files import on_disk
+from featurestore.sources.wanted import NO_ROW, rows_at, rows_of_entities
 from featurestore.transforms.duckdb_sql import for_duckdb
 
 
@@ -71,7 +73,7 @@ class DuckDBEngine:
         with self._session() as session:
             session.register("entities", _entity_rows(views, entities))
             parts = [
-                _historical(session, views, view, Tables.of(f"v{i}_"), entities.num_rows)
+                _historical(session, views, view, Tables.of(f"v{i}_"), entities)
                 for i, view in enumerate(views)
             ]
             yield from fetch.side_by_side(parts)
@@ -86,10 +88,10 @@ class DuckDBEngine:
                 session.register("given", _given_keys(view, keys))
             given = None if keys is None else "given"
             if view.windows:
-                yield from windows.latest(session, view, at, changes, given, tables)
+                yield from windows.latest(session, view, at, changes, keys, tables)
                 return
             with reported(view.source.name):
-                relation = open_relation(session, view, tables.source)
+                relation = open_relation(session, view, tables.source, rows_at(view, at, changes, keys))
                 restricted = keys is not None or changes is not None
                 if restricted:
                     session.run(latest.wanted(view, relation, tables, at, changes, given))
@@ -112,7 +114,7 @@ class DuckDBEngine:
             for i, view in enumerate(views):
                 with reported(view.source.name):
                     tables = Tables.of(f"v{i}_")
-                    relation = open_relation(session, view, tables.source)
+                    relation = open_relation(session, view, tables.source, NO_ROW)
                     plans.append(explain.explained(view, relation, entity_columns(views, view), tables))
         return "\n\n".join(plans)
 
@@ -126,20 +128,20 @@ class DuckDBEngine:
 
 
 def _historical(
-    session: Session, views: Sequence[ViewPlan], view: ViewPlan, tables: Tables, entity_rows: int
+    session: Session, views: Sequence[ViewPlan], view: ViewPlan, tables: Tables, entities: pa.Table
 ) -> Iterator[pa.RecordBatch]:
     """Compute one view; its features in the order of the entity rows."""
     if view.windows:
-        return windows.historical(session, views, view, tables, entity_rows)
+        return windows.historical(session, views, view, tables, entities)
     columns = entity_columns(views, view)
     with reported(view.source.name):
-        relation = open_relation(session, view, tables.source)
+        relation = open_relation(session, view, tables.source, rows_of_entities(view, entities))
         session.run(match.entity_keys(view, tables, columns))
         session.run(match.spine(view, tables, columns))
         asked = session.row(match.asked_times(tables))
         limits = match.bounds(view, asked["earliest"], asked["latest"])
         if match.is_nearest(view):
-            nearest.find(session, view, relation, tables, limits, entity_rows)
+            nearest.find(session, view, relation, tables, limits, entities.num_rows)
             session.run(nearest.placed(view, relation, tables, limits))
         else:
             session.run(create(tables.narrow, match.narrow_rows_of_entities(view, relation, tables, limits)))
@@ -201,7 +203,7 @@ def _given_keys(view: ViewPlan, keys: pa.Table) -> pa.Table:
 
 
 def _offer(session: Session, label: str, source: Source) -> None:
-    if isinstance(source, ParquetSource):
+    if on_disk(source):
         session.run(create(name(label), f"FROM {parquet_table(source)}", view=True))
         return
     rows = read_table(source, dict.fromkeys(source_schema(source).names))

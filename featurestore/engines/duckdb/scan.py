@@ -1,18 +1,18 @@
 """Sources as SQL relations: only the needed columns, times as microseconds, and an identity for each row.
 
 Parquet files are read by DuckDB itself. CSV files and frames in memory are registered as Arrow tables, under
-column names of our own.
+column names of our own; what connectors read is streamed into a table of DuckDB's, which can spill to disk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from featurestore.definitions.source import ParquetSource
+from featurestore.definitions.source import ParquetSource, Source
 from featurestore.definitions.steps import Step, keeps_rows
 from featurestore.definitions.types import FeatureType
 from featurestore.engines.duckdb.connection import Session
@@ -22,9 +22,10 @@ from featurestore.engines.duckdb.times import EVERY_TIME, MAX_INSTANT, Bounds, C
 from featurestore.engines.duckdb.types import value
 from featurestore.frames.types import arrow_type, is_text
 from featurestore.protocols.offline import FeatureColumn, ViewPlan
-from featurestore.sources.arrow import source_schema
+from featurestore.protocols.sources import EVERY_ROW, WantedRows
+from featurestore.sources.arrow import source_schema, stream_rows, streams
 from featurestore.sources.check import check_columns
-from featurestore.sources.files import list_files
+from featurestore.sources.files import list_files, on_disk
 from featurestore.transforms.duckdb_sql import for_duckdb
 from featurestore.transforms.rows import RowSchema, read_rows, row_schema
 
@@ -59,20 +60,30 @@ class Relation:
         return f"FROM {self.table} AS {SOURCE}"
 
 
-def open_relation(session: Session, view: ViewPlan, table: str) -> Relation:
-    """The source of a view, checked and ready to be read; registered as `table` if it is read through Arrow.
+def open_relation(session: Session, view: ViewPlan, table: str, rows: WantedRows = EVERY_ROW) -> Relation:
+    """The source of a view, checked and ready to be read; it is called `table` if it comes through Arrow.
+
+    Args:
+        session: where it is read.
+        view: the view.
+        table: a name that is free.
+        rows: which rows of the source can matter.
 
     Raises:
         SourceError: if it cannot be read, lacks a column or has one of another type.
     """
     wanted = dict(_wanted(view))
-    rows = row_schema(view.source, view.steps)
-    check_columns(view.label, view.source, rows.arrow, rows.text, wanted.items())
-    if isinstance(view.source, ParquetSource) and keeps_rows(view.steps):
-        schema = rows.arrow if not view.steps else source_schema(view.source)
-        if _readable(session, view.source, schema):
-            return _parquet(view.source, view.steps, rows)
-    return _arrow(session, view, {**dict.fromkeys(view.source.time_columns), **wanted}, rows.text, table)
+    schema = row_schema(view.source, view.steps)
+    check_columns(view.label, view.source, schema.arrow, schema.text, wanted.items())
+    if on_disk(view.source) and keeps_rows(view.steps):
+        stored = schema.arrow if not view.steps else source_schema(view.source)
+        if _readable(session, view.source, stored):
+            return _parquet(view.source, view.steps, schema)
+    read = {**dict.fromkeys(view.source.time_columns), **wanted}
+    types = {column: None if dtype is None else arrow_type(dtype) for column, dtype in read.items()}
+    if streams(view.source) and not view.steps:
+        return _streamed(session, view.source, types, schema, table, rows)
+    return _arrow(session, view, types, schema.text, table, rows)
 
 
 def _wanted(view: ViewPlan) -> Iterable[tuple[str, FeatureType]]:
@@ -139,15 +150,45 @@ def _parquet(source: ParquetSource, steps: Sequence[Step], rows: RowSchema) -> R
     )
 
 
+def _streamed(
+    session: Session,
+    source: Source,
+    types: Mapping[str, pa.DataType | None],
+    schema: RowSchema,
+    table: str,
+    wanted: WantedRows,
+) -> Relation:
+    reader = stream_rows(source, types, rows=wanted, expected=schema.arrow)
+    columns, fields = {}, []
+    for i, field in enumerate(reader.schema):
+        found, zone = _without_zone(pa.chunked_array([], field.type), source.timezone)
+        found = for_duckdb(found)
+        text = field.name in schema.text and is_text(found.type)
+        columns[field.name] = Column(f"{SOURCE}.c{i}", found.type, zone, text=text)
+        fields.append(pa.field(f"c{i}", found.type))
+    session.store(table, pa.RecordBatchReader.from_batches(pa.schema(fields), _converted(reader, fields)))
+    rid = f"{SOURCE}.rowid"
+    return Relation(table, columns, rid=rid, same_row=f"{rid} = {{0}}", prunes=False, raw=table)
+
+
+def _converted(reader: pa.RecordBatchReader, fields: Sequence[pa.Field]) -> Iterator[pa.RecordBatch]:
+    for batch in reader:
+        arrays = [
+            column if column.type == field.type else column.cast(field.type)
+            for column, field in zip(batch.columns, fields, strict=True)
+        ]
+        yield pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+
+
 def _arrow(
     session: Session,
     view: ViewPlan,
-    wanted: Mapping[str, FeatureType | None],
+    types: Mapping[str, pa.DataType | None],
     text: frozenset[str],
     table: str,
+    wanted: WantedRows,
 ) -> Relation:
-    types = {column: None if dtype is None else arrow_type(dtype) for column, dtype in wanted.items()}
-    rows = read_rows(view.source, view.steps, types)
+    rows = read_rows(view.source, view.steps, types, rows=wanted)
     data: dict[str, pa.ChunkedArray] = {}
     columns = {}
     for i, column in enumerate(rows.schema.names):

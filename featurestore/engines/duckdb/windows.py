@@ -24,9 +24,11 @@ from featurestore.engines.duckdb.tables import Tables
 from featurestore.engines.duckdb.times import Bounds, effective_instant
 from featurestore.engines.duckdb.types import to_declared, value
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, ViewPlan
+from featurestore.sources.wanted import rows_at, rows_of_entities
 from featurestore.windows.answers import Answers, answer, batches, earliest_event, needs_lives
 from featurestore.windows.chunk import Chunk
 from featurestore.windows.events import NO_CREATED, Points
+from featurestore.windows.moves import moving_since
 from featurestore.windows.spine import Spine
 
 CELLS = 2**27
@@ -34,29 +36,31 @@ CELLS = 2**27
 
 
 def historical(
-    session: Session, views: Sequence[ViewPlan], view: ViewPlan, t: Tables, entity_rows: int
+    session: Session, views: Sequence[ViewPlan], view: ViewPlan, t: Tables, entities: pa.Table
 ) -> Iterator[pa.RecordBatch]:
     """The aggregations of each entity row, in order."""
     columns = entity_columns(views, view)
     with reported(view.source.name):
-        relation = open_relation(session, view, t.source)
+        relation = open_relation(session, view, t.source, rows_of_entities(view, entities))
         session.run(match.entity_keys(view, t, columns), match.spine(view, t, columns))
-        asked = session.columns(nearest.asked(t), at_most=entity_rows)
-        spine = Spine.of(asked["row"], asked["code"], asked["until"], rows=entity_rows)
+        asked = session.columns(nearest.asked(t), at_most=entities.num_rows)
+        spine = Spine.of(asked["row"], asked["code"], asked["until"], rows=entities.num_rows)
         answers = _answers(session, view, relation, t, spine.points)
         session.keep(t, ())
     return batches(view, answers, spine.of_row, BATCH_ROWS)
 
 
 def latest(
-    session: Session, view: ViewPlan, at: int, changes: Changes | None, given: str | None, t: Tables
+    session: Session, view: ViewPlan, at: int, changes: Changes | None, given: pa.Table | None, t: Tables
 ) -> Iterator[pa.RecordBatch]:
     """The aggregations of each entity with a visible row at an instant."""
     with reported(view.source.name):
-        relation = open_relation(session, view, t.source)
+        relation = open_relation(
+            session, view, t.source, rows_at(view, at, changes, given, moving=moving_since(view, at, changes))
+        )
         restricted = changes is not None or given is not None
         if restricted:
-            session.run(wanted(view, relation, t, at, changes, given))
+            session.run(wanted(view, relation, t, at, changes, None if given is None else "given"))
         session.run(latest_keys(view, relation, t, at, restricted=restricted))
         keys = session.table(
             select([f"k.{key}" for key in key_names(view)], f"FROM {t.keys} k", "ORDER BY k.code")

@@ -28,6 +28,8 @@ from featurestore.engines.polars.windows import historical_windows, latest_windo
 from featurestore.errors import SourceError
 from featurestore.frames.types import arrow_type
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, ViewPlan
+from featurestore.sources.wanted import rows_at, rows_of_entities
+from featurestore.windows.moves import moving_since
 
 BATCH_ROWS = 131_072
 
@@ -48,7 +50,9 @@ class PolarsEngine:
     ) -> Iterator[pa.RecordBatch]:
         """The row that each entity has at the instant `at`; see `OfflineEngine`."""
         with reported(view.source.name):
-            source = open_source(view)
+            source = open_source(
+                view, rows_at(view, at, changes, keys, moving=moving_since(view, at, changes))
+            )
             if view.windows:
                 chosen, features = latest_windows(view, source, at=at, changes=changes, keys=keys)
             else:
@@ -87,7 +91,7 @@ class PolarsEngine:
 
 def _historical(view: ViewPlan, entities: pa.Table) -> pa.Table:
     with reported(view.source.name):
-        source = open_source(view)
+        source = open_source(view, rows_of_entities(view, entities))
         if view.windows:
             return historical_windows(view, source, entities)
         return fetch(view, source, _match(view, source, entities))

@@ -14,14 +14,15 @@ from functools import cached_property
 import polars as pl
 import pyarrow as pa
 
-from featurestore.definitions.source import ParquetSource, Source
+from featurestore.definitions.source import Source
 from featurestore.definitions.steps import Step
 from featurestore.definitions.types import FeatureType
 from featurestore.errors import SourceError
 from featurestore.frames.convert import to_polars
 from featurestore.frames.types import arrow_type
+from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore.sources.arrow import folder_values, source_rows
-from featurestore.sources.files import list_files
+from featurestore.sources.files import list_files, on_disk
 from featurestore.transforms.rows import read_rows
 
 ROW = "__fs_row"
@@ -55,6 +56,7 @@ class SourceRows:
         text: columns that are text to be read as the declared type, such as those from folder names.
         wanted: the columns that are read, and the types that fields of CSV files have.
         steps: by which the source's rows become these.
+        rows: which rows of the source can matter.
     """
 
     source: Source
@@ -63,11 +65,12 @@ class SourceRows:
     text: frozenset[str]
     wanted: Mapping[str, FeatureType | None]
     steps: tuple[Step, ...] = ()
+    rows: WantedRows = EVERY_ROW
 
     @property
     def scanned(self) -> bool:
         """Whether Polars reads the files itself, without steps in between."""
-        return isinstance(self.source, ParquetSource) and not self.steps
+        return on_disk(self.source) and not self.steps
 
     @cached_property
     def _types(self) -> Mapping[str, pl.DataType]:
@@ -76,7 +79,8 @@ class SourceRows:
     @cached_property
     def _table(self) -> pl.DataFrame:
         types = {name: None if dtype is None else arrow_type(dtype) for name, dtype in self.wanted.items()}
-        return to_polars(read_rows(self.source, self.steps, types))
+        read = read_rows(self.source, self.steps, types, rows=self.rows, expected=self.schema)
+        return to_polars(read)
 
     @cached_property
     def _files(self) -> list[tuple[str, int]]:
@@ -164,7 +168,7 @@ class SourceRows:
 
 def files_of(source: Source) -> tuple[str, ...]:
     """The Parquet files of a source, none if it is of another kind."""
-    return tuple(list_files(source)) if isinstance(source, ParquetSource) else ()
+    return tuple(list_files(source)) if on_disk(source) else ()
 
 
 def all_rows(source: Source) -> pl.LazyFrame:

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from featurestore.definitions.source import CSVSource, ParquetSource
 from featurestore.definitions.steps import Shape, keeps_rows
 from featurestore.engines.polars.scan import ROW, SourceRows, files_of, open_columns
 from featurestore.frames.convert import to_arrow_table, to_polars
 from featurestore.protocols.offline import ViewPlan
+from featurestore.protocols.sources import EVERY_ROW, WantedRows
+from featurestore.sources.arrow import parses_text
 from featurestore.sources.check import check_columns
+from featurestore.sources.files import on_disk
 from featurestore.transforms.rows import columns_needed, read_numbered, row_schema
 
 if TYPE_CHECKING:
@@ -73,20 +75,20 @@ class SteppedRows(SourceRows):
         return to_polars(read_numbered(table, text, self.source, self.steps, columns, _NUMBER))
 
 
-def open_source(view: ViewPlan) -> SourceRows:
-    """The source of a view, checked.
+def open_source(view: ViewPlan, rows: WantedRows = EVERY_ROW) -> SourceRows:
+    """The source of a view, checked, of which some rows can matter.
 
     Raises:
         SourceError: if it cannot be read, lacks a column or has one of another type.
     """
     source, steps = view.source, view.steps
-    rows = row_schema(source, steps)
+    schema = row_schema(source, steps)
     wanted = [(key.name, key.dtype) for key in view.keys]
     wanted += [(feature.column, feature.dtype) for feature in view.inputs]
-    check_columns(view.label, source, rows.arrow, rows.text, wanted)
+    check_columns(view.label, source, schema.arrow, schema.text, wanted)
     read = {**dict.fromkeys(source.time_columns), **dict(wanted)}
-    # Fields of CSV files that no step saw are parsed as their types.
-    text = rows.text if steps or not isinstance(source, CSVSource) else frozenset()
-    if steps and isinstance(source, ParquetSource) and keeps_rows(steps):
-        return SteppedRows(source, rows.arrow, (), text, read, steps)
-    return SourceRows(source, rows.arrow, files_of(source), text, read, steps)
+    # Text that no step saw is parsed as its type.
+    text = schema.text if steps or not parses_text(source) else frozenset()
+    if steps and on_disk(source) and keeps_rows(steps):
+        return SteppedRows(source, schema.arrow, (), text, read, steps)
+    return SourceRows(source, schema.arrow, files_of(source), text, read, steps, rows)

@@ -12,5 +12,6 @@ from __future__ import annotations
 from featurestore.testing.servers.postgres import PostgresServer
 from featurestore.testing.servers.process import ServerError
 from featurestore.testing.servers.redis import RedisServer
+from featurestore.testing.servers.s3 import S3Server
 
-__all__ = ["PostgresServer", "RedisServer", "ServerError"]
+__all__ = ["PostgresServer", "RedisServer", "S3Server", "ServerError"]

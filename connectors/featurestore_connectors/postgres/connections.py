@@ -1,0 +1,187 @@
+"""Connections to PostgreSQL: one for each read, in one read-only state of the database."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+from urllib.parse import parse_qsl, urlsplit
+
+import adbc_driver_manager as driver
+
+from featurestore.definitions.connection import Connection
+from featurestore_connectors.postgres.databases import connect
+from featurestore_connectors.postgres.errors import refused_connection, translated
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+T = TypeVar("T")
+
+_LOOK_EVERY = 0.1  # seconds
+# A server that has vanished is noticed after a minute instead of hours. The URL's own parameters win.
+_DEFAULTS = {
+    "application_name": "featurestore",
+    "connect_timeout": "10",
+    "keepalives_idle": "30",
+    "keepalives_interval": "10",
+    "keepalives_count": "3",
+}
+
+
+class Session:
+    """A connection for one use.
+
+    Args:
+        source: names the source in errors.
+        url: as the definition has it.
+        read_only: refuse to write, and see one state of the database.
+
+    Raises:
+        ConfigurationError: if an environment variable of the URL is not set.
+        SourceError: if the server refuses the user.
+        SourceUnavailableError: if it cannot be reached.
+    """
+
+    def __init__(self, *, source: str, url: str, read_only: bool = True) -> None:
+        self.source = source
+        self._connection = Connection.of(url, what=f"Source {source!r}")
+        try:
+            self._driver = connect(_with_defaults(self._connection.url))
+        except driver.Error as error:
+            raise refused_connection(source, self._connection, error) from error
+        try:
+            self._start(read_only=read_only)
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, *, read_only: bool) -> None:
+        if read_only:
+            self.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        # Of the transaction only: connections behind a pooler are used by others afterwards.
+        self.run("SET LOCAL TimeZone = 'UTC'", "SET LOCAL standard_conforming_strings = on")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def run(self, *statements: str) -> None:
+        """Run statements that return nothing."""
+        with translated(self.source, self._connection), self._driver.cursor() as cursor:
+            for statement in statements:
+                _interruptible(cursor, partial(cursor.execute, statement))
+
+    def described(self, query: str) -> pa.Schema:
+        """The columns of a query, which is not run."""
+        with translated(self.source, self._connection), self._driver.cursor() as cursor:
+            return _interruptible(cursor, partial(cursor.adbc_execute_schema, query))
+
+    def table(self, query: str) -> pa.Table:
+        """The rows of a query."""
+        with translated(self.source, self._connection), self._driver.cursor() as cursor:
+            _interruptible(cursor, partial(cursor.execute, query))
+            return _interruptible(cursor, cursor.fetch_arrow_table)
+
+    def ingest(self, table: str, rows: pa.Table) -> None:
+        """Make a temporary table of rows, by COPY."""
+        with translated(self.source, self._connection), self._driver.cursor() as cursor:
+            ingest = partial(cursor.adbc_ingest, table, rows, mode="create", temporary=True)
+            _interruptible(cursor, ingest)
+
+    def opened(self, query: str) -> tuple[Any, Any]:
+        """Start a query: its cursor, and the reader of its rows."""
+        cursor = self._driver.cursor()
+        with translated(self.source, self._connection):
+            _interruptible(cursor, partial(cursor.execute, query))
+            return cursor, cursor.fetch_record_batch()
+
+    def next_batch(self, cursor: Any, reader: Any) -> pa.RecordBatch | None:
+        """The next rows of a query, None after the last."""
+        with translated(self.source, self._connection):
+            return _interruptible(cursor, partial(_next, reader))
+
+    def close(self) -> None:
+        """Give the connection back; what it made is gone."""
+        with suppress(driver.Error, OSError):
+            self._driver.close()
+
+
+def _interruptible(cursor: Any, call: Callable[[], T]) -> T:
+    """What a call of the driver returns; Ctrl-C cancels it on the server.
+
+    The driver's own handling of Ctrl-C is for the main thread only, and forgets that it was one.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return call()
+    with ThreadPoolExecutor(1, thread_name_prefix="featurestore-postgres") as pool:
+        future = pool.submit(call)
+        try:
+            # Not one long wait: Polars, once imported, makes these sleep through signals.
+            while not wait([future], timeout=_LOOK_EVERY).done:
+                pass
+        except KeyboardInterrupt:
+            with suppress(driver.Error):
+                cursor.adbc_cancel()
+            raise
+        return future.result()
+
+
+def _next(reader: Any) -> pa.RecordBatch | None:
+    try:
+        return reader.read_next_batch()
+    except StopIteration:
+        return None
+
+
+class Batches(Iterator["pa.RecordBatch"]):
+    """The rows of a query as they come; the session is closed when they end, or are given up.
+
+    Args:
+        session: it belongs to these from now on.
+        query: is run when the first rows are asked for.
+    """
+
+    def __init__(self, session: Session, query: str) -> None:
+        self._session = session
+        self._query = query
+        self._cursor: Any = None
+        self._reader: Any = None
+
+    def __next__(self) -> pa.RecordBatch:
+        try:
+            if self._reader is None:
+                self._cursor, self._reader = self._session.opened(self._query)
+            batch = self._session.next_batch(self._cursor, self._reader)
+        except BaseException:
+            self.close()
+            raise
+        if batch is None:
+            self.close()
+            raise StopIteration
+        return batch
+
+    def close(self) -> None:
+        """End the query and its session."""
+        # What has failed before says more than what closing says about it.
+        with suppress(driver.Error, OSError):
+            if self._cursor is not None:
+                self._cursor.close()
+        self._session.close()
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def _with_defaults(url: str) -> str:
+    given = {name for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True)}
+    more = "&".join(f"{name}={value}" for name, value in _DEFAULTS.items() if name not in given)
+    return f"{url}{'&' if '?' in url else '?'}{more}" if more else url
