@@ -55,7 +55,8 @@ class FeatureView(Definition):
         schedule: the grid on which serving values are refreshed; None for always.
         online: whether the view is materialized for serving.
         max_staleness: of a view with aggregations: how long after the instant they were computed for they are
-            served. By default twice the schedule's `every`; without a schedule the shortest window.
+            served. By default twice the schedule's `every`, and its lag; without a schedule the shortest
+            window.
 
     Raises:
         DefinitionError: if a name is used twice, a feature hides a join key, the ttl is not positive, features and
@@ -213,7 +214,8 @@ class FeatureView(Definition):
         if self.max_staleness is not None:
             return self.max_staleness
         if self.schedule is not None:
-            return 2 * self.schedule.every
+            # Counted from the effective time, which lies behind by the lag already.
+            return 2 * self.schedule.every + self.schedule.lag
         finite = [a.span for a in self.aggregations if isinstance(a.span, timedelta)]
         return min(finite, default=None)
 

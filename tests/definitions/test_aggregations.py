@@ -175,5 +175,6 @@ def test_staleness_by_default():
     short, long = fs.Aggregation("amount", "sum", "1h"), fs.Aggregation("amount", "sum", "7d")
     assert view(long, short).serves_for == timedelta(hours=1)
     assert view(long, schedule=fs.Schedule(every=DAY)).serves_for == 2 * DAY
+    assert view(long, schedule=fs.Schedule(every=DAY, lag=3 * DAY)).serves_for == 5 * DAY
     assert view(fs.Aggregation("amount", "sum", fs.LIFETIME)).serves_for is None
     assert view(short, max_staleness=3 * DAY).serves_for == 3 * DAY
