@@ -12,11 +12,12 @@ import pytest
 
 import featurestore as fs
 from featurestore.definitions.functions import FUNCTIONS
+from featurestore.engines.duckdb import windows as duckdb_windows
 from featurestore.testing import oracle
 from featurestore.testing.compare import assert_rows, same
 from featurestore.testing.plans import entity_table, plan_view, run_historical, run_latest
 from featurestore.testing.strategies.columns import NANS
-from featurestore.windows import ranges
+from featurestore.windows import chunk, ranges
 from tests.engines.available import ENGINES, make_engine
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -175,6 +176,15 @@ def test_everything_at_once(engine, seed: int):
 def test_batches_of_a_few_positions(engine, monkeypatch, seed: int):
     """What is laid side by side is taken apart nearly after each instant."""
     monkeypatch.setattr(ranges, "BATCH", 5)
+    test_everything_at_once(engine, seed)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("piece", [1, 15])
+def test_pieces_of_a_few_events(engine, monkeypatch, piece: int, seed: int):
+    """Entities are taken in several chunks, and these in several pieces."""
+    monkeypatch.setattr(chunk, "PIECE", piece)
+    monkeypatch.setattr(duckdb_windows, "CHUNK_BYTES", 1000)
     test_everything_at_once(engine, seed)
 
 

@@ -117,6 +117,12 @@ class Session:
             if table not in kept:
                 self.run(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} {table}")
 
+    def memory_limit(self) -> int:
+        """How many bytes DuckDB may take."""
+        return int(
+            self.row("SELECT parse_formatted_bytes(current_setting('memory_limit')) AS bytes")["bytes"]
+        )
+
     def row(self, sql: str) -> dict[str, Any]:
         """The only row of a query."""
         found: dict[str, Any] = self._connection.sql(sql).to_arrow_table().to_pylist()[0]

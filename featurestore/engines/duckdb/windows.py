@@ -31,8 +31,8 @@ from featurestore.windows.events import NO_CREATED, Points
 from featurestore.windows.moves import moving_since
 from featurestore.windows.spine import Spine
 
-CELLS = 2**27
-"""About how many values a chunk holds at most."""
+CHUNK_BYTES = 2**30
+"""About how much memory a chunk takes at most; a quarter of what DuckDB may take, if that is less."""
 
 
 def historical(
@@ -98,7 +98,9 @@ def _chunks(
     if not len(points):
         return
     rows = int(session.row(nearest.all_rows(relation))["rows"])
-    parts = max(1, -(-rows * (5 + len(view.inputs)) // CELLS))
+    # Codes, times and their order, and the columns that are aggregated: about eight bytes each.
+    wanted = rows * (5 + len(view.inputs)) * 8
+    parts = max(1, -(-wanted // min(CHUNK_BYTES, session.memory_limit() // 4)))
     first, last = int(points.code[0]), int(points.code[-1])
     ends = [first + (last + 1 - first) * i // parts for i in range(parts + 1)]
     for begin, end in itertools.pairwise(ends):
