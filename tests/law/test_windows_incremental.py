@@ -93,7 +93,7 @@ def everything(store: fs.FeatureStore, view: fs.FeatureView, now: datetime) -> o
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_incremental_is_full(stores: Stores, engine: str, data: st.DataObject) -> None:
     projects = [stores.new_project(), stores.new_project()]

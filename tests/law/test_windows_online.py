@@ -49,7 +49,7 @@ def check(answer: fs.OnlineFeatures, wanted: list[oracle.Answer], view: fs.Featu
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(case=window_cases())
 def test_online_is_the_oracle_and_the_training_frame(stores: Stores, engine: str, case: Case) -> None:
     assume(case.as_of is None and all(readable(instant) for instant in case.at))
@@ -80,7 +80,7 @@ def test_online_is_the_oracle_and_the_training_frame(stores: Stores, engine: str
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(case=window_cases())
 def test_an_incremental_run_gives_what_a_full_one_gives(stores: Stores, engine: str, case: Case) -> None:
     """Half of the rows, a run, all of the rows, an incremental run at a later time: what the oracle gives then.

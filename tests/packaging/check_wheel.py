@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {"featurestore", "featurestore_connectors", "featurestore_registry"}
-# Runs in the empty environment: every adapter that an entry point promises can be loaded.
+# Runs in the empty environment: every adapter that an entry point promises can be loaded, or says what is missing.
 USE = """
 import importlib.metadata, pathlib, sys
 import featurestore, featurestore_connectors, featurestore_registry
@@ -23,14 +23,25 @@ for package in (featurestore, featurestore_connectors, featurestore_registry):
 assert importlib.metadata.version("featurestore") == featurestore.__version__
 for name in featurestore.__all__:
     getattr(featurestore, name)
-groups = ("online_stores", "offline_engines", "registries", "sources")
+from featurestore.adapters import open_engine
+from featurestore.errors import MissingDependencyError
+groups = ("online_stores", "offline_engines", "registries", "sources", "source_readers")
 adapters = [e for g in groups for e in importlib.metadata.entry_points(group="featurestore." + g)]
+extras = [e for e in adapters if e.value.startswith("featurestore_connectors.postgres")]
+assert extras
 for entry_point in adapters:
-    entry_point.load()
+    if entry_point not in extras:
+        entry_point.load()
+try:
+    open_engine("postgres")
+except MissingDependencyError as error:
+    assert "pip install 'featurestore[postgres]'" in str(error), error
+else:
+    raise AssertionError("the engine postgres was opened without its driver")
 store = featurestore.FeatureStore(registry="sqlite:///registry.db", online="sqlite:///online.db", project="p")
 store.apply([featurestore.Entity("plane", join_keys={"tailnum": featurestore.String})])
 store.close()
-print(f"imported {featurestore.__version__}, loaded {len(adapters)} adapters, applied a definition")
+print(f"imported {featurestore.__version__}, loaded {len(adapters) - len(extras)} adapters, applied a definition")
 """
 
 

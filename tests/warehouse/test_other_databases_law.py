@@ -25,7 +25,7 @@ from tests.warehouse.loading import load_table, roles_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 some = settings(
-    max_examples=40,
+    max_examples=12,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
 

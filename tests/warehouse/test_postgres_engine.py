@@ -83,7 +83,7 @@ class TestPostgresEngine(BoundaryCases, PeerCases, RuleCases, ValueCases, TimeCa
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @settings(
-    max_examples=80,
+    max_examples=25,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
 @given(case=cases())

@@ -20,7 +20,7 @@ def engine(request):
 
 
 @settings(
-    max_examples=40,
+    max_examples=12,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
 @given(case=st.one_of(cases(), cases(), window_cases()))

@@ -70,7 +70,7 @@ def parquet(path: str | list[str], **arguments: Any) -> fs.ParquetSource:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @settings(
-    max_examples=40,
+    max_examples=12,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
 @given(case=st.one_of(cases(), window_cases()), files=st.integers(1, 3), csv=st.booleans())
