@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import featurestore as fs
@@ -31,3 +33,29 @@ def test_a_slice_of_vectors_with_nulls(chunked: bool) -> None:
         (2, [1.0, 2.0]),
         (3, None),
     ]
+
+
+def test_empty_lists_in_several_row_groups(tmp_path: Path) -> None:
+    """Of rows that tie, the list is taken from parts of a column whose items are all in other parts."""
+    noon, instant = datetime(2024, 5, 1, 12, tzinfo=UTC), pa.timestamp("us", "UTC")
+    lists: list[list[int | None] | None] = [[], [None], [], [], [], [], [], None]
+    later = {2, 7}
+    table = pa.table(
+        {
+            "k": [1] * 8,
+            "at": pa.array([noon + timedelta(microseconds=2 * (i in later)) for i in range(8)], instant),
+            "seen": pa.array([None if i == 5 else noon for i in range(8)], instant),
+            "x": pa.array(lists, pa.list_(pa.int64())),
+        }
+    )
+    pq.write_table(table, tmp_path / "rows.parquet", row_group_size=3)
+    source = fs.ParquetSource(
+        "s", path=str(tmp_path / "rows.parquet"), event_timestamp="at", available_at="seen"
+    )
+    entity = fs.Entity("e", join_keys={"k": fs.Int64})
+    view = fs.FeatureView(
+        "v", entities=[entity], source=source, features=[fs.Feature("x", fs.List(fs.Int64))]
+    )
+    at = int(noon.timestamp() * 1e6)
+    found = [run_latest(PolarsEngine(), plan_view(view), at=at + by)["x"].to_pylist() for by in (0, 2)]
+    assert found == [[[None]], [[]]]

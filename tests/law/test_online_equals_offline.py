@@ -33,7 +33,7 @@ def open_store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         online = request.getfixturevalue("redis_server").url
 
     def open_one(engine: str) -> fs.FeatureStore:
-        project = f"case_{next(_numbers)}"
+        project = f"equal_{next(_numbers)}"  # others count cases too, in the same Redis
         return fs.FeatureStore(
             registry=f"sqlite:///{folder}/registry.db", online=online, offline=engine, project=project
         )

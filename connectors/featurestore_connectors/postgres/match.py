@@ -146,7 +146,7 @@ class Rows:
             ways += [f"{created} > {known_after}", f"{created} IS NULL"]
         if self.view.source.available_at is not None:
             ways.append(f"{self._instant('available_at')} > {known_after}")
-        return f"({' OR '.join(ways)})"
+        return f"({visible} IS NOT NULL AND ({' OR '.join(ways)}))"
 
     def _column(self, name: str) -> Column:
         return self.columns[name]

@@ -52,7 +52,10 @@ def _list(column: pa.Array, dtype: List | Vector, zone: str, name: str) -> pa.Ar
     """A list of converted items, with the lengths and nulls of the column."""
     wanted = arrow_type(dtype)
     lengths = pc.list_value_length(column)
-    items = _declared(pa.chunked_array([pc.list_flatten(column)]), dtype.item, zone, name).combine_chunks()
+    flat = pc.list_flatten(column)
+    # Polars gives parts of lists whose empty items begin behind the end of their buffer, which Arrow cannot join.
+    flat = flat if len(flat) else pa.array([], flat.type)
+    items = _declared(pa.chunked_array([flat]), dtype.item, zone, name).combine_chunks()
     if isinstance(dtype, List):
         counts = pc.fill_null(lengths, 0).cast(pa.int64()).to_numpy(zero_copy_only=False)
         offsets = pa.array(np.concatenate([[0], counts.cumsum()]).astype(np.int32))
