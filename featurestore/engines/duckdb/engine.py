@@ -140,7 +140,7 @@ def _historical(
         session.run(match.spine(view, tables, columns))
         asked = session.row(match.asked_times(tables))
         limits = match.bounds(view, asked["earliest"], asked["latest"])
-        if match.is_nearest(view):
+        if view.in_order:
             nearest.find(session, view, relation, tables, limits, entities.num_rows)
             session.run(nearest.placed(view, relation, tables, limits))
         else:
