@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,14 +23,17 @@ from featurestore.frames.types import arrow_type
 from featurestore.statistics.columns import column_profile
 from featurestore.statistics.merge import merge_profiles
 from featurestore.statistics.profile import Profile, Slice
-from featurestore.statistics.slices import shown_and_others
+from featurestore.statistics.slices import MINIMUM_GROUP, shown_and_others
 from featurestore.statistics.summary import as_value
 
 BLOCK_ROWS: Final = 131_072
-MINIMUM_GROUP: Final = 20
 MOST_GROUPS: Final = 200
 """So many values a column to slice by may have."""
 _GROUP_ROWS: Final = 16_384
+
+
+EventTimes = Callable[[pa.RecordBatch], pa.Array]
+"""The event times of rows, in microseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Collector:
 
     Args:
         columns: what to profile.
-        event: column of event times, if there is one.
+        event: gives the event times, if there are any.
         slices: columns whose values divide the rows.
         minimum_group: the smallest group of rows that is shown by itself.
 
@@ -63,7 +66,7 @@ class Collector:
         self,
         columns: Sequence[ProfiledColumn],
         *,
-        event: str | None = None,
+        event: EventTimes | None = None,
         slices: Sequence[ProfiledColumn] = (),
         minimum_group: int = MINIMUM_GROUP,
     ) -> None:
@@ -96,13 +99,6 @@ class Collector:
         return self._rows.result(slices, self._minimum if self._slices else None)
 
 
-def profile_batches(batches: Iterable[pa.RecordBatch], collector: Collector) -> Profile:
-    """The profile of batches."""
-    for batch in batches:
-        collector.add(batch)
-    return collector.result()
-
-
 def _checked(column: ProfiledColumn) -> ProfiledColumn:
     if column.pii:
         raise RequestError(
@@ -120,12 +116,12 @@ def _checked(column: ProfiledColumn) -> ProfiledColumn:
 class _Rows:
     """Some rows, profiled by blocks of a good size however they come."""
 
-    def __init__(self, columns: Sequence[ProfiledColumn], event: str | None, block: int) -> None:
+    def __init__(self, columns: Sequence[ProfiledColumn], event: EventTimes | None, block: int) -> None:
         self._columns = [
             (c.name, arrow_type(c.type), column_profile(c.name, c.type, pii=c.pii)) for c in columns
         ]
         self._event, self._block = event, block
-        self._names = [c.name for c in columns] + ([] if event is None else [event])
+        self._names = [c.name for c in columns]
         self._pending: list[pa.RecordBatch] = []
         self._waiting = 0
         self._times: tuple[int, int] | None = None
@@ -133,6 +129,8 @@ class _Rows:
 
     def add(self, batch: pa.RecordBatch) -> None:
         self.num_rows += batch.num_rows
+        if self._event is not None:
+            self._see(self._event(batch))
         for start in range(0, batch.num_rows, self._block):
             part = batch.slice(start, self._block)
             self._pending.append(part.select(self._names))
@@ -157,11 +155,9 @@ class _Rows:
         pending, self._pending, self._waiting = self._pending, [], 0
         for name, dtype, column in self._columns:
             column.add(_one_array([batch.column(name) for batch in pending], dtype))
-        if self._event is not None:
-            self._see(_one_array([batch.column(self._event) for batch in pending], pa.timestamp("us", "UTC")))
 
     def _see(self, times: pa.Array) -> None:
-        ends = pc.min_max(times.cast(pa.int64()))
+        ends = pc.min_max(times)
         first, last = ends["min"].as_py(), ends["max"].as_py()
         if first is not None:
             known = self._times or (first, last)
@@ -180,7 +176,9 @@ def _instant(microseconds: int) -> Any:
 class _Groups:
     """The rows divided by the values of one column."""
 
-    def __init__(self, by: ProfiledColumn, columns: Sequence[ProfiledColumn], event: str | None) -> None:
+    def __init__(
+        self, by: ProfiledColumn, columns: Sequence[ProfiledColumn], event: EventTimes | None
+    ) -> None:
         self._by, self._columns, self._event = by, columns, event
         self._groups: dict[Any, _Rows] = {}
 

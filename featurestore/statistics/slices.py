@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 from featurestore.statistics.profile import Profile, Slice, Value
 
-Group = TypeVar("Group")
+MINIMUM_GROUP = 20
+"""The smallest group of rows whose profile is shown by itself."""
 Merge = Callable[[Sequence[Profile]], Profile]
 Name = tuple[str, str]
 
