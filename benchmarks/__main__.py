@@ -8,9 +8,11 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import report
+from benchmarks import online_suites, report, suites
 from benchmarks.data import SCALES, Scale
-from benchmarks.suites import SUITES, Options
+from benchmarks.suites import Options
+
+SUITES = suites.SUITES | online_suites.SUITES
 
 
 def main() -> int:

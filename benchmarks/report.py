@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table as RichTable
 
 from benchmarks import data
+from benchmarks.figures import Reading
 from benchmarks.harness import Contender, Measurement
 from benchmarks.suites import Options, Outcome, Table
 
@@ -79,11 +80,12 @@ def show(console: Console, outcome: Outcome) -> None:
 def _rich(table: Table) -> RichTable:
     rows = [_cells(contender, table) for contender in table.contenders]
     shown = RichTable(title=table.title, title_justify="left")
-    filled = [name for name in _COLUMNS if any(row[name] for row in rows)]
+    figures = dict.fromkeys(figure.name for contender in table.contenders for figure in contender.figures)
+    filled = [name for name in (*_COLUMNS, *figures) if any(row.get(name) for row in rows)]
     for name in filled:
         shown.add_column(name, justify="left" if name in ("contender", "answer") else "right")
     for row in rows:
-        shown.add_row(*(row[name] for name in filled))
+        shown.add_row(*(row.get(name, "") for name in filled))
     return shown
 
 
@@ -100,7 +102,17 @@ def _cells(contender: Contender, table: Table) -> dict[str, str]:
         _feast_ratio(contender, summary, _feast_median(table)),
         _agreement(contender, table) or "",
     )
-    return dict(zip(_COLUMNS, cells, strict=True))
+    figures = {reading.name: str(reading) for reading in _readings(contender, table)}
+    return dict(zip(_COLUMNS, cells, strict=True)) | figures
+
+
+def _readings(contender: Contender, table: Table) -> list[Reading]:
+    """The contender's other figures, each beside its peer's."""
+    found = []
+    for figure in contender.figures:
+        peer = next((other for other in table.contenders if other.name == figure.peer), None)
+        found.append(Reading.of(figure, contender.measurements, peer.measurements if peer else None))
+    return [reading for reading in found if reading is not None]
 
 
 def _floor_ratio(contender: Contender, summary: Summary, table: Table) -> str:
@@ -189,6 +201,10 @@ def _record(contender: Contender, table: Table) -> dict[str, Any]:
         "count": summary.count,
         "peak_bytes": summary.peak,
         "floor": contender.floor,
+        "goal": contender.goal,
+        "feast_goal": contender.feast_goal,
+        "peak_goal": contender.peak_goal,
+        "figures": [reading.record() for reading in _readings(contender, table)],
         "ratio_to_floor": summary.median / Summary.of(floor.measurements).median if floor else None,
         "times_faster_than_feast": feast / summary.median if feast else None,
         "answer": _agreement(contender, table),
