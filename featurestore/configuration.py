@@ -3,7 +3,7 @@
     project = "flights"
     registry = "sqlite:///registry.db"
     online = "redis://:${REDIS_PASSWORD}@localhost:6379/0"
-    offline = "duckdb"
+    offline = "auto"
     definitions = ["features"]
 
 ``${NAME}`` is replaced by the environment variable NAME. Relative SQLite paths and relative paths of
@@ -25,7 +25,7 @@ from featurestore.errors import ConfigurationError
 FILE_NAME = "feature_store.toml"
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _PROJECT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
-_DEFAULTS = {"registry": "sqlite:///registry.db", "online": "sqlite:///online.db", "offline": "duckdb"}
+_DEFAULTS = {"registry": "sqlite:///registry.db", "online": "sqlite:///online.db", "offline": "auto"}
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def load_configuration(
     Args:
         registry: registry URL.
         online: online store URL.
-        offline: name of the offline engine.
+        offline: name of the offline engine, with settings if need be: ``duckdb?memory_limit=4GB``.
         project: project name.
         path: the file itself, instead of looking for one.
 

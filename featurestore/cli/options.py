@@ -28,7 +28,7 @@ DebugOption = Annotated[
 ]
 MessageOption = Annotated[str, typer.Option("--message", "-m", help="Why, for the record.")]
 EngineOption = Annotated[
-    str | None, typer.Option(metavar="NAME", help="duckdb or polars; by default the project's.")
+    str | None, typer.Option(metavar="NAME", help="duckdb, polars or auto; by default the project's.")
 ]
 FeaturesOption = Annotated[
     list[str],

@@ -22,6 +22,7 @@ from featurestore.engines.duckdb.scan import (
 )
 from featurestore.engines.duckdb.sql import create, name
 from featurestore.engines.duckdb.tables import Tables
+from featurestore.frames.batches import side_by_side
 from featurestore.protocols.offline import (
     CREATED_COLUMN,
     EVENT_COLUMN,
@@ -74,7 +75,7 @@ class DuckDBEngine:
                 _historical(session, views, view, Tables.of(f"v{i}_"), entities.num_rows)
                 for i, view in enumerate(views)
             ]
-            yield from fetch.side_by_side(parts)
+            yield from side_by_side(parts)
 
     def latest_features(
         self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None

@@ -12,7 +12,7 @@ def explained(view: ViewPlan, source: SourceRows) -> str:
     """The steps for one view."""
     roles = (view.source.event_timestamp, view.source.created_timestamp, view.source.available_at)
     narrow = [*(key.name for key in view.keys), *(role for role in roles if role is not None)]
-    wide = [feature.column for feature in view.inputs]
+    wide = list(dict.fromkeys(feature.column for feature in view.inputs))
     matching = (
         "sort by (entity, event timestamp) as one integer; binary search of each entity row"
         if is_nearest(view)
