@@ -37,11 +37,13 @@ class Contender:
     Attributes:
         name: shown, and unique in its table.
         job: what its process prepares.
-        floor: the contender that it is compared with.
+        floor: the contender that it is compared with; of several the fastest.
         goal: the ratio to the floor that is to be reached.
         feast_goal: how many times faster than Feast it is to be.
+        read_goal: how many times the bytes that are needed it may read from the disk.
         database: its database on the Redis server, emptied before each process.
         peak_goal: the bytes of memory that it is to stay under.
+        peak_ratio_goal: the same, in times of its floor's.
         runs: fewer than the others, for those that take minutes.
         forms: of an online read, those that it has.
         figures: what else is shown.
@@ -49,10 +51,12 @@ class Contender:
 
     name: str
     job: Job
-    floor: str | None = None
+    floor: str | tuple[str, ...] | None = None
     goal: float | None = None
     feast_goal: float | None = None
     peak_goal: int | None = None
+    peak_ratio_goal: float | None = None
+    read_goal: float | None = None
     database: int | None = None
     runs: int | None = None
     forms: tuple[str, ...] = ("dicts", "numpy")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmarks.data import ORDERS, Scale
@@ -40,10 +40,19 @@ class Table:
 
 @dataclass(slots=True)
 class Outcome:
-    """What one command measured."""
+    """What one command measured.
+
+    Attributes:
+        tables: to be shown one below the other.
+        server: the version of the online store's server.
+        folder: of the scale's files, where those that were read are.
+        model: the costs that explain the times, by engine.
+    """
 
     tables: list[Table]
     server: str | None = None
+    folder: str = ""
+    model: dict[str, Any] = field(default_factory=dict)
 
 
 def historical(options: Options) -> Outcome:
