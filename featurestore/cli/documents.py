@@ -36,6 +36,7 @@ def plan(planned: Plan) -> Document:
             "services": list(item.services),
             "breaks": [{"service": broken.service, "what": broken.what} for broken in item.breaks],
             "training_sets": list(item.training_sets),
+            "models": list(item.models),
             "online": item.change.kind == "feature_view" and bool(item.change.payload["online"]),
         }
         for item in planned.changes
@@ -190,9 +191,9 @@ def _stored(project: Project, kind: str, name: str, version: int | None) -> Iter
     if version is not None:
         yield from (stored for stored in _versions(project, kind, name) if stored.version == version)
     elif kind == "feature_view":
-        if name in project.catalog().newest(kind):
+        if project.catalog().find(kind, name):
             yield project.catalog().stored_view(name)
-    elif stored := project.catalog().newest(kind).get(name):
+    elif stored := project.catalog().find(kind, name):
         yield stored
 
 
@@ -223,15 +224,17 @@ def _state(stored: StoredVersion) -> Document:
 
 
 def _used_by(catalog: Catalog, stored: StoredVersion) -> Document:
-    views = catalog.newest("feature_view").values()
-    services = catalog.newest("feature_service").values()
-    if stored.kind == "entity":
-        return {"views": [view.name for view in views if stored.name in _uses(view)["entities"]]}
-    if stored.kind == "source":
-        return {"views": [view.name for view in views if stored.name == _uses(view)["source"]]}
+    if stored.kind == "feature_service":
+        return {}
+    users = catalog.users(stored.kind, stored.name)
     if stored.kind == "feature_view":
-        return {"services": [service.name for service in services if stored.name in _uses(service)["views"]]}
-    return {}
+        return {"services": [user.name for user in users if user.kind == "feature_service"]}
+    uses = "entities" if stored.kind == "entity" else "source"
+    return {"views": [user.name for user in users if stored.name in _list(_uses(user)[uses])]}
+
+
+def _list(value: list[str] | str) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def frame(training: TrainingFrame) -> Document:

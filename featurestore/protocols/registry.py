@@ -5,12 +5,13 @@ Instants are aware datetimes in UTC unless a name ends in ``_us`` (microseconds 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from featurestore.definitions.uses import Key
 from featurestore.protocols.training_sets import TrainingSetRegistry
 
 
@@ -208,6 +209,25 @@ class RegistryReader(Protocol):
 
         Raises:
             RegistryIntegrityError: if a stored definition does not match its hash.
+        """
+        ...
+
+    def named(self, *, project: str, revision: int, names: Collection[Key]) -> list[StoredVersion]:
+        """The newest and the active versions of some definitions (kind and name), as they were at a revision.
+
+        What has no version at that revision is left out. How long it takes depends on `names` alone, not on what
+        else the registry holds.
+
+        Raises:
+            RegistryIntegrityError: if a stored definition does not match its hash.
+        """
+        ...
+
+    def users(self, *, project: str, revision: int, names: Collection[Key]) -> dict[Key, list[Key]]:
+        """Which definitions used each of some definitions at a revision, in their newest version.
+
+        Views use entities, sources and the view they are made over (and what that one uses), services use views.
+        What nothing uses is left out.
         """
         ...
 
