@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import CompoundSelect, Connection, Row, Select, and_, func, or_, select, union, union_all
@@ -38,8 +38,8 @@ def read_definitions(connection: Connection, project: str) -> list[StoredVersion
     newest = select(_V.id).where(_V.project == project, _V.superseded_revision.is_(None))
     active = select(_A.version_id).where(_A.project == project)
     rows = connection.execute(
-        _stored(project)
-        .where(_V.retired_us.is_(None), _V.id.in_(union(newest, active)))
+        _stored()
+        .where(_V.project == project, _V.retired_us.is_(None), _V.id.in_(union(newest, active)))
         .order_by(_V.kind, _V.name, _V.version)
     )
     return [stored_version(row, project) for row in rows]
@@ -60,13 +60,12 @@ def read_named(
         if kind == "feature_view":
             retired = {row.name for row in newest if row.retired_revision is not None}
             active = _active_of(connection, project, revision, chunk, retired)
+        # By row id and in no order: else SQLite walks through the whole project in the order that is wanted.
         rows = connection.execute(
-            _stored(project, revision, active)
-            .where(_V.id.in_([*(row.id for row in newest), *active]), *_there(revision))
-            .order_by(_V.kind, _V.name, _V.version)
+            _stored(revision, active).where(_V.id.in_([*(row.id for row in newest), *active]))
         )
         found += [stored_version(row, project) for row in rows]
-    return found
+    return sorted(found, key=lambda stored: (stored.kind, stored.name, stored.version))
 
 
 def _newest_of(project: str, revision: int, kind: str, names: Sequence[str]) -> CompoundSelect[Any]:
@@ -87,7 +86,7 @@ def _there(revision: int) -> tuple[Any, ...]:
 
 
 def _active_of(
-    connection: Connection, project: str, revision: int, views: Sequence[str], retired: Set[str]
+    connection: Connection, project: str, revision: int, views: Sequence[str], retired: Collection[str]
 ) -> list[int]:
     """The row ids of the versions that were active: those that still are, unless they came or went after it."""
     rows = connection.execute(
@@ -97,7 +96,7 @@ def _active_of(
     ).all()
     came = {row.view for row in rows if row.created_revision > revision}
     found = [row.version_id for row in rows if row.view not in came]
-    for view in sorted(came | retired):
+    for view in sorted({*came, *retired}):
         found += connection.execute(_active_before(project, view, revision)).scalars()
     return found
 
@@ -122,7 +121,7 @@ def read_version(
         NotFoundError: if there is none.
         RegistryIntegrityError: if it does not match its hash.
     """
-    wanted = _stored(project).where(_V.kind == kind, _V.name == name)
+    wanted = _stored().where(_V.project == project, _V.kind == kind, _V.name == name)
     if version is None:
         wanted = wanted.where(_V.retired_us.is_(None))
         wanted = wanted.order_by(_A.version_id.is_(None), _V.version.desc())
@@ -140,7 +139,7 @@ def read_versions(connection: Connection, project: str, kind: str, name: str) ->
     Raises:
         RegistryIntegrityError: if one does not match its hash.
     """
-    wanted = _stored(project).where(_V.kind == kind, _V.name == name).order_by(_V.version)
+    wanted = _stored().where(_V.project == project, _V.kind == kind, _V.name == name).order_by(_V.version)
     return [stored_version(row, project) for row in connection.execute(wanted)]
 
 
@@ -160,7 +159,7 @@ def version_id(connection: Connection, project: str, view: str, version: int) ->
     return row.id, row.retired_us is not None
 
 
-def _stored(project: str, revision: int | None = None, active: Sequence[int] | None = None) -> Select[Any]:
+def _stored(revision: int | None = None, active: Sequence[int] | None = None) -> Select[Any]:
     """Versions with their payloads as of a revision; which ones are active is given, or taken as it is now."""
     current = select(func.max(PAYLOADS.c.revision)).where(PAYLOADS.c.version_id == _V.id)
     if revision is not None:
@@ -170,7 +169,6 @@ def _stored(project: str, revision: int | None = None, active: Sequence[int] | N
         PAYLOADS.c.revision == current.correlate(VERSIONS).scalar_subquery(),
     )
     chosen = select(VERSIONS, PAYLOADS.c.metadata_hash, PAYLOADS.c.payload).join(PAYLOADS, payload)
-    chosen = chosen.where(_V.project == project)
     if active is not None:
         return chosen.add_columns(_V.id.in_(active).label("active"))
     return chosen.add_columns(IS_ACTIVE.label("active")).outerjoin(ACTIVE_VERSIONS, ACTIVE)
