@@ -252,6 +252,18 @@ class RegistryReader(Protocol):
         """Where a view version stands online, read in one consistent step."""
         ...
 
+    def view_states(self, *, project: str, versions: Collection[tuple[str, int]]) -> list[ViewState]:
+        """Where many view versions stand online, by view and version, read in one consistent step.
+
+        Raises:
+            NotFoundError: if there is no such version.
+        """
+        ...
+
+    def last_runs(self, *, project: str, views: Collection[str]) -> list[Run]:
+        """The latest run of each view that has had one, by view."""
+        ...
+
     def runs(self, *, project: str, view: str | None = None, limit: int = 100) -> list[Run]:
         """The latest runs, newest first. A run whose lease ran out is reported as INTERRUPTED."""
         ...

@@ -129,7 +129,7 @@ def read_version(
         wanted = wanted.where(_V.version == version)
     row = connection.execute(wanted.limit(1)).first()
     if row is None:
-        raise _not_found(connection, project, kind, name, version)
+        raise version_not_found(connection, project, kind, name, version)
     return stored_version(row, project)
 
 
@@ -155,7 +155,7 @@ def version_id(connection: Connection, project: str, view: str, version: int) ->
         )
     ).first()
     if row is None:
-        raise _not_found(connection, project, "feature_view", view, version)
+        raise version_not_found(connection, project, "feature_view", view, version)
     return row.id, row.retired_us is not None
 
 
@@ -209,9 +209,10 @@ def _edited(row: Row[Any], project: str, what: str) -> RegistryIntegrityError:
     )
 
 
-def _not_found(
+def version_not_found(
     connection: Connection, project: str, kind: str, name: str, version: int | None
 ) -> NotFoundError:
+    """The error for a version that is not there."""
     label = kind.replace("_", " ").capitalize()
     same = (_V.project == project, _V.kind == kind)
     there = connection.execute(

@@ -130,7 +130,17 @@ class SQLRegistry:
     def view_state(self, *, project: str, view: str, version: int) -> ViewState:
         """See `RegistryReader.view_state`."""
         with self._database.reading() as connection:
-            return history.read_view_state(connection, project, view, version)
+            return history.read_view_states(connection, project, [(view, version)])[0]
+
+    def view_states(self, *, project: str, versions: Collection[tuple[str, int]]) -> list[ViewState]:
+        """See `RegistryReader.view_states`."""
+        with self._database.reading() as connection:
+            return history.read_view_states(connection, project, versions)
+
+    def last_runs(self, *, project: str, views: Collection[str]) -> list[Run]:
+        """See `RegistryReader.last_runs`."""
+        with self._database.reading() as connection:
+            return history.read_last_runs(connection, project, views)
 
     def runs(self, *, project: str, view: str | None = None, limit: int = 100) -> list[Run]:
         """See `RegistryReader.runs`."""

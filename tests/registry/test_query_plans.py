@@ -88,7 +88,7 @@ def begin_and_publish(store: fs.FeatureStore) -> None:
             project=PROJECT, view="v7", version=2, kind=RunKind.FULL, end_us=9, lease=HOUR
         )
         registry.extend_lease(run=run, lease=HOUR)
-        end(run=run, **({"rows": 1} if end == registry.publish_run else {"error": "x"}))  # type: ignore[arg-type]
+        end(run=run, **({"rows": 1} if end == registry.publish_run else {"error": "x"}))
 
 
 def look(store: fs.FeatureStore) -> None:

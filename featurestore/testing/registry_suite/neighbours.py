@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.feature import Feature
+from featurestore.definitions.fingerprint import Registrable
 from featurestore.definitions.service import FeatureService
 from featurestore.definitions.source import ParquetSource
 from featurestore.definitions.types import Float64, String
 from featurestore.definitions.view import FeatureView
-from featurestore.protocols.registry import ChangeAction, Registry
+from featurestore.protocols.registry import Change, ChangeAction, Registry
 from featurestore.testing.registry_suite.base import (
     ARRIVALS,
     HOUR,
@@ -28,6 +29,11 @@ SERVICE = ("feature_service", "departures")
 OTHER_SOURCE = ParquetSource("departed", path="departures.parquet", event_timestamp="left_at")
 
 
+def created(*definitions: Registrable) -> list[Change]:
+    """The changes that register new definitions."""
+    return [change(definition) for definition in definitions]
+
+
 def versions(registry: Registry, revision: int, *names: tuple[str, str]) -> list[tuple[str, int, bool]]:
     """Name, version and whether it is active, of what is there at a revision."""
     found = registry.named(project=PROJECT, revision=revision, names=names)
@@ -38,7 +44,7 @@ class NeighbourCases:
     """What `named` and `users` promise."""
 
     def test_named_is_the_part_of_all_definitions(self, registry: Registry) -> None:
-        commit(registry, *map(change, (PLANE, ARRIVALS, make_view(), make_view("other"))))
+        commit(registry, *created(PLANE, ARRIVALS, make_view(), make_view("other")))
         registry.publish_run(run=begin(registry), rows=1)
         revision = commit(registry, new_version(make_view(ttl=HOUR), 2), change(make_service(make_view())))
         _, everything = registry.definitions(project=PROJECT)
@@ -54,7 +60,7 @@ class NeighbourCases:
 
     def test_hundreds_of_names_at_once(self, registry: Registry) -> None:
         entities = [Entity(f"e{number:04}", join_keys={"k": String}) for number in range(1_203)]
-        revision = commit(registry, *map(change, entities))
+        revision = commit(registry, *created(*entities))
         names = [("entity", entity.name) for entity in entities]
         found = registry.named(project=PROJECT, revision=revision, names=names)
         assert [stored.name for stored in found] == [entity.name for entity in entities]
@@ -84,7 +90,7 @@ class NeighbourCases:
         assert versions(registry, seen, MINE) == [(VIEW, 1, True), (VIEW, 2, False)]
 
     def test_users_are_those_of_the_newest_versions(self, registry: Registry) -> None:
-        first = commit(registry, *map(change, (PLANE, ARRIVALS, make_view(), make_service(make_view()))))
+        first = commit(registry, *created(PLANE, ARRIVALS, make_view(), make_service(make_view())))
         over = FeatureView("over", entities=[PLANE], source=make_view(), features=[Feature("delay", Float64)])
         second = commit(registry, change(over))
         third = commit(registry, new_version(make_view(source=OTHER_SOURCE), 2), change(OTHER_SOURCE))
@@ -106,7 +112,7 @@ class NeighbourCases:
         assert registry.users(project="other", revision=fourth, names=asked) == {}
 
     def test_a_service_uses_another_view_from_a_change_on(self, registry: Registry) -> None:
-        commit(registry, *map(change, (make_view(), make_view("other"), make_service(make_view()))))
+        commit(registry, *created(make_view(), make_view("other"), make_service(make_view())))
         changed = FeatureService("departures", features=[make_view("other")])
         last = commit(registry, new_version(changed, 2))
         names = [MINE, ("feature_view", "other")]
