@@ -22,7 +22,8 @@ def main() -> int:
     scale = SCALES[arguments.scale]
     feast_runs = 0 if arguments.no_feast else min(arguments.feast_runs, arguments.runs)
     options = Options(scale=scale, runs=arguments.runs, feast_runs=feast_runs, only=arguments.only)
-    _generate(scale)
+    if set(arguments.benchmark or SUITES) - {"registry", "imports"}:
+        _generate(scale)
     console = Console() if sys.stdout.isatty() else Console(width=150)
     wrong = []
     for name in arguments.benchmark or SUITES:

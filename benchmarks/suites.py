@@ -9,6 +9,7 @@ from typing import Any
 from benchmarks.data import ORDERS, Scale
 from benchmarks.harness import Contender, measure, measure_calls, measure_imports
 from benchmarks.redis_server import Server, started
+from benchmarks.registries.acts import ACTS, GROWS
 
 _OURS, _BARE, _FEAST = 1, 2, 3
 
@@ -201,6 +202,30 @@ def _without_answer(
     return replace(contender, name=name, floor=floor, goal=goal, measurements=kept)
 
 
+def registry(options: Options) -> Outcome:
+    """A registry of 5,000 views, 100 versions each and a million runs, beside one of a tenth of it."""
+    from benchmarks.registries.suite import filled
+
+    tables = []
+    for database in ("sqlite", "postgresql"):
+        with filled(database, options.scale.name) as registries:
+            contenders = options.chosen([c for act in ACTS for c in _asked(act, registries)])
+            measure(contenders, options.runs, None)
+            sizes = ", ".join(f"{r['size']}: {r['megabytes']:,.0f} MB" for r in registries)
+        tables.append(Table(f"registry in {database} ({sizes})", contenders))
+    return Outcome(tables)
+
+
+def _asked(act: str, registries: list[dict[str, Any]]) -> list[Contender]:
+    job = {"benchmark": "registry", "kind": "ours", "act": act}
+    smaller, larger = ({**job, **one, "calls": 1 if act in GROWS else 20} for one in registries)
+    goal = None if act in GROWS else 1.5
+    return [
+        Contender(f"{act}, {smaller['size']}", smaller),
+        Contender(f"{act}, {larger['size']}", larger, floor=f"{act}, {smaller['size']}", goal=goal),
+    ]
+
+
 def imports(options: Options) -> Outcome:
     """The time to import the package."""
     contenders = [
@@ -219,5 +244,6 @@ def _feast(job: dict[str, Any], engine: str, runs: int) -> Contender:
 
 
 SUITES = {
-    suite.__name__: suite for suite in (historical, transforms, aggregations, online, materialize, imports)
+    suite.__name__: suite
+    for suite in (historical, transforms, aggregations, online, materialize, registry, imports)
 }

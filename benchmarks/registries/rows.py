@@ -97,9 +97,9 @@ def newest_view(size: Size, number: int) -> fs.FeatureView:
     return view(size, number, _TTL + size.versions)
 
 
-def changed_view(size: Size, number: int) -> fs.FeatureView:
-    """A view as its next version could be."""
-    return view(size, number, _TTL)
+def changed_view(size: Size, number: int, more: int = 0) -> fs.FeatureView:
+    """A view as its next version could be; `more` makes another one of it."""
+    return view(size, number, _TTL - more)
 
 
 def service(size: Size, number: int) -> fs.FeatureService:

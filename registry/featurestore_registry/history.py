@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, select, tuple_
+from sqlalchemy import Connection, Integer, Row, Text, and_, column, func, select, values
 
 from featurestore.definitions.instants import from_microseconds
 from featurestore.protocols.registry import Run, RunKind, RunStatus, ViewState
@@ -16,7 +16,8 @@ from featurestore_registry.leases import NOBODY, Lease, lease_of
 from featurestore_registry.names import in_pieces
 from featurestore_registry.tables import LEASES, RUNS, VERSIONS, VIEW_STATES
 
-_R, _L = RUNS.c, LEASES.c
+_R, _L, _V = RUNS.c, LEASES.c, VERSIONS.c
+_LEASE = (_L.expires_us, _L.host, _L.process, _L.process_started)
 
 
 def read_view_states(
@@ -56,17 +57,33 @@ def read_view_states(
 
 def read_last_runs(connection: Connection, project: str, views: Iterable[str]) -> list[Run]:
     """The latest run of each view that has had one, by view."""
+    latest = select(func.max(_R.number)).where(_R.project == _L.project, _R.view == _L.view)
     found, now = [], now_us(connection)
     for chunk in in_pieces(sorted(set(views))):
-        last = list(_last_numbers(connection, project, chunk).items())
-        rows = connection.execute(_runs(project).where(tuple_(_R.view, _R.number).in_(last)))
-        found += [_run(row, now) for row in rows]
+        # From the leases, of which each view has one since its first run, to the end of the view's numbers.
+        number = latest.correlate(LEASES).scalar_subquery()
+        run = and_(_R.project == _L.project, _R.view == _L.view, _R.number == number)
+        wanted = (
+            select(RUNS, *_LEASE, _V.version, (_R.number == _L.run).label("held"))
+            .select_from(LEASES)
+            .join(RUNS, run)
+            .join(VERSIONS, _V.id == _R.version_id)
+            .where(_L.project == project, _L.view.in_(chunk))
+        )
+        found += [_run(row, now) for row in connection.execute(wanted)]
     return sorted(found, key=lambda run: run.view)
 
 
 def read_runs(connection: Connection, project: str, view: str | None, limit: int) -> list[Run]:
     """The latest runs, newest first."""
-    wanted = _runs(project).limit(limit)
+    lease = and_(_L.project == _R.project, _L.view == _R.view, _L.run == _R.number)
+    wanted = (
+        select(RUNS, *_LEASE, _V.version, _L.run.is_not(None).label("held"))
+        .join(VERSIONS, _V.id == _R.version_id)
+        .outerjoin(LEASES, lease)
+        .where(_R.project == project)
+        .limit(limit)
+    )
     if view is None:
         wanted = wanted.order_by(_R.began_us.desc(), _R.view, _R.number.desc())
     else:
@@ -75,25 +92,17 @@ def read_runs(connection: Connection, project: str, view: str | None, limit: int
     return [_run(row, now) for row in connection.execute(wanted)]
 
 
-def _runs(project: str) -> Select[Any]:
-    lease = and_(_L.project == _R.project, _L.view == _R.view, _L.run == _R.number)
-    return (
-        select(RUNS, VERSIONS.c.version, _L.expires_us, _L.host, _L.process, _L.process_started)
-        .join(VERSIONS, VERSIONS.c.id == _R.version_id)
-        .outerjoin(LEASES, lease)
-        .where(_R.project == project)
-    )
-
-
 def _version_ids(
     connection: Connection, project: str, versions: Sequence[tuple[str, int]]
 ) -> dict[tuple[str, int], int]:
-    named = VERSIONS.c
-    rows = connection.execute(
-        select(named.id, named.name, named.version)
-        .where(named.project == project, named.kind == "feature_view")
-        .where(tuple_(named.name, named.version).in_(versions))
+    wanted = values(column("view", Text), column("number", Integer), name="wanted").data(list(versions)).cte()
+    row = and_(
+        _V.project == project,
+        _V.kind == "feature_view",
+        _V.name == wanted.c.view,
+        _V.version == wanted.c.number,
     )
+    rows = connection.execute(select(_V.id, _V.name, _V.version).select_from(wanted).join(VERSIONS, row))
     ids = {(row.name, row.version): row.id for row in rows}
     for view, version in versions:
         if (view, version) not in ids:
@@ -102,32 +111,24 @@ def _version_ids(
 
 
 def _last_numbers(connection: Connection, project: str, views: Sequence[str]) -> dict[str, int]:
-    """View to the number of its latest run, looked up at the end of each view's numbers."""
+    """View to the number of its latest run."""
     latest = select(func.max(_R.number)).where(_R.project == _L.project, _R.view == _L.view)
-    # A view has a lease since its first run.
-    rows = connection.execute(
-        select(_L.view, latest.correlate(LEASES).scalar_subquery().label("number")).where(
-            _L.project == project, _L.view.in_(views)
-        )
-    )
+    number = latest.correlate(LEASES).scalar_subquery().label("number")
+    rows = connection.execute(select(_L.view, number).where(_L.project == project, _L.view.in_(views)))
     return {row.view: row.number for row in rows if row.number is not None}
 
 
 def _filling(connection: Connection, project: str, views: Sequence[str]) -> dict[int, tuple[int, ...]]:
-    """Row id of a version to the generations that live runs are filling for it."""
+    """Row id of a version to the generation that a live run is filling for it."""
     now = now_us(connection)
-    holding = (_L.project == project, _L.view.in_(views), _L.run != NOBODY)
-    live = [
-        (row.view, row.run)
-        for row in connection.execute(select(LEASES).where(*holding))
-        if lease_of(row).is_live(now)
-    ]
-    if not live:
-        return {}
-    held = select(_R.version_id, _R.generation).where(
-        _R.project == project, _R.kind == RunKind.FULL, tuple_(_R.view, _R.number).in_(live)
+    run = and_(_R.project == _L.project, _R.view == _L.view, _R.number == _L.run)
+    held = (
+        select(LEASES, _R.version_id, _R.generation)
+        .join(RUNS, run)
+        .where(_L.project == project, _L.view.in_(views), _L.run != NOBODY, _R.kind == RunKind.FULL)
     )
-    return {row.version_id: (row.generation,) for row in connection.execute(held)}
+    rows = connection.execute(held).all()
+    return {row.version_id: (row.generation,) for row in rows if lease_of(row).is_live(now)}
 
 
 def _run(row: Row[Any], now: int) -> Run:
@@ -152,6 +153,6 @@ def _run(row: Row[Any], now: int) -> Run:
 
 
 def _is_live(row: Row[Any], now: int) -> bool:
-    if row.host is None:
+    if not row.held:
         return False
     return Lease(row.number, row.expires_us, Holder(row.host, row.process, row.process_started)).is_live(now)

@@ -104,6 +104,12 @@ def look(store: fs.FeatureStore) -> None:
     registry.runs(project=PROJECT, view="v8")
 
 
+def status(store: fs.FeatureStore) -> None:
+    registry: Registry = store.project.registry
+    registry.view_states(project=PROJECT, versions=[(f"v{number}", 1) for number in range(10)])
+    registry.last_runs(project=PROJECT, views=[f"v{number}" for number in range(10)])
+
+
 def training_sets(store: fs.FeatureStore) -> None:
     registry: Registry = store.project.registry
     record = registry.training_set(project=PROJECT, name="t9")
@@ -123,7 +129,7 @@ def resolve(store: fs.FeatureStore) -> None:
 
 
 ACTS = [
-    plan_one, follow_an_entity, apply_one, promote_and_roll_back, retire, begin_and_publish, look,
+    plan_one, follow_an_entity, apply_one, promote_and_roll_back, retire, begin_and_publish, look, status,
     training_sets, resolve,
 ]  # fmt: skip
 
@@ -147,7 +153,9 @@ def test_every_query_finds_its_rows_by_an_index(
     finally:
         sa.event.remove(sa.Engine, "before_cursor_execute", note)
     read = [
-        pair for pair in statements if re.match(r"\s*(SELECT .*FROM fs_|UPDATE|DELETE)", pair[0], re.DOTALL)
+        pair
+        for pair in statements
+        if re.match(r"\s*((WITH|SELECT) .*(FROM|JOIN) fs_|UPDATE|DELETE)", pair[0], re.DOTALL)
     ]
     assert read
     with registry._database.writing() as connection:
