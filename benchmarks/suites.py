@@ -218,7 +218,7 @@ def registry(options: Options) -> Outcome:
 
 def _asked(act: str, registries: list[dict[str, Any]]) -> list[Contender]:
     job = {"benchmark": "registry", "kind": "ours", "act": act}
-    smaller, larger = ({**job, **one, "calls": 1 if act in GROWS else 20} for one in registries)
+    smaller, larger = ({**job, **one, "calls": 3 if act in GROWS else 20} for one in registries)
     goal = None if act in GROWS else 1.5
     return [
         Contender(f"{act}, {smaller['size']}", smaller),
