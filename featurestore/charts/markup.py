@@ -40,19 +40,21 @@ def join(children: Child) -> Markup:
     return Markup("".join(join(child) for child in children))
 
 
-def tag(name: str, *children: Child, **attributes: object) -> Markup:
+def tag(element: str, /, *children: Child, **attributes: object) -> Markup:
     """An element; of the attributes' names, ``_`` is read as ``-`` and one at the end dropped, None is left out."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{text(_short(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
-    if name in _EMPTY_ELEMENTS:
-        return Markup(f"<{name}{written}>")
-    return Markup(f"<{name}{written}>{join(children)}</{name}>")
+    if element in _EMPTY_ELEMENTS:
+        return Markup(f"<{element}{written}>")
+    return Markup(f"<{element}{written}>{join(children)}</{element}>")
 
 
-def picture(width: float, height: float, title: str, description: str, *children: Child) -> Markup:
+def picture(
+    width: float, height: float, title: str, description: str, *children: Child, style: str | None = None
+) -> Markup:
     """An SVG that fills the width it is given, and that says in words what it shows."""
     return tag(
         "svg",
@@ -64,6 +66,7 @@ def picture(width: float, height: float, title: str, description: str, *children
         height=height,
         role="img",
         aria_label=f"{title}. {description}",
+        style=style,
     )
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 NONE = "–"
+_UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 def short(value: float | None) -> str:
-    """A number in about three digits: ``0.123``, ``56.2``, ``12,346``, ``1.23M``, ``4.5e-6``."""
+    """A number in about three digits: ``0.123``, ``56.0``, ``12,346``, ``1.23M``, ``4.5e-6``; whole ones as such."""
     if value is None or math.isnan(value):
         return NONE
     size = abs(value)
@@ -19,17 +20,18 @@ def short(value: float | None) -> str:
         written = "0"
     elif math.isinf(size):
         written = "∞"
-    elif size < 1e-3 or size >= 1e12:
+    elif size < 1e-3 or size >= 999.5e12:
         mantissa, exponent = f"{size:.1e}".split("e")
         written = f"{_trimmed(mantissa)}e{int(exponent)}".replace("-", "−")
     elif size < 999.5:
-        written = _trimmed(f"{size:.{max(0, 2 - math.floor(math.log10(size)))}f}")
+        digits = 0 if size == int(size) else max(0, 2 - math.floor(math.log10(size)))
+        written = f"{size:.{digits}f}"
     elif size < 99_999.5:
         written = f"{size:,.0f}"
     else:
-        unit, letter = next(pair for pair in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if size >= 0.9995 * pair[0])
+        unit, letter = next(pair for pair in _UNITS if size >= 0.9995 * pair[0])
         written = f"{size / unit:.{max(0, 2 - math.floor(math.log10(size / unit * 1.0005)))}f}"
-        written = _trimmed(written) + letter
+        written += letter
     return f"−{written}" if value < 0 else written
 
 
@@ -46,7 +48,7 @@ def percent(share: float | None) -> str:
         return "<0.1 %"
     if 0.9995 <= share < 1:
         return ">99.9 %"
-    return f"{_trimmed(f'{share * 100:.1f}')} %"
+    return "0 %" if share == 0 else "100 %" if share == 1 else f"{share * 100:.1f} %"
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,6 +168,11 @@ class DriftReport:
     def __str__(self) -> str:
         return report_text(self)
 
+    def _repr_html_(self) -> str:
+        from featurestore.statistics.sections import drift_fragment
+
+        return str(drift_fragment(self))
+
 
 def detect_drift(
     reference: Profile,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from featurestore.charts.numbers import percent, short
+from featurestore.charts.numbers import moment, percent, short
 from featurestore.statistics.profile import FeatureProfile, Value
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ TITLES = {
     "psi": "PSI",
     "jensen_shannon": "Jensen–Shannon",
     "kolmogorov_smirnov": "Kolmogorov–Smirnov",
-    "null_share": "nulls",
+    "null_share": "difference of nulls",
 }
 _LONGEST = 24
 
@@ -60,21 +61,23 @@ def _measured(drift: FeatureDrift) -> str:
         f"{TITLES[each.name]} {short(each.value)}"
         + (f" (from {short(each.threshold)} on)" if each.drifted else "")
         for each in drift.measures
-        if each.name != "null_share"
+        if each.name != "null_share" or each.drifted
     )
 
 
 def _shifts(reference: FeatureProfile, current: FeatureProfile) -> Iterator[str]:
     before, now = _median(reference), _median(current)
     if before is not None and now is not None:
-        yield f"median {_number(before)} → {_number(now)}" if before != now else f"median {_number(before)}"
-    elif not _median(reference) and reference.top_values and current.top_values:
-        tops = [_value(profile.top_values[0][0]) for profile in (reference, current)]
-        yield f"most frequent {tops[0]} → {tops[1]}" if tops[0] != tops[1] else f"most frequent {tops[0]}"
+        yield _change("median", _number(before), _number(now))
+    elif before is None and now is None and reference.top_values and current.top_values:
+        yield _change("most frequent", *(_value(side.top_values[0][0]) for side in (reference, current)))
     shares = [profile.nulls / profile.rows for profile in (reference, current)]
     if any(shares):
-        texts = [percent(share) for share in shares]
-        yield f"nulls {texts[0]} → {texts[1]}" if texts[0] != texts[1] else f"nulls {texts[0]}"
+        yield _change("nulls", *map(percent, shares))
+
+
+def _change(what: str, before: str, now: str) -> str:
+    return f"{what} {before} → {now}" if before != now else f"{what} {before}"
 
 
 def _median(profile: FeatureProfile) -> Value | None:
@@ -82,7 +85,9 @@ def _median(profile: FeatureProfile) -> Value | None:
 
 
 def _number(value: Value) -> str:
-    return str(value) if isinstance(value, str | bytes) or hasattr(value, "year") else short(float(value))
+    if isinstance(value, datetime):
+        return moment(value)
+    return str(value) if isinstance(value, str | bytes | date) else short(float(value))
 
 
 def _value(value: Value) -> str:
