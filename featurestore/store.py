@@ -15,6 +15,7 @@ from featurestore.definitions.source import Source
 from featurestore.definitions.view import FeatureView
 from featurestore.leakage.check import check_views
 from featurestore.leakage.report import LeakageReport
+from featurestore.lineage.personal import personal_outputs
 from featurestore.materialize.run import MaterializationReport
 from featurestore.materialize.views import filled_versions, materialize_views, retire_online
 from featurestore.online.push import delete_rows, push_rows
@@ -170,14 +171,17 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs):
             EntityDataError: if a key or the time is missing or of the wrong type.
             SourceError: if a source lacks what a view wants of it.
         """
+        catalog = self._project.catalog()
+        request = resolve_request(features, catalog, full_feature_names=full_feature_names)
         return historical_features(
             entity_df,
-            resolve_request(features, self._project.catalog(), full_feature_names=full_feature_names),
+            request,
             engine=self._project.engine(engine),
             root=self._project.config.root,
             event_timestamp=event_timestamp,
             timezone=timezone,
             as_of=None if as_of is None else to_microseconds(as_of, what="as_of"),
+            personal=lambda: personal_outputs(request, catalog),
         )
 
     def get_latest_features(
@@ -207,13 +211,16 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs):
         Raises:
             RequestError: if `entities` is needed.
         """
+        catalog = self._project.catalog()
+        request = resolve_request(features, catalog, full_feature_names=full_feature_names)
         return latest_features(
             entities,
-            resolve_request(features, self._project.catalog(), full_feature_names=full_feature_names),
+            request,
             at=to_microseconds(at or datetime.now(UTC), what="at"),
             engine=self._project.engine(engine),
             root=self._project.config.root,
             as_of=None if as_of is None else to_microseconds(as_of, what="as_of"),
+            personal=lambda: personal_outputs(request, catalog),
         )
 
     def check_leakage(

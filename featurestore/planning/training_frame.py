@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +12,18 @@ import pyarrow.parquet as pq
 from featurestore.definitions.steps import in_words
 from featurestore.frames.atomic_file import atomic_path
 from featurestore.frames.convert import to_pandas, to_polars
-from featurestore.frames.types import arrow_type
+from featurestore.frames.types import arrow_type, feature_type
 from featurestore.progress import Progress
 from featurestore.protocols.offline import OfflineEngine, ViewPlan
+from featurestore.statistics.slices import MINIMUM_GROUP
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
     from featurestore.frames.entity_rows import EntityRows
+    from featurestore.statistics.collect import Collector, EventTimes
+    from featurestore.statistics.profile import Profile
 
 
 class TrainingFrame:
@@ -38,12 +41,16 @@ class TrainingFrame:
         views: tuple[ViewPlan, ...],
         outputs: tuple[str, ...],
         engine: OfflineEngine,
+        event_times: EventTimes,
+        personal: Callable[[], Collection[str]],
     ) -> None:
         self._rows = rows
         self._entities = entities
         self._views = views
         self._outputs = outputs
         self._engine = engine
+        self._event_times = event_times
+        self._personal = personal
 
     @property
     def schema(self) -> pa.Schema:
@@ -98,6 +105,41 @@ class TrainingFrame:
         ):
             for batch in self.to_batches():
                 writer.write_batch(batch)
+
+    def profile(self, *, slices: Sequence[str] = (), minimum_group: int = MINIMUM_GROUP) -> Profile:
+        """What the features' values are like: counts, extremes, quantiles, frequent values, in one pass.
+
+        Args:
+            slices: columns of the frame by whose values it is told too, such as ``["gender"]``.
+            minimum_group: smaller groups are not shown by themselves.
+
+        Raises:
+            NotFoundError: if there is no column to slice by.
+            RequestError: if a column to slice by is personal (tag ``pii``), or has too many values.
+        """
+        collector = self.collector(slices=slices, minimum_group=minimum_group)
+        for batch in self.to_batches():
+            collector.add(batch)
+        return collector.result()
+
+    def collector(self, *, slices: Sequence[str] = (), minimum_group: int = MINIMUM_GROUP) -> Collector:
+        """What profiles batches of this frame as they come; see `profile`."""
+        from featurestore.statistics.collect import Collector, ProfiledColumn, chosen_columns
+
+        personal = self._personal()
+        types = {f.output: f.dtype for view in self._views for f in view.features}
+        features = [ProfiledColumn(name, types[name], name in personal) for name in self._outputs]
+        others = [
+            ProfiledColumn(field.name, dtype, field.name in personal)
+            for field in self._rows.schema
+            if (dtype := feature_type(field.type)) is not None
+        ]
+        return Collector(
+            features,
+            event=self._event_times,
+            slices=chosen_columns(slices, [*others, *features], where="the frame"),
+            minimum_group=minimum_group,
+        )
 
     def explain(self) -> str:
         """The plan of each view, and the query that the engine runs for it."""

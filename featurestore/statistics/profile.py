@@ -28,10 +28,11 @@ Value = bool | int | float | Decimal | str | bytes | date | datetime
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """How many finite values lie between neighbouring edges; the last bin includes its upper edge.
+    """How many values lie between neighbouring edges; the last bin includes its upper edge.
 
     Attributes:
-        edges: one more than counts, growing; a single value gives two equal ones.
+        edges: one more than counts, growing; where all values are one that is not whole, two equal ones. Bins of
+            integers and days hold whole numbers of them.
         counts: exact as long as the quantile sketch holds all values, else estimates that add up to all of them.
     """
 
@@ -53,7 +54,7 @@ class Sketches:
     """What profiles are merged by: sketches of Apache DataSketches, in their own serialised form.
 
     Attributes:
-        quantiles: a KLL sketch of doubles, of numbers, bools, dates (days) and instants (microseconds since 1970).
+        quantiles: a KLL sketch of doubles, of numbers, days (since 1970) and instants (microseconds since 1970).
         distinct: a compact Theta sketch.
         frequent: a frequent-strings sketch, of the values' JSON forms.
     """
@@ -61,6 +62,9 @@ class Sketches:
     quantiles: bytes | None = None
     distinct: bytes | None = None
     frequent: bytes | None = None
+
+
+NO_SKETCHES = Sketches()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +76,17 @@ class FeatureProfile:
         type: in its text form (`featurestore.definitions.types`).
         rows: all of them.
         nulls: rows without a value.
-        missing: rows whose value is NaN; they count in no other number.
-        infinite: rows whose value is infinite; they are left out of mean, standard deviation and histogram.
-        distinct: about how many values differ, NaN among them as one; None where values may not be kept and
-            profiles have been merged.
-        minimum: smallest value; of strings by code points. None where there is none, or of lists, maps and vectors.
+        missing: rows whose value is NaN; they count as one distinct value and in no other number.
+        infinite: rows whose value is infinite; they count as distinct values and in no other number.
+        distinct: about how many values differ; None of personal ones once profiles have been merged.
+        minimum: smallest value; of strings (the first 200 characters) by code points. Lists, maps and vectors have
+            none.
         maximum: largest value.
         mean: of numbers; of bools the share of true.
-        standard_deviation: of all the values (not of a sample of more).
-        quantiles: (rank, value) for some ranks from 0 to 1; the values are some of the feature's own as float64,
-            integers as int, days and instants as such.
-        histogram: of the values with an order that have one as numbers.
-        top_values: (value, count), the most frequent first; counts never too large.
+        standard_deviation: of the values themselves (not of a sample of more).
+        quantiles: (rank, value) for some ranks from 0 to 1, of numbers, days and instants. Decimals are floats here.
+        histogram: of the same.
+        top_values: (value, count), the most frequent first; counts are never too large.
         lengths: of values that have a length.
         total: exact sum of integers and decimals; of finite floats within rounding.
         pii: whether the values are personal: then only rows, nulls and distinct are there.
@@ -107,7 +110,7 @@ class FeatureProfile:
     lengths: Lengths | None = None
     total: int | float | Decimal | None = None
     pii: bool = False
-    sketches: Sketches = Sketches()
+    sketches: Sketches = NO_SKETCHES
 
     def merge(self, other: FeatureProfile) -> FeatureProfile:
         """The profile of the rows of both.
@@ -117,7 +120,7 @@ class FeatureProfile:
         """
         from featurestore.statistics.merge import merge_features
 
-        return merge_features(self, other)
+        return merge_features([self, other])
 
     def to_json(self) -> dict[str, Any]:
         """As JSON; what is not there is left out."""
@@ -233,7 +236,7 @@ class Profile:
         """
         from featurestore.statistics.merge import merge_profiles
 
-        return merge_profiles(self, other)
+        return merge_profiles([self, other])
 
     def to_json(self) -> dict[str, Any]:
         """As JSON; what is not there is left out."""

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from featurestore.definitions.source import Source
 from featurestore.errors import NotFoundError
 from featurestore.frames.entity_rows import ParquetRows
+from featurestore.lineage.personal import personal_outputs
 from featurestore.planning.historical import historical_features
 from featurestore.planning.request import Request
 from featurestore.project import Project
@@ -73,6 +74,7 @@ def built(project: Project, recipe: Recipe, folder: SetFolder) -> Iterator[Build
         event_timestamp=recipe.event_timestamp,
         timezone=recipe.timezone,
         as_of=recipe.as_of,
+        personal=lambda: personal_outputs(request, project.catalog()),
     )
     assigned = _assigned(recipe, ParquetRows(path), request)
     with folder.staged(frame.schema, recipe.parts) as parts:
