@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from featurestore.charts.histogram import anchor
+from featurestore.charts.histogram import LETTER, anchor
 from featurestore.charts.markup import Markup, path, picture, tag
 from featurestore.charts.numbers import Scale, moment, percent, short, tick_labels, ticks, time_ticks
 
 WIDTH, HEIGHT = 360.0, 148.0
-_LEFT, _RIGHT, _TOP, _BASE = 44.0, 354.0, 8.0, 122.0
+_RIGHT, _TOP, _BASE = 354.0, 8.0, 122.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,11 @@ def quantile_bands(title: str, moments: Sequence[Moment]) -> Markup:
     """
     known = [(each, each.quantiles) for each in moments if each.quantiles is not None]
     values = [value for _, quantiles in known for value in quantiles]
-    up, across = _scale(values), _times([each.at for each in moments])
+    up = _scale(values)
+    marks = ticks(up.low, up.high, 4)
+    labels = tick_labels(marks)
+    left = max(len(label) for label in labels) * LETTER + 8
+    across = Scale(_seconds(moments[0].at), _seconds(moments[-1].at), left + 6, _RIGHT - 6)
     pieces = _pieces(moments)
     drawn = [
         tag("path", d=_band(piece, low, high, across, up), class_=f"band {kind}")
@@ -64,8 +68,8 @@ def quantile_bands(title: str, moments: Sequence[Moment]) -> Markup:
         f"Quantiles of {len(moments)} runs from {moment(moments[0].at)} to {moment(moments[-1].at)}: "
         f"the median goes from {short(known[0][1][2])} to {short(known[-1][1][2])}."
     )
-    axes = _axes(up, across, moments[0].at, moments[-1].at)
-    return picture(WIDTH, HEIGHT, title, description, axes, *drawn, *lines, *dots)
+    axes = [_rows(left, up, marks, labels), _columns(left, across, moments[0].at, moments[-1].at)]
+    return picture(WIDTH, HEIGHT, title, description, *axes, *drawn, *lines, *dots)
 
 
 _Known = list[tuple[Moment, tuple[float, float, float, float, float]]]
@@ -101,22 +105,18 @@ def _scale(values: Sequence[float]) -> Scale:
     return Scale(low - margin, high + margin, _BASE, _TOP)
 
 
-def _times(instants: Sequence[datetime]) -> Scale:
-    return Scale(_seconds(instants[0]), _seconds(instants[-1]), _LEFT + 6, _RIGHT - 6)
-
-
-def _axes(up: Scale, across: Scale, first: datetime, last: datetime) -> Markup:
-    values = ticks(up.low, up.high, 4)
-    lines = [tag("line", x1=_LEFT, x2=_RIGHT, y1=up(v), y2=up(v), class_="grid") for v in values]
-    labels = [
-        tag("text", label, x=_LEFT - 6, y=up(value) + 3.5, class_="end")
-        for value, label in zip(values, tick_labels(values), strict=True)
-    ]
-    places = [(across(_seconds(at)), label) for at, label in time_ticks(first, last)]
-    below = [tag("text", label, x=x, y=_BASE + 17, class_=anchor(x, label)) for x, label in places]
+def _rows(left: float, up: Scale, marks: Sequence[float], labels: Sequence[str]) -> Markup:
+    lines = [tag("line", x1=left, x2=_RIGHT, y1=up(v), y2=up(v), class_="grid") for v in marks]
+    names = zip(marks, labels, strict=True)
     return tag(
-        "g", *lines, *labels, tag("line", x1=_LEFT, x2=_RIGHT, y1=_BASE, y2=_BASE, class_="axis"), *below
+        "g", *lines, *(tag("text", name, x=left - 6, y=up(v) + 3.5, class_="end") for v, name in names)
     )
+
+
+def _columns(left: float, across: Scale, first: datetime, last: datetime) -> Markup:
+    places = [(across(_seconds(at)), label) for at, label in time_ticks(first, last)]
+    names = [tag("text", label, x=x, y=_BASE + 17, class_=anchor(x, label)) for x, label in places]
+    return tag("g", tag("line", x1=left, x2=_RIGHT, y1=_BASE, y2=_BASE, class_="axis"), *names)
 
 
 def _told(each: Moment, quantiles: Sequence[float]) -> str:

@@ -12,7 +12,7 @@ WIDTH, HEIGHT = 360.0, 132.0
 _LEFT, _RIGHT, _TOP, _BASE = 6.0, 354.0, 8.0, 108.0
 _ROW, _LABEL, _BAR_END = 24.0, 124.0, 308.0
 _SHOWN = 15
-_LETTER = 7.5
+LETTER = 7.5
 """At most so wide is a digit."""
 
 
@@ -37,6 +37,8 @@ def histogram(
     ranges: Sequence[str],
 ) -> Markup:
     """A histogram of one series, or of a reference (grey, filled) with another one over it (a line).
+
+    What lies beyond the edges is told in a note.
 
     Args:
         title: what it shows.
@@ -65,8 +67,14 @@ def histogram(
         for index in range(len(edges) - 1)
     ]
     description = f"Histogram of {' and '.join(each.name for each in series)}: {_highest(series, ranges)}."
+    beyond = max(1 - sum(each.shares) for each in series)
+    note = (
+        tag("text", f"{percent(beyond)} beyond", x=_RIGHT, y=_TOP + 6, class_="end note")
+        if beyond > 5e-4
+        else None
+    )
     axis = _axis([(across(value), label) for value, label in ticks])
-    return picture(WIDTH, HEIGHT, title, description, *drawn, axis, *hover)
+    return picture(WIDTH, HEIGHT, title, description, *drawn, axis, note, *hover)
 
 
 def categories(title: str, labels: Sequence[str], series: Sequence[Series]) -> Markup:
@@ -118,7 +126,7 @@ def _axis(places: Sequence[tuple[float, str]]) -> Markup:
 
 def anchor(x: float, label: str) -> str:
     """How a label is set so that it stays inside the picture."""
-    half = len(label) * _LETTER / 2
+    half = len(label) * LETTER / 2
     return "start" if x - half < 0 else "end" if x + half > WIDTH else "middle"
 
 

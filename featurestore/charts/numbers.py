@@ -62,10 +62,11 @@ class Scale:
 
     def __call__(self, value: float) -> float:
         """The place of a value."""
-        if self.high == self.low:
+        # Halves, for the difference of two large numbers may be none.
+        span = self.high / 2 - self.low / 2
+        if span == 0:
             return (self.start + self.end) / 2
-        # The halves first: the difference of two large numbers may be none.
-        share = (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+        share = (value / 2 - self.low / 2) / span
         return self.start + share * (self.end - self.start)
 
 
@@ -121,6 +122,8 @@ _STEPS = tuple(
 
 def time_ticks(low: datetime, high: datetime, most: int = 4) -> list[tuple[datetime, str]]:
     """Round instants within a range with their labels; both ends where the range is short of any."""
+    if low == high:
+        return _ends(low, high)
     for step in _STEPS:
         if (high - low) / step <= most:
             return list(_at_steps(low, high, step)) or _ends(low, high)

@@ -54,14 +54,14 @@ white-space:nowrap;color:inherit}
 .fs-report .card .said{font-size:13.5px;color:var(--soft);margin:0 0 8px;min-height:1.5em}
 .fs-report .card .verdict{font-size:13px;white-space:nowrap}
 .fs-report .facts{width:100%;font-size:12px;margin-top:8px}
-.fs-report .facts th,.fs-report .facts td{padding:2px 0 2px 8px}
+.fs-report .facts th,.fs-report .facts td{padding:2px 0 2px 6px}
 .fs-report .facts .side{width:16px;padding:2px 0;text-align:left}
 .fs-report .facts .side .key{margin:0}
 .fs-report .facts tbody tr{border-top:0}
 .fs-report .key{display:inline-block;width:10px;height:10px;border-radius:2px;vertical-align:-1px;margin-right:6px}
 .fs-report .key.before{background:var(--before)}
 .fs-report .key.now{background:var(--now)}
-.fs-report .legend{display:flex;flex-wrap:wrap;gap:4px 24px;font-size:13.5px;margin:0 0 20px}
+.fs-report .legend{display:flex;flex-wrap:wrap;gap:4px 24px;font-size:13.5px;margin:20px 0}
 .fs-report footer{margin-top:56px;padding-top:12px;border-top:1px solid var(--line);font-size:13px;color:var(--soft)}
 .fs-report svg{display:block;max-width:100%;height:auto;font:11px system-ui,-apple-system,"Segoe UI",Roboto,
 sans-serif;font-variant-numeric:tabular-nums}
@@ -72,6 +72,7 @@ sans-serif;font-variant-numeric:tabular-nums}
 .fs-report svg text{fill:var(--soft)}
 .fs-report svg .middle{text-anchor:middle}
 .fs-report svg .end{text-anchor:end}
+.fs-report svg .note{font-size:10px}
 .fs-report svg .name,.fs-report svg .node-name{fill:var(--ink)}
 .fs-report svg .before{fill:var(--before)}
 .fs-report svg .now{fill:var(--now)}

@@ -97,7 +97,9 @@ class Report:
             "header",
             tag("p", self.project, class_="over-title"),
             tag("h1", self.name),
-            tag("dl", [tag("div", tag("dt", what), tag("dd", which)) for what, which in facts], class_="about"),
+            tag(
+                "dl", [tag("div", tag("dt", what), tag("dd", which)) for what, which in facts], class_="about"
+            ),
         )
 
     def _drift(self) -> Markup | None:

@@ -59,7 +59,7 @@ def shift_in_words(reference: FeatureProfile, current: FeatureProfile) -> str:
 def _measured(drift: FeatureDrift) -> str:
     return ", ".join(
         f"{TITLES[each.name]} {short(each.value)}"
-        + (f" (from {short(each.threshold)} on)" if each.drifted else "")
+        + (f" (from {each.threshold:g} on)" if each.drifted else "")
         for each in drift.measures
         if each.name != "null_share" or each.drifted
     )

@@ -18,7 +18,8 @@ from featurestore.statistics.profile import FeatureProfile, Value
 
 _BINS = 24
 _CATEGORIES = 8
-_TAIL = 0.005
+_TAILS = (0.005, 0.02, 0.05)
+_MOST_TIMES = 12
 _BAND_RANKS = (0.05, 0.25, 0.5, 0.75, 0.95)
 _DAY, _MICROSECOND = timedelta(days=1), timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -90,13 +91,12 @@ def _histogram(profile: FeatureProfile, known: Sequence[tuple[str, Steps]]) -> M
 
 
 def _edges(sides: Sequence[Steps], *, whole: bool) -> Numbers | None:
-    """Bins of one width over all values, or without the last half percent at an end that is far away."""
+    """Bins of one width over all values, or without those at an end that is far away."""
     finite = [side.values[np.isfinite(side.values)] for side in sides]
     if not all(len(values) for values in finite):
         return None
     low, high = min(float(v[0]) for v in finite), max(float(v[-1]) for v in finite)
-    inner = [side.quantiles(np.array([_TAIL, 1 - _TAIL])) for side in sides]
-    near, far = min(float(q[0]) for q in inner), max(float(q[1]) for q in inner)
+    near, far = _without_tails(sides)
     if np.isfinite([near, far]).all() and near < far:
         width = far / 2 - near / 2
         low = near if near / 2 - low / 2 > width / 4 else low
@@ -110,6 +110,24 @@ def _edges(sides: Sequence[Steps], *, whole: bool) -> Numbers | None:
         return None
     edges = np.linspace(low, high, _BINS + 1)
     return edges if (np.diff(edges) > 0).all() else None
+
+
+def _without_tails(sides: Sequence[Steps]) -> tuple[float, float]:
+    """Where all but a small share of the values are, as small as the middle half can still be seen in."""
+    near, far = _range(sides, _TAILS[0])
+    middle = [_range([side], 0.25) for side in sides]
+    wide = max(high / 2 - low / 2 for low, high in middle)
+    if wide > 0:
+        for tail in _TAILS:
+            near, far = _range(sides, tail)
+            if far / 2 - near / 2 <= _MOST_TIMES * wide:
+                break
+    return near, far
+
+
+def _range(sides: Sequence[Steps], tail: float) -> tuple[float, float]:
+    ends = [side.quantiles(np.array([tail, 1 - tail])) for side in sides]
+    return min(float(low) for low, _ in ends), max(float(high) for _, high in ends)
 
 
 def _shares(steps: Steps, edges: Numbers) -> Numbers:

@@ -141,7 +141,7 @@ def _drift_row(drift: FeatureDrift, place: str | None) -> Markup:
         if found is None:
             cells.append(tag("td", "–", class_="soft"))
             continue
-        limit = "not asked" if found.threshold is None else f"drift from {short(found.threshold)} on"
+        limit = "not asked" if found.threshold is None else f"drift from {found.threshold:g} on"
         value = percent(found.value) if measure == "null_share" else f"{found.value:.3f}"
         cells.append(tag("td", value, class_="over" if found.drifted else None, title=limit))
     return tag(

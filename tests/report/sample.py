@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import numpy as np
 
@@ -72,6 +73,7 @@ def sample_lineage() -> Lineage:
     return Lineage(training_set, frozenset(edges))
 
 
+@cache
 def sample_report(*, drift: bool = True) -> Report:
     reference, current = sample_profile(1, 0), sample_profile(2, 1)
     names = (f"training set {NASTY}", "training set summer")
