@@ -38,9 +38,10 @@ def personal_outputs(request: Request, catalog: Catalog | None) -> frozenset[str
 
 
 def personal_columns(views: Iterable[FeatureView], catalog: Catalog | None) -> Columns:
-    """Source to its personal columns, as far as some views and those of the catalog tell."""
-    found: dict[str, frozenset[str]] = {}
-    for view in (*views, *(_tagged(catalog) if catalog else ())):
+    """Each source of some views to its personal columns, as far as these views and those of the catalog tell."""
+    given, found = list(views), dict[str, frozenset[str]]()
+    registered = _tagged(catalog, {view.origin.name for view in given}) if catalog else ()
+    for view in (*given, *registered):
         found[view.origin.name] = found.get(view.origin.name, frozenset()) | _said_by(view)
     return found
 
@@ -86,11 +87,13 @@ def _personal_keys(view: FeatureView, columns: frozenset[str]) -> Iterator[str]:
             yield key
 
 
-def _tagged(catalog: Catalog) -> Iterator[FeatureView]:
-    """The registered views in which something is tagged; the others need not be built to know."""
+def _tagged(catalog: Catalog, sources: set[str]) -> Iterator[FeatureView]:
+    """The registered views of some sources in which something is tagged; the others need not be built to know."""
     for stored in catalog.stored:
         if stored.kind == "feature_view" and _mentions(stored.payload):
-            yield catalog.load_view(stored)
+            view = catalog.load_view(stored)
+            if view.origin.name in sources:
+                yield view
 
 
 def _mentions(payload: Mapping[str, Any]) -> bool:

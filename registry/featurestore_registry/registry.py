@@ -25,6 +25,7 @@ from featurestore_registry import (
     definitions,
     history,
     leases,
+    run_profiles,
     runs,
     training_sets,
     version_history,
@@ -155,6 +156,24 @@ class SQLRegistry:
         with self._database.reading() as connection:
             return training_sets.read_training_sets(connection, project, view, limit)
 
+    def profiled_runs(
+        self,
+        *,
+        project: str,
+        view: str,
+        version: int,
+        since_us: int | None = None,
+        until_us: int | None = None,
+    ) -> list[Run]:
+        """See `StatisticsRegistry.profiled_runs`."""
+        with self._database.reading() as connection:
+            return run_profiles.read_profiled_runs(connection, project, view, version, since_us, until_us)
+
+    def run_profile(self, *, project: str, view: str, number: int) -> Mapping[str, Any]:
+        """See `StatisticsRegistry.run_profile`."""
+        with self._database.reading() as connection:
+            return run_profiles.read_run_profile(connection, project, view, number)
+
     # Writing ---------------------------------------------------------------------------------------------
 
     def commit(
@@ -201,6 +220,11 @@ class SQLRegistry:
         """See `RegistryWriter.fail_run`."""
         with self._database.writing() as connection:
             runs.fail_run(connection, run, error)
+
+    def add_run_profile(self, *, run: Run, profile: Mapping[str, Any]) -> None:
+        """See `StatisticsRegistry.add_run_profile`."""
+        with self._database.writing() as connection:
+            run_profiles.write_run_profile(connection, run, profile)
 
     def add_training_set(
         self, *, project: str, name: str, manifest: Mapping[str, Any], folder: str

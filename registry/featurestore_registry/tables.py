@@ -13,6 +13,7 @@
 ``fs_training_set_notes``     what people have noted about it
 ``fs_audit``                  one row per change of the registry: who, when, from where, what, its effect
 ``fs_runs``                   one row per run of a view version
+``fs_run_profiles``           what the values that a run has written are like
 ``fs_leases``                 one row per view: which run may write it, until when (run 0: none may)
 ``fs_view_states``            what of a view version is published online
 ============================  ==============================================================================
@@ -30,8 +31,10 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -143,6 +146,18 @@ RUNS = Table(
     Column("row_count", BigInteger),
     Column("error", Text),
     Index("fs_runs_began", "project", "began_us"),
+)
+
+RUN_PROFILES = Table(
+    "fs_run_profiles",
+    METADATA,
+    Column("project", Text, primary_key=True),
+    Column("view", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("profile", LargeBinary, nullable=False),
+    ForeignKeyConstraint(
+        ["project", "view", "number"], ["fs_runs.project", "fs_runs.view", "fs_runs.number"]
+    ),
 )
 
 LEASES = Table(
