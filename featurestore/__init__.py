@@ -62,12 +62,19 @@ if _typing.TYPE_CHECKING:
     from featurestore.leakage.report import LeakageReport
     from featurestore.online.response import OnlineFeatures, Status
     from featurestore.planning.training_frame import TrainingFrame
+    from featurestore.report.report import Report
+    from featurestore.statistics.drift import DriftReport
+    from featurestore.statistics.thresholds import DriftThresholds, FeatureThresholds
     from featurestore.store import FeatureStore
     from featurestore.training_sets.training_set import TrainingSet
 
 __version__ = "0.1.0"
 
 _LAZY = {
+    "DriftReport": "featurestore.statistics.drift",
+    "DriftThresholds": "featurestore.statistics.thresholds",
+    "FeatureThresholds": "featurestore.statistics.thresholds",
+    "Report": "featurestore.report.report",
     "FeatureStore": "featurestore.store",
     "LeakageReport": "featurestore.leakage.report",
     "OnlineFeatures": "featurestore.online.response",
@@ -85,12 +92,15 @@ __all__ = [
     "CSVSource",
     "Date",
     "Decimal",
+    "DriftReport",
+    "DriftThresholds",
     "DuckDBSource",
     "Entity",
     "EntitySplit",
     "Feature",
     "FeatureService",
     "FeatureStore",
+    "FeatureThresholds",
     "FeatureType",
     "FeatureView",
     "Float16",
@@ -108,6 +118,7 @@ __all__ = [
     "ParquetSource",
     "PostgresSource",
     "RandomSplit",
+    "Report",
     "Schedule",
     "Source",
     "Split",

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from featurestore import __version__
-from featurestore.cli import check, define, fill, look, serve, start, train, training_sets, versions
+from featurestore.cli import check, define, drift, fill, look, serve, start, train, training_sets, versions
 
 app = typer.Typer(
     help="Features for machine learning: defined once, the same in training and serving.",
@@ -58,6 +58,7 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "get-latest": train.get_latest,
         "check-leakage": check.check_leakage,
     },
+    "Watch": {"drift": drift.drift, "report": drift.report},
     "Serve": {"materialize": fill.materialize, "get-online": serve.get_online, "status": fill.status},
 }
 for _panel, _commands in _PANELS.items():

@@ -19,7 +19,7 @@ from featurestore.statistics.sections import Runs
 from featurestore.training_sets.training_set import TrainingSet
 
 Subject = str | Profile | TrainingSet | Run
-"""A name (``set``, ``set:part``, ``view``, ``view@3``, ``view@3#17``, ``view@3#2024-01-01..2024-02-01``), or a thing."""
+"""A name (``set``, ``set:part``, ``view``, ``view@3``, ``view@3#17``, ``view@3#2024-01-01..2024-02-01``) or a thing."""
 
 MOST_RUNS = 60
 """So many runs at most are shown over time."""
