@@ -81,7 +81,7 @@ class ReportVerbs:
             drift=drift,
             runs=found.runs(),
             checks=tuple(checks),
-            lineage=(found.lineage and lineage_of(self._project, found.lineage)) or None,
+            lineage=None if found.lineage is None else lineage_of(self._project, found.lineage),
         )
 
 
