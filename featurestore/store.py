@@ -15,9 +15,10 @@ from featurestore.definitions.source import Source
 from featurestore.definitions.view import FeatureView
 from featurestore.leakage.check import check_views
 from featurestore.leakage.report import LeakageReport
-from featurestore.lineage.personal import personal_outputs
+from featurestore.lineage.personal import personal_request
 from featurestore.materialize.run import MaterializationReport
 from featurestore.materialize.views import filled_versions, materialize_views, retire_online
+from featurestore.monitoring.verbs import StatisticsVerbs
 from featurestore.online.push import delete_rows, push_rows
 from featurestore.online.reader import OnlineReader
 from featurestore.online.response import OnlineFeatures
@@ -37,7 +38,7 @@ from featurestore.training_sets.verbs import TrainingSetVerbs
 from featurestore.versions.verbs import VersionVerbs
 
 
-class FeatureStore(VersionVerbs, TrainingSetVerbs, ReportVerbs):
+class FeatureStore(VersionVerbs, TrainingSetVerbs, StatisticsVerbs, ReportVerbs):
     """A project's feature store. A context manager; safe to use from several threads and after a fork.
 
     Args:
@@ -65,11 +66,8 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs, ReportVerbs):
         project: str | None = None,
         config: str | Path | None = None,
     ) -> None:
-        self._project = Project(
-            load_configuration(
-                registry=registry, online=online, offline=offline, project=project, path=config
-            )
-        )
+        given = {"registry": registry, "online": online, "offline": offline, "project": project}
+        self._project = Project(load_configuration(**given, path=config))
         self._reader = OnlineReader(self._project)
 
     @property
@@ -172,8 +170,7 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs, ReportVerbs):
             EntityDataError: if a key or the time is missing or of the wrong type.
             SourceError: if a source lacks what a view wants of it.
         """
-        catalog = self._project.catalog()
-        request = resolve_request(features, catalog, full_feature_names=full_feature_names)
+        request, personal = personal_request(features, self._project.catalog(), full=full_feature_names)
         return historical_features(
             entity_df,
             request,
@@ -182,7 +179,7 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs, ReportVerbs):
             event_timestamp=event_timestamp,
             timezone=timezone,
             as_of=None if as_of is None else to_microseconds(as_of, what="as_of"),
-            personal=lambda: personal_outputs(request, catalog),
+            personal=personal,
         )
 
     def get_latest_features(
@@ -212,8 +209,7 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs, ReportVerbs):
         Raises:
             RequestError: if `entities` is needed.
         """
-        catalog = self._project.catalog()
-        request = resolve_request(features, catalog, full_feature_names=full_feature_names)
+        request, personal = personal_request(features, self._project.catalog(), full=full_feature_names)
         return latest_features(
             entities,
             request,
@@ -221,7 +217,7 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs, ReportVerbs):
             engine=self._project.engine(engine),
             root=self._project.config.root,
             as_of=None if as_of is None else to_microseconds(as_of, what="as_of"),
-            personal=lambda: personal_outputs(request, catalog),
+            personal=personal,
         )
 
     def check_leakage(

@@ -8,7 +8,19 @@ from typing import Annotated
 import typer
 
 from featurestore import __version__
-from featurestore.cli import check, define, drift, fill, look, serve, start, train, training_sets, versions
+from featurestore.cli import (
+    check,
+    define,
+    drift,
+    fill,
+    look,
+    serve,
+    start,
+    statistics,
+    train,
+    training_sets,
+    versions,
+)
 
 app = typer.Typer(
     help="Features for machine learning: defined once, the same in training and serving.",
@@ -58,8 +70,8 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "get-latest": train.get_latest,
         "check-leakage": check.check_leakage,
     },
-    "Watch": {"drift": drift.drift, "report": drift.report},
     "Serve": {"materialize": fill.materialize, "get-online": serve.get_online, "status": fill.status},
+    "Watch": {"statistics": statistics.statistics, "drift": drift.drift, "report": drift.report},
 }
 for _panel, _commands in _PANELS.items():
     for _name, _command in _commands.items():

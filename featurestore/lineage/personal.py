@@ -7,13 +7,13 @@ all its features, on a source that of all its columns, on an entity that of its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from featurestore.definitions.view import FeatureView
 from featurestore.lineage.columns import EVERYTHING, column_origin, feature_origins
 from featurestore.planning.catalog import Catalog
-from featurestore.planning.request import Request
+from featurestore.planning.request import FeaturesArgument, Request, resolve_request
 
 TAG = "pii"
 _NO = ("false", "no", "0")
@@ -23,6 +23,14 @@ Columns = Mapping[str, frozenset[str]]
 def is_personal(tags: Mapping[str, str]) -> bool:
     """Whether tags say so: ``pii`` with anything but ``false``, ``no`` or ``0``."""
     return TAG in tags and tags[TAG].strip().lower() not in _NO
+
+
+def personal_request(
+    features: FeaturesArgument, catalog: Catalog, *, full: bool
+) -> tuple[Request, Callable[[], frozenset[str]]]:
+    """A request, and what tells its `personal_outputs` when they are first needed."""
+    request = resolve_request(features, catalog, full_feature_names=full)
+    return request, lambda: personal_outputs(request, catalog)
 
 
 def personal_outputs(request: Request, catalog: Catalog | None) -> frozenset[str]:

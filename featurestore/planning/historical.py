@@ -120,18 +120,22 @@ def _frame(
         engine_entities, request, rows, event_timestamp=event_timestamp, timezone=timezone
     )
     entities()  # what is wrong with the entity rows is said here, not when the frame is computed
-
-    def event_times(batch: pa.RecordBatch) -> pa.Array:
-        column = pa.chunked_array([batch.column(event_timestamp)])
-        times = time_column(column, timezone, name=event_timestamp, reading=ENTITY_TIME)
-        return times.chunk(0)
-
     return TrainingFrame(
         rows=rows,
         entities=entities,
         views=views,
         outputs=request.outputs,
         engine=engine,
-        event_times=event_times,
+        event_times=event_times(event_timestamp, timezone),
         personal=personal,
     )
+
+
+def event_times(event_timestamp: str, timezone: str) -> Callable[[pa.RecordBatch], pa.Array]:
+    """What gives the times of rows of a frame in microseconds, by the name of its time column and its zone."""
+
+    def of(batch: pa.RecordBatch) -> pa.Array:
+        column = pa.chunked_array([batch.column(event_timestamp)])
+        return time_column(column, timezone, name=event_timestamp, reading=ENTITY_TIME).chunk(0)
+
+    return of

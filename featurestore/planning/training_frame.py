@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from featurestore.definitions.steps import in_words
+from featurestore.definitions.types import FeatureType
 from featurestore.frames.atomic_file import atomic_path
 from featurestore.frames.convert import to_pandas, to_polars
 from featurestore.frames.types import arrow_type, feature_type
@@ -124,20 +125,13 @@ class TrainingFrame:
 
     def collector(self, *, slices: Sequence[str] = (), minimum_group: int = MINIMUM_GROUP) -> Collector:
         """What profiles batches of this frame as they come; see `profile`."""
-        from featurestore.statistics.collect import Collector, ProfiledColumn, chosen_columns
-
-        personal = self._personal()
-        types = {f.output: f.dtype for view in self._views for f in view.features}
-        features = [ProfiledColumn(name, types[name], name in personal) for name in self._outputs]
-        others = [
-            ProfiledColumn(field.name, dtype, field.name in personal)
-            for field in self._rows.schema
-            if (dtype := feature_type(field.type)) is not None
-        ]
-        return Collector(
-            features,
-            event=self._event_times,
-            slices=chosen_columns(slices, [*others, *features], where="the frame"),
+        return frame_collector(
+            {f.output: f.dtype for view in self._views for f in view.features},
+            self._rows.schema,
+            outputs=self._outputs,
+            personal=self._personal(),
+            event_times=self._event_times,
+            slices=slices,
             minimum_group=minimum_group,
         )
 
@@ -149,6 +143,47 @@ class TrainingFrame:
 
     def __repr__(self) -> str:
         return f"TrainingFrame({self.num_rows:,} rows, features: {', '.join(self._outputs)})"
+
+
+def frame_collector(
+    features: Mapping[str, FeatureType],
+    schema: pa.Schema,
+    *,
+    outputs: Sequence[str],
+    personal: Collection[str],
+    event_times: EventTimes,
+    slices: Sequence[str] = (),
+    minimum_group: int = MINIMUM_GROUP,
+) -> Collector:
+    """What profiles the rows of a frame.
+
+    Args:
+        features: column to type.
+        schema: of the other columns, by which rows can be sliced too; may hold the features.
+        outputs: the features in their order.
+        personal: columns of which no values are kept.
+        event_times: gives the times of rows.
+        slices: columns by whose values the rows are divided.
+        minimum_group: smaller groups are not shown by themselves.
+
+    Raises:
+        NotFoundError: if there is no column to slice by.
+        RequestError: if a column to slice by is personal, or has too many values.
+    """
+    from featurestore.statistics.collect import Collector, ProfiledColumn, chosen_columns
+
+    found = {field.name: feature_type(field.type) for field in schema} | dict(features)
+    columns = {
+        name: ProfiledColumn(name, dtype, name in personal)
+        for name, dtype in found.items()
+        if dtype is not None
+    }
+    return Collector(
+        [columns[name] for name in outputs],
+        event=event_times,
+        slices=chosen_columns(slices, list(columns.values()), where="the frame"),
+        minimum_group=minimum_group,
+    )
 
 
 def _describe(view: ViewPlan) -> str:

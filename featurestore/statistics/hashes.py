@@ -42,6 +42,8 @@ def _vectors(values: pa.FixedSizeListArray) -> Words:
     """Of the bits of the floats: a sum of them times odd numbers, one for each place (Carter and Wegman, 1979)."""
     length = values.type.list_size
     numbers = values.flatten().to_numpy(zero_copy_only=False)
+    numbers = numbers + numbers.dtype.type(0)
+    numbers[np.isnan(numbers)] = np.nan
     bits: npt.NDArray[np.unsignedinteger] = numbers.view(f"u{numbers.dtype.itemsize}").reshape(-1, length)
     factors = mix(np.arange(1, length + 1, dtype=np.uint64) * INCREMENT) | np.uint64(1)
     return mix(bits.astype(np.uint64) @ factors)

@@ -25,12 +25,13 @@ from featurestore_registry import (
     definitions,
     history,
     leases,
-    run_profiles,
+    profiles,
     runs,
     training_sets,
     version_history,
 )
 from featurestore_registry.database import Database
+from featurestore_registry.profiles import write_set_profiles
 from featurestore_registry.schema import open_schema, upgrade_schema
 
 
@@ -167,12 +168,17 @@ class SQLRegistry:
     ) -> list[Run]:
         """See `StatisticsRegistry.profiled_runs`."""
         with self._database.reading() as connection:
-            return run_profiles.read_profiled_runs(connection, project, view, version, since_us, until_us)
+            return profiles.read_profiled_runs(connection, project, view, version, since_us, until_us)
 
     def run_profile(self, *, project: str, view: str, number: int) -> Mapping[str, Any]:
         """See `StatisticsRegistry.run_profile`."""
         with self._database.reading() as connection:
-            return run_profiles.read_run_profile(connection, project, view, number)
+            return profiles.read_run_profile(connection, project, view, number)
+
+    def training_set_profiles(self, *, project: str, name: str) -> Mapping[str, Mapping[str, Any]]:
+        """See `TrainingSetRegistry.training_set_profiles`."""
+        with self._database.reading() as connection:
+            return profiles.read_set_profiles(connection, project, name)
 
     # Writing ---------------------------------------------------------------------------------------------
 
@@ -224,14 +230,22 @@ class SQLRegistry:
     def add_run_profile(self, *, run: Run, profile: Mapping[str, Any]) -> None:
         """See `StatisticsRegistry.add_run_profile`."""
         with self._database.writing() as connection:
-            run_profiles.write_run_profile(connection, run, profile)
+            profiles.write_run_profile(connection, run, profile)
 
     def add_training_set(
-        self, *, project: str, name: str, manifest: Mapping[str, Any], folder: str
+        self,
+        *,
+        project: str,
+        name: str,
+        manifest: Mapping[str, Any],
+        folder: str,
+        profiles: Mapping[str, Mapping[str, Any]] = {},
     ) -> TrainingSetRecord:
         """See `TrainingSetRegistry.add_training_set`."""
         with self._database.writing() as connection:
-            return training_sets.write_training_set(connection, project, name, manifest, folder)
+            record = training_sets.write_training_set(connection, project, name, manifest, folder)
+            write_set_profiles(connection, project, name, profiles)
+            return record
 
     def annotate_training_set(
         self, *, project: str, name: str, tags: Mapping[str, str | None] | None = None, note: str = ""

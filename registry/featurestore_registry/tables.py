@@ -10,6 +10,7 @@
 ``fs_activations``            one row each time that another version became it
 ``fs_training_sets``          one row per training set: its manifest, which never changes, and its tags
 ``fs_training_set_views``     which versions of views it was made from
+``fs_training_set_profiles``  what the values of each of its parts are like
 ``fs_training_set_notes``     what people have noted about it
 ``fs_audit``                  one row per change of the registry: who, when, from where, what, its effect
 ``fs_runs``                   one row per run of a view version
@@ -203,6 +204,14 @@ TRAINING_SET_VIEWS = Table(
     METADATA,
     Column("version_id", Integer, ForeignKey("fs_versions.id"), primary_key=True),
     Column("training_set_id", Integer, ForeignKey("fs_training_sets.id"), primary_key=True),
+)
+
+TRAINING_SET_PROFILES = Table(
+    "fs_training_set_profiles",
+    METADATA,
+    Column("training_set_id", Integer, ForeignKey("fs_training_sets.id"), primary_key=True),
+    Column("part", Text, primary_key=True),
+    Column("profile", LargeBinary, nullable=False),
 )
 
 TRAINING_SET_NOTES = Table(

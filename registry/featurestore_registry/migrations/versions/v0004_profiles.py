@@ -1,4 +1,4 @@
-"""The profiles of what runs have written."""
+"""The profiles of what runs have written, and of the parts of training sets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Add the table."""
+    """Add the tables."""
     op.create_table(
         "fs_run_profiles",
         sa.Column("project", sa.Text, primary_key=True),
@@ -20,4 +20,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["project", "view", "number"], ["fs_runs.project", "fs_runs.view", "fs_runs.number"]
         ),
+    )
+    op.create_table(
+        "fs_training_set_profiles",
+        sa.Column("training_set_id", sa.Integer, sa.ForeignKey("fs_training_sets.id"), primary_key=True),
+        sa.Column("part", sa.Text, primary_key=True),
+        sa.Column("profile", sa.LargeBinary, nullable=False),
     )
