@@ -22,14 +22,16 @@ class Box:
     """A node of the graph.
 
     Attributes:
-        kind: small above its name.
+        heading: small above its name.
         name: what it is called.
         marked: whether the graph is about it.
+        told: all about it, where a pointer rests on it; by default heading and name.
     """
 
-    kind: str
+    heading: str
     name: str
     marked: bool = False
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,9 @@ def _node(box: Box, x: float, middle: float) -> Markup:
     y = middle - _HEIGHT / 2
     return tag(
         "g",
-        tag("title", f"{box.kind} {box.name}"),
+        tag("title", box.told or f"{box.heading} {box.name}"),
         tag("rect", x=x, y=y, width=_WIDTH, height=_HEIGHT, rx=5),
-        tag("text", _cut(box.kind, _SHOWN + 5), x=x + 10, y=y + 14, class_="kind"),
+        tag("text", _cut(box.heading, _SHOWN + 4), x=x + 10, y=y + 14, class_="kind"),
         tag("text", _cut(box.name, _SHOWN), x=x + 10, y=y + 29, class_="node-name"),
         class_="node marked" if box.marked else "node",
     )

@@ -31,6 +31,11 @@ def text(value: object) -> Markup:
     return Markup(html.escape(_CONTROLS.sub("\ufffd", written), quote=True))
 
 
+def name_that_breaks(name: str) -> Markup:
+    """A name that may be broken after its underscores, colons and dots."""
+    return Markup(re.sub("([_:.]+)", r"\1<wbr>", text(name)))
+
+
 def join(children: Child) -> Markup:
     """Markup of several pieces, one after the other."""
     if children is None:

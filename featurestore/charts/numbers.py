@@ -26,6 +26,8 @@ def short(value: float | None) -> str:
     elif size < 999.5:
         digits = 0 if size == int(size) else max(0, 2 - math.floor(math.log10(size)))
         written = f"{size:.{digits}f}"
+    elif size < 9_999.5:
+        written = f"{size:.0f}"  # as years are written
     elif size < 99_999.5:
         written = f"{size:,.0f}"
     else:

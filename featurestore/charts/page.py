@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from featurestore.charts.markup import Child, Markup, tag
 from featurestore.charts.style import STYLE
 
@@ -27,6 +29,11 @@ def page(title: str, *children: Child) -> Markup:
     )
     body = tag("body", tag("main", *children), class_="fs-report")
     return Markup(f"<!doctype html>\n{tag('html', head, body, lang='en')}\n")
+
+
+def facts_list(facts: Iterable[tuple[str, str]]) -> Markup:
+    """Pairs of what and which, side by side as far as they fit."""
+    return tag("dl", [tag("div", tag("dt", what), tag("dd", which)) for what, which in facts], class_="about")
 
 
 def scrolled(label: str, *children: Child, class_: str = "") -> Markup:

@@ -27,7 +27,7 @@ overflow-wrap:anywhere}
 .fs-report a{color:inherit;text-decoration-color:var(--line);text-underline-offset:3px}
 .fs-report a:hover{text-decoration-color:currentColor}
 .fs-report .over-title{font-size:13px;color:var(--soft);margin:0 0 2px}
-.fs-report .about{display:flex;flex-wrap:wrap;gap:2px 28px;margin:10px 0 0;font-size:13.5px}
+.fs-report .about{display:flex;flex-wrap:wrap;gap:2px 28px;margin:10px 0 20px;font-size:13.5px}
 .fs-report .about div{display:flex;gap:8px}.fs-report .about dt{color:var(--soft)}
 .fs-report .about dd{margin:0;overflow-wrap:anywhere}
 .fs-report .lead{font-size:17px;margin:0 0 16px;max-width:60em}
@@ -46,7 +46,7 @@ white-space:nowrap;color:inherit}
 .fs-report th:last-child,.fs-report td:last-child{padding-right:0}
 .fs-report .text{text-align:left;white-space:normal}
 .fs-report tbody tr{border-top:1px solid var(--line);background:none}
-.fs-report tbody th.feature{white-space:normal;overflow-wrap:anywhere;min-width:7em}
+.fs-report tbody th.feature{white-space:normal;overflow-wrap:anywhere;min-width:13em}
 .fs-report .over{font-weight:650;color:var(--bad)}
 .fs-report .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,320px),1fr));gap:36px 44px}
 .fs-report .card{min-width:0;border-top:1px solid var(--line);padding-top:12px;scroll-margin-top:12px}
@@ -93,7 +93,8 @@ sans-serif;font-variant-numeric:tabular-nums}
 .fs-report svg .node-name{font-size:12px}
 .fs-report svg .kind{font-size:10px}
 @media (max-width:640px){.fs-report .wide{display:none}.fs-report .brief{display:inline}.fs-report h1{font-size:22px}
-.fs-report th,.fs-report td{padding:5px 6px}.fs-report h2{margin-top:40px}}
+.fs-report table.full{font-size:12.5px}.fs-report th,.fs-report td{padding:5px 4px}
+.fs-report tbody th.feature{min-width:7em}.fs-report h2{margin-top:40px}}
 @media print{.fs-report{padding:0}.fs-report .card{break-inside:avoid}}
 """
 )

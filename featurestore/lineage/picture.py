@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from featurestore.charts.graph import Arrow, Box, layered_graph
 from featurestore.charts.markup import Markup
 from featurestore.charts.page import fragment, scrolled
 from featurestore.lineage.graph import Edge, Lineage, Node
 
-_MOST_NODES = 60
+_MOST_NODES = 40
 _MOST_OF_A_KIND = 24
-_DETAILS = ("column", "feature")
+_WHOLE = {"feature": "feature_view", "column": "source"}
 
 
 def lineage_picture(lineage: Lineage) -> Markup:
-    """Draw a lineage. Of a large one columns are left out, then features, and many of a kind become one box."""
+    """Draw a lineage. In a large one views stand for their features, then sources for their columns, and many of a kind
+    are one box.
+    """
     edges = frozenset(lineage.edges)
-    for kind in _DETAILS:
+    for kind in _WHOLE:
         if len(_nodes(edges)) > _MOST_NODES:
-            edges = _without(kind, edges, keep=lineage.root)
+            edges = _folded(kind, edges, keep=lineage.root)
     edges = _shortened(_gathered(edges, lineage.root))
     nodes = sorted({lineage.root, *_nodes(edges)}, key=lambda node: (node.kind, node.name))
     places = {node: place for place, node in enumerate(nodes)}
@@ -37,21 +39,24 @@ def _nodes(edges: Iterable[Edge]) -> set[Node]:
     return {node for edge in edges for node in (edge.source, edge.target)}
 
 
-def _without(kind: str, edges: Collection[Edge], keep: Node) -> frozenset[Edge]:
-    """The edges with those through nodes of a kind drawn together."""
-    left_out = {node for node in _nodes(edges) if node.kind == kind and node != keep}
-    into: dict[Node, list[Edge]] = {}
-    for edge in edges:
-        into.setdefault(edge.target, []).append(edge)
-    found = set()
-    for edge in edges:
-        if edge.target in left_out:
-            continue
-        if edge.source not in left_out:
-            found.add(edge)
-            continue
-        found |= {Edge(before.source, edge.target, edge.role) for before in into.get(edge.source, ())}
-    return frozenset(found)
+def _folded(kind: str, edges: Collection[Edge], keep: Node) -> frozenset[Edge]:
+    """The edges with features drawn as their views, or columns as their sources."""
+    whole = {node for node in _nodes(edges) if node.kind == _WHOLE[kind]}
+    instead = {node: _whole_of(node, whole) for node in _nodes(edges) if node.kind == kind and node != keep}
+    return _replaced(edges, instead)
+
+
+def _whole_of(part: Node, known: Collection[Node]) -> Node:
+    """The view of a feature, the source of a column; names of sources may have dots, too."""
+    if part.kind == "feature":
+        return Node("feature_view", part.name.rpartition(":")[0])
+    found = [node for node in known if part.name.startswith(f"{node.name}.")]
+    return max(found, key=lambda node: len(node.name), default=Node("source", part.name.partition(".")[0]))
+
+
+def _replaced(edges: Collection[Edge], instead: Mapping[Node, Node]) -> frozenset[Edge]:
+    changed = {Edge(instead.get(e.source, e.source), instead.get(e.target, e.target), e.role) for e in edges}
+    return frozenset(edge for edge in changed if edge.source != edge.target)
 
 
 def _gathered(edges: Collection[Edge], root: Node) -> frozenset[Edge]:
@@ -64,8 +69,7 @@ def _gathered(edges: Collection[Edge], root: Node) -> frozenset[Edge]:
         if len(nodes) > _MOST_OF_A_KIND:
             rest = nodes[_MOST_OF_A_KIND - 1 :]
             instead |= dict.fromkeys(rest, Node(kind, f"… and {len(rest):,} more"))
-    changed = {Edge(instead.get(e.source, e.source), instead.get(e.target, e.target), e.role) for e in edges}
-    return frozenset(edge for edge in changed if edge.source != edge.target)
+    return _replaced(edges, instead)
 
 
 def _shortened(edges: Collection[Edge]) -> frozenset[Edge]:
@@ -97,9 +101,9 @@ def _aside(role: str) -> str:
 
 
 def _box(node: Node, *, marked: bool) -> Box:
-    """A feature and a column are told by their own name; whose they are is written above."""
+    """Features and columns have their own names, with whose they are above; all others have their kind there."""
     kind = node.kind.replace("_", " ")
     of, colon, name = node.name.rpartition(":" if node.kind == "feature" else ".")
-    if node.kind in _DETAILS and colon:
-        return Box(f"{kind} of {of}", name, marked)
-    return Box(kind, node.name, marked)
+    if node.kind in _WHOLE and colon:
+        return Box(of, name, marked, str(node))
+    return Box(kind, node.name, marked, str(node))

@@ -8,15 +8,15 @@ from datetime import datetime
 from pathlib import Path
 
 from featurestore.charts.markup import Markup, join, tag
-from featurestore.charts.numbers import moment
-from featurestore.charts.page import fragment, page, scrolled
+from featurestore.charts.numbers import moment, whole
+from featurestore.charts.page import facts_list, fragment, page, scrolled
 from featurestore.frames.atomic_file import atomic_path
 from featurestore.lineage.graph import Lineage
 from featurestore.lineage.picture import lineage_picture
 from featurestore.statistics.drift import DriftReport
 from featurestore.statistics.drift_text import summary
 from featurestore.statistics.profile import Profile
-from featurestore.statistics.sections import Runs, card_places, drift_section, feature_cards, span_in_words
+from featurestore.statistics.sections import Runs, card_places, drift_section, event_span, feature_cards
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +92,16 @@ class Report:
         )
 
     def _head(self) -> Markup:
-        facts = [("rows", span_in_words(self.profile)), *self.facts]
+        facts = [
+            ("rows", whole(self.profile.rows)),
+            *(("events", span) for span in event_span(self.profile)),
+            *self.facts,
+        ]
         return tag(
             "header",
             tag("p", self.project, class_="over-title"),
             tag("h1", self.name),
-            tag(
-                "dl", [tag("div", tag("dt", what), tag("dd", which)) for what, which in facts], class_="about"
-            ),
+            facts_list(facts),
         )
 
     def _drift(self) -> Markup | None:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import reduce
 
 from featurestore.charts.numbers import moment
 from featurestore.definitions.instants import from_microseconds, to_microseconds
@@ -14,8 +13,10 @@ from featurestore.definitions.reference import ViewReference
 from featurestore.errors import NotFoundError, RequestError
 from featurestore.project import Project
 from featurestore.protocols.registry import Run
+from featurestore.statistics.merge import merge_profiles
 from featurestore.statistics.profile import Profile
 from featurestore.statistics.sections import Runs
+from featurestore.training_sets.html import set_facts
 from featurestore.training_sets.training_set import TrainingSet
 
 Subject = str | Profile | TrainingSet | Run
@@ -108,18 +109,8 @@ def _named_set(project: Project, name: str) -> Found:
 
 
 def _training_set(found: TrainingSet, part: str | None) -> Found:
-    service = found.manifest["service"]
-    views = ", ".join(f"{view['name']}@{view['version']}" for view in found.manifest["views"])
-    parts = ", ".join(f"{name} {content.rows:,}" for name, content in found.parts.items())
-    facts = (
-        ("id", found.id[:12]),
-        *((("service", service["name"]),) if service else ()),
-        ("views", views),
-        ("parts", parts),
-        ("made", f"{moment(found.created_at)} UTC by {found.author}"),
-    )
     name = f"training set {found.name}" + (f", part {part}" if part else "")
-    return Found(name, found.profile(part), lineage=found.name, facts=facts)
+    return Found(name, found.profile(part), lineage=found.name, facts=set_facts(found))
 
 
 # Runs ------------------------------------------------------------------------------------------------------
@@ -147,7 +138,7 @@ def _runs(project: Project, view: str, version: int, which: str) -> Found:
         )
     if not which:
         return _one_run(project, view, version, runs[-1].number)
-    profile = reduce(Profile.merge, (_profile(project, run) for run in runs))
+    profile = merge_profiles([_profile(project, run) for run in runs])
     period = f"{_day(runs[0])} to {_day(runs[-1])} UTC"
     return Found(
         f"{label}, {len(runs)} run{'' if len(runs) == 1 else 's'}", profile, label, view, (("runs", period),),

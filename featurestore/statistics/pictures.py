@@ -150,7 +150,7 @@ def _instant(value: float, unit: timedelta) -> datetime:
 def written(value: Value | None) -> str:
     """A value as a table shows it."""
     if isinstance(value, datetime):
-        return moment(value)
+        return f"{value:%Y-%m-%d}"
     if value is None or isinstance(value, str | bytes | bool | date):
         return "–" if value is None else str(value)
     return short(float(value))

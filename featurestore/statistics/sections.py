@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 
-from featurestore.charts.markup import Markup, join, tag
+from featurestore.charts.markup import Markup, join, name_that_breaks, tag
 from featurestore.charts.numbers import NONE, moment, percent, short, whole
 from featurestore.charts.page import fragment, scrolled
 from featurestore.statistics.drift import DriftReport, FeatureDrift
@@ -35,9 +35,14 @@ def drift_fragment(report: DriftReport) -> Markup:
 def span_in_words(profile: Profile) -> str:
     """How many rows, and from when."""
     rows = f"{profile.rows:,} row{'' if profile.rows == 1 else 's'}"
+    return ", ".join([rows, *event_span(profile)])
+
+
+def event_span(profile: Profile) -> list[str]:
+    """From when to when the rows are, if that is known."""
     if profile.first_event is None:
-        return rows
-    return f"{rows}, {moment(profile.first_event)} to {moment(profile.last_event)} UTC"
+        return []
+    return [f"{moment(profile.first_event)} to {moment(profile.last_event)} UTC"]
 
 
 def drift_section(report: DriftReport, places: Mapping[str, str] = {}) -> Markup:
@@ -68,14 +73,16 @@ def drift_section(report: DriftReport, places: Mapping[str, str] = {}) -> Markup
 def feature_cards(
     sides: Sequence[tuple[str, Profile]], report: DriftReport | None = None, runs: Runs = ()
 ) -> Markup:
-    """A card for each feature of one profile, or of a reference and what is compared with it."""
+    """A card for each feature of one profile, or of a reference and what is compared with it, the drifted first."""
     legend = [
         tag("span", tag("span", class_=f"key {kind}"), f"{name}: {span_in_words(profile)}")
         for kind, (name, profile) in zip(_CLASSES[-len(sides) :], sides, strict=True)
     ]
     shown = {feature.name: feature for feature in sides[-1][1].features}
+    places = card_places(sides[-1][1])
+    drifted = {each.feature for each in report.drifted} if report else set()
     cards = []
-    for name, place in card_places(sides[-1][1]).items():
+    for name in sorted(places, key=lambda name: name not in drifted):
         found = [
             (side, feature) for side, profile in sides for feature in profile.features if feature.name == name
         ]
@@ -83,7 +90,7 @@ def feature_cards(
             (at, feature) for at, profile in runs for feature in profile.features if feature.name == name
         ]
         drift = next((each for each in report.features if each.feature == name), None) if report else None
-        cards.append(_card(place, shown[name], found, drift, its_runs))
+        cards.append(_card(places[name], shown[name], found, drift, its_runs))
     return join(
         [tag("p", legend, class_="legend") if len(sides) > 1 else "", tag("div", cards, class_="cards")]
     )
@@ -103,7 +110,7 @@ def _card(
 ) -> Markup:
     # Two types of values cannot be drawn on one axis.
     drawn = sides if len({profile.type for _, profile in sides}) == 1 else sides[-1:]
-    title = tag("h3", feature.name, tag("span", feature.type, class_="type"))
+    title = tag("h3", name_that_breaks(feature.name), tag("span", feature.type, class_="type"))
     said = _said(feature, drift)
     return tag(
         "section",
@@ -134,7 +141,8 @@ def _verdict(drift: FeatureDrift) -> Markup:
 
 
 def _drift_row(drift: FeatureDrift, place: str | None) -> Markup:
-    name = tag("a", drift.feature, href=f"#{place}") if place else drift.feature
+    written_name = name_that_breaks(drift.feature)
+    name = tag("a", written_name, href=f"#{place}") if place else written_name
     cells = []
     for measure in MEASURES:
         found = drift.measure(measure)

@@ -44,7 +44,9 @@ def test_the_page_can_be_typed_in(tmp_path: Path, monkeypatch) -> None:
         names: dict[str, object] = {"store": store, "fs": fs}
         for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
             exec(block, names)
-        assert not names["drift"].drifted
+        drift = names["drift"]
+        assert isinstance(drift, fs.DriftReport)
+        assert not drift.drifted
         assert (tmp_path / "report.html").stat().st_size > 10_000
         for name in ("departures-2024", "flight_state", "flight_state@1#1", "flight_state#2024-01-01.."):
             assert store.detect_drift(name, "flight_state").features

@@ -31,7 +31,7 @@ def test_what_is_said_by_other_edges_is_not_drawn() -> None:
     for edge in ("flights → c0", "c0 → f0", "f0 → last@1", "last@1 → delay"):
         assert f"<title>{edge}</title>" in picture
     assert picture.count('class="edge"') == 4
-    assert "column of flights" in picture
+    assert "<title>column flights.c0</title>" in picture
     assert picture.count('class="node marked"') == 1
 
 
@@ -40,12 +40,23 @@ def test_keys_are_drawn_dashed() -> None:
     assert "tailnum → last@1 (key)" in drawn(1, Edge(SOURCE, key), Edge(key, VIEW, "key"))
 
 
-def test_of_many_columns_and_features_only_the_views_are_drawn() -> None:
-    assert drawn(24).count('class="node"') == 2 + 2 * 24
+def test_of_many_columns_and_features_only_the_whole_is_drawn() -> None:
+    assert drawn(18).count('class="node"') == 2 + 2 * 18
+    picture = drawn(30)
+    assert "<title>column flights.c10</title>" in picture
+    assert "feature last@1" not in picture
+    assert "<title>c10 → last@1</title>" in picture
     picture = drawn(100)
-    assert "column of" not in picture
+    assert "column" not in picture
     assert "<title>flights → last@1</title>" in picture
     assert "<title>last@1 → delay</title>" in picture
+
+
+def test_columns_stand_in_their_own_source_whatever_its_name() -> None:
+    longer = Node("source", "flights.late")
+    edges = [Edge(longer, Node("column", f"flights.late.x{number}")) for number in range(40)]
+    edges += [Edge(edge.target, VIEW, "key") for edge in edges]
+    assert "<title>flights.late → last@1 (key)</title>" in drawn(40, *edges)
 
 
 def test_very_many_training_sets_become_one_box() -> None:
@@ -59,5 +70,5 @@ def test_the_root_stays_even_if_its_kind_is_left_out() -> None:
     root = Node("feature", "last@1:f0")
     edges = set().union(*(feature_edges(number) for number in range(100)))
     picture = str(lineage_picture(Lineage(root, frozenset(edges))))
-    assert "f0" in picture
-    assert "f1<" not in picture
+    assert "<title>feature last@1:f0</title>" in picture
+    assert "last@1:f1<" not in picture
