@@ -98,7 +98,9 @@ def tick_labels(values: list[float]) -> list[str]:
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     if decimals and any(abs(value * 10**decimals - round(value * 10**decimals)) > 1e-6 for value in values):
         decimals += 1  # steps of 0.25
-    return [f"{value:,.{decimals}f}".replace("-", "−") for value in values]
+    # As years are written: no comma below ten thousand.
+    form = f",.{decimals}f" if size >= 9_999.5 else f".{decimals}f"
+    return [f"{value:{form}}".replace("-", "−") for value in values]
 
 
 _STEPS = tuple(
