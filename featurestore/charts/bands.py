@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from featurestore.charts.histogram import LETTER, anchor
+from featurestore.charts.histogram import SIZE, anchor
+from featurestore.charts.letters import width
 from featurestore.charts.markup import Markup, path, picture, tag
 from featurestore.charts.numbers import Scale, moment, percent, short, tick_labels, ticks, time_ticks
 
@@ -41,7 +42,7 @@ def quantile_bands(title: str, moments: Sequence[Moment]) -> Markup:
     up = _scale(values)
     marks = ticks(up.low, up.high, 4)
     labels = tick_labels(marks)
-    left = max(len(label) for label in labels) * LETTER + 8
+    left = max(width(label, SIZE) for label in labels) + 8
     across = Scale(_seconds(moments[0].at), _seconds(moments[-1].at), left + 6, _RIGHT - 6)
     pieces = _pieces(moments)
     drawn = [

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from featurestore.charts.layers import Layers
+from featurestore.charts.letters import fitted
 from featurestore.charts.markup import Markup, picture, tag
 
 _WIDTH, _HEIGHT, _GAP, _BETWEEN, _MARGIN = 150.0, 38.0, 8.0, 36.0, 4.0
 _PASSAGE = 8.0
 """How high the space is in which a line passes by the nodes of a layer."""
-_SHOWN = 18
 _SMALLEST = 0.85
 """So far the picture is made smaller where there is little room, before it scrolls."""
 
@@ -106,13 +106,7 @@ def _node(box: Box, x: float, middle: float) -> Markup:
         "g",
         tag("title", box.told or f"{box.heading} {box.name}"),
         tag("rect", x=x, y=y, width=_WIDTH, height=_HEIGHT, rx=5),
-        tag("text", _cut(box.heading, _SHOWN + 4), x=x + 10, y=y + 14, class_="kind"),
-        tag("text", _cut(box.name, _SHOWN), x=x + 10, y=y + 29, class_="node-name"),
+        tag("text", fitted(box.heading, _WIDTH - 20, 10), x=x + 10, y=y + 14, class_="kind"),
+        tag("text", fitted(box.name, _WIDTH - 20, 12), x=x + 10, y=y + 29, class_="node-name"),
         class_="node marked" if box.marked else "node",
     )
-
-
-def _cut(name: str, most: int) -> str:
-    """A name without its middle, where it is too long."""
-    half = (most - 1) // 2
-    return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from featurestore.charts.letters import fitted, width
 from featurestore.charts.markup import Markup, path, picture, tag
 from featurestore.charts.numbers import Scale, percent
 
 WIDTH, HEIGHT = 360.0, 132.0
 _LEFT, _RIGHT, _TOP, _BASE = 6.0, 354.0, 8.0, 108.0
 _ROW, _LABEL, _BAR_END = 24.0, 124.0, 308.0
-_SHOWN = 15
-LETTER = 7.5
-"""At most so wide is a digit."""
+SIZE = 11
+"""Of the font, in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +104,8 @@ def _category(label: str, shares: Sequence[float], y: float, along: Scale) -> Ma
         )
         for index, share in enumerate(shares)
     ]
-    shown = label if len(label) <= _SHOWN else label[: _SHOWN - 1] + "…"
-    name = tag("text", tag("title", label), shown or "(empty)", x=_LABEL - 8, y=y + 13, class_="end name")
+    shown = fitted(label or "(empty)", _LABEL - 12, SIZE)
+    name = tag("text", tag("title", label), shown, x=_LABEL - 8, y=y + 13, class_="end name")
     value = tag("text", percent(shares[-1]), x=WIDTH - 4, y=y + 13, class_="end value")
     return tag("g", tag("title", f"{label}: {' → '.join(map(percent, shares))}"), name, *bars, value)
 
@@ -126,7 +126,7 @@ def _axis(places: Sequence[tuple[float, str]]) -> Markup:
 
 def anchor(x: float, label: str) -> str:
     """How a label is set so that it stays inside the picture."""
-    half = len(label) * LETTER / 2
+    half = width(label, SIZE) / 2
     return "start" if x - half < 0 else "end" if x + half > WIDTH else "middle"
 
 

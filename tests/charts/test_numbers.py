@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from featurestore.charts.graph import Arrow, Box, layered_graph
 from featurestore.charts.layers import Layers
+from featurestore.charts.letters import fitted, width
 from featurestore.charts.markup import Markup, tag, text
 from featurestore.charts.numbers import Scale, percent, short, tick_labels, ticks, time_ticks
 
@@ -129,6 +130,16 @@ def test_any_text_is_text_again_for_a_reader(given: str) -> None:
 def test_text_that_no_file_can_hold_is_replaced() -> None:
     assert text("a\x00b\ud800") == "a\ufffdb?"
     assert text(Markup("<b>")) == "<b>"
+
+
+@given(st.text(), st.floats(20, 200))
+def test_a_text_is_cut_to_fit_but_keeps_both_ends(given: str, room: float) -> None:
+    shown = fitted(given, room, 11)
+    assert width(shown, 11) <= room
+    if shown != given:
+        begin, _, end = shown.partition("…")
+        assert given.startswith(begin)
+        assert given.endswith(end)
 
 
 def test_layers_go_from_left_to_right_and_long_edges_pass_by() -> None:

@@ -80,4 +80,4 @@ def test_the_page_in_a_browser(store: fs.FeatureStore, opened: Opener) -> None:
     assert page.locator(".card").count() == 26
     assert page.locator(".card svg").count() == 25
     assert page.locator("h3").first.inner_text().startswith("temp")
-    assert page.locator(".graph svg .node.marked").inner_text().endswith("flights-2013")
+    assert page.locator(".graph svg .node.marked .node-name").text_content() == "flights-2013"

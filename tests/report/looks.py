@@ -102,7 +102,7 @@ def asked_of(page: Page, question: str) -> Any:
 
 def check_reads_well(page: Page) -> None:
     wide, window = asked_of(page, "[document.documentElement.scrollWidth, window.innerWidth]")
-    assert wide <= window
-    assert asked_of(page, CONTRAST) == []
-    assert asked_of(page, CUT_OFF) == []
-    assert asked_of(page, EMPTY) == []
+    assert wide <= window, f"{wide} pixels wide"
+    for question in (CONTRAST, CUT_OFF, EMPTY):
+        found = asked_of(page, question)
+        assert found == [], found
