@@ -24,17 +24,17 @@ class CheckRow:
     """What came of one expectation.
 
     Attributes:
-        expectation: what was expected, in words.
-        found: what was found, in words.
-        passed: whether it was as expected.
-        effect: what it does when it is not: reject or warn.
+        expected: in words.
+        found: in words.
+        outcome: passed, failed or skipped.
+        on_failure: what follows when it fails: reject or warn.
         at: when it was checked.
     """
 
-    expectation: str
+    expected: str
     found: str
-    passed: bool
-    effect: str = ""
+    outcome: str
+    on_failure: str = ""
     at: datetime | None = None
 
 
@@ -135,14 +135,15 @@ _HOW = (
 def _checks(checks: Sequence[CheckRow]) -> Markup | None:
     if not checks:
         return None
-    failed = sum(not check.passed for check in checks)
-    lead = f"{failed} of {len(checks)} not as expected" if failed else f"All {len(checks)} as expected"
+    failed = sum(check.outcome == "failed" for check in checks)
+    skipped = sum(check.outcome == "skipped" for check in checks)
+    lead = f"{failed} of {len(checks)} not met" if failed else f"{len(checks) - skipped} of {len(checks)} met"
     head = tag(
         "tr",
         [tag("th", label, scope="col", class_="text") for label in ("Expected", "Found", "", "If not")],
         tag("th", "Checked (UTC)", scope="col", class_="wide"),
     )
-    rows = [_check(check) for check in sorted(checks, key=lambda each: each.passed)]
+    rows = [_check(check) for check in sorted(checks, key=lambda each: each.outcome != "failed")]
     table = tag("table", tag("thead", head), tag("tbody", rows), class_="full")
     return join(
         [
@@ -154,12 +155,12 @@ def _checks(checks: Sequence[CheckRow]) -> Markup | None:
 
 
 def _check(check: CheckRow) -> Markup:
-    verdict = ("soft", "met") if check.passed else ("bad", tag("strong", "not met"))
+    said = {"passed": "met", "failed": tag("strong", "not met"), "skipped": "not checked"}
     return tag(
         "tr",
-        tag("th", check.expectation, scope="row", class_="text feature"),
+        tag("th", check.expected, scope="row", class_="text feature"),
         tag("td", check.found, class_="text"),
-        tag("td", verdict[1], class_=f"text {verdict[0]}"),
-        tag("td", check.effect, class_="text soft"),
+        tag("td", said[check.outcome], class_="text bad" if check.outcome == "failed" else "text soft"),
+        tag("td", check.on_failure, class_="text soft"),
         tag("td", moment(check.at), class_="wide soft"),
     )

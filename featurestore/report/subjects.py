@@ -125,19 +125,17 @@ def _runs(project: Project, view: str, version: int, which: str) -> Found:
             f"{which!r} is neither the number of a run nor a period.",
             hint=f"Write {label}#17, or {label}#2024-01-01..2024-02-01.",
         )
-    if matched["number"]:
-        return _one_run(project, view, version, int(matched["number"]))
+    if not which or matched["number"]:
+        return _one_run(project, view, version, int(matched["number"]) if which else None)
     runs = project.registry.profiled_runs(
         project=project.name, view=view, version=version,
         since_us=_instant(matched["since"]), until_us=_instant(matched["until"]),
     )  # fmt: skip
     if not runs:
         raise NotFoundError(
-            f"There are no statistics of {label}: no run{' of that time' if which else ''} has recorded any.",
+            f"There are no statistics of {label}: no run of that time has recorded any.",
             hint="Each run of materialize records them.",
         )
-    if not which:
-        return _one_run(project, view, version, runs[-1].number)
     profile = merge_profiles([_profile(project, run) for run in runs])
     period = f"{_day(runs[0])} to {_day(runs[-1])} UTC"
     return Found(
@@ -146,17 +144,23 @@ def _runs(project: Project, view: str, version: int, which: str) -> Found:
     )  # fmt: skip
 
 
-def _one_run(project: Project, view: str, version: int, number: int) -> Found:
+def _one_run(project: Project, view: str, version: int, number: int | None) -> Found:
+    """The run of a number, or the latest one; with those before it."""
     label = f"{view}@{version}"
-    runs = project.registry.profiled_runs(project=project.name, view=view, version=version)
-    run = next((each for each in runs if each.number == number), None)
-    if run is None:
-        raise NotFoundError.of("Run with statistics", str(number), [str(r.number) for r in runs], where=label)
-    before = [each for each in runs if each.end_us <= run.end_us][-MOST_RUNS:]
+    runs = project.registry.profiled_runs(
+        project=project.name, view=view, version=version, up_to=number, limit=MOST_RUNS
+    )
+    if not runs or number not in (None, runs[-1].number):
+        which = "no run has" if number is None else f"run {number} has not"
+        raise NotFoundError(
+            f"There are no statistics of {label}: {which} recorded any.",
+            hint="Each run of materialize records them when it succeeds.",
+        )
+    run = runs[-1]
     facts = (("values of", f"{_day(run)} UTC"), ("kind", run.kind.value))
     return Found(
-        f"{label}, run {number}", _profile(project, run), label, view, facts,
-        lambda: tuple((from_microseconds(each.end_us), _profile(project, each)) for each in before),
+        f"{label}, run {run.number}", _profile(project, run), label, view, facts,
+        lambda: tuple((from_microseconds(each.end_us), _profile(project, each)) for each in runs),
     )  # fmt: skip
 
 

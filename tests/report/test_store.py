@@ -107,7 +107,7 @@ def test_a_run_and_a_training_frame_are_compared_whatever_its_columns_are_called
     [
         ("nothing", "View or training set 'nothing' was not found in project 'flights'"),
         ("punctuality@9", "has no version 9"),
-        ("punctuality#77", "Run with statistics '77' was not found in punctuality@1"),
+        ("punctuality#77", "There are no statistics of punctuality@1: run 77 has not recorded any"),
         ("punctuality#2001-01-01..2001-02-01", "no run of that time has recorded any"),
     ],
 )
