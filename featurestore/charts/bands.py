@@ -47,7 +47,7 @@ def quantile_bands(title: str, moments: Sequence[Moment]) -> Markup:
     pieces = _pieces(moments)
     drawn = [
         tag("path", d=_band(piece, low, high, across, up), class_=f"band {kind}")
-        for low, high, kind in ((0, 4, "wide"), (1, 3, "narrow"))
+        for low, high, kind in ((0, 4, "outer"), (1, 3, "inner"))
         for piece in pieces
     ]
     lines = [

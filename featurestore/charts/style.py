@@ -55,6 +55,7 @@ white-space:nowrap;color:inherit}
 .fs-report .card .verdict{font-size:13px;white-space:nowrap}
 .fs-report .facts{width:100%;font-size:12px;margin-top:8px}
 .fs-report .facts th,.fs-report .facts td{padding:2px 0 2px 6px}
+.fs-report .facts th:first-child,.fs-report .facts td:first-child{padding-left:0}
 .fs-report .facts .side{width:16px;padding:2px 0;text-align:left}
 .fs-report .facts .side .key{margin:0}
 .fs-report .facts tbody tr{border-top:0}
@@ -75,14 +76,14 @@ sans-serif;font-variant-numeric:tabular-nums}
 .fs-report svg .note{font-size:10px}
 .fs-report svg .name,.fs-report svg .node-name{fill:var(--ink)}
 .fs-report svg .before{fill:var(--before)}
-.fs-report svg .now{fill:var(--now)}
-.fs-report svg .now.over{fill:var(--now-soft);stroke:var(--now);stroke-width:1.5;stroke-linejoin:round}
+.fs-report svg .now{fill:var(--now);fill-opacity:.85}
+.fs-report svg .now.over{fill:var(--now-soft);stroke:var(--now);stroke-width:1.5;stroke-linejoin:round;fill-opacity:1}
 .fs-report svg .hover{fill:transparent}
 .fs-report svg .hover:hover{fill:currentColor;fill-opacity:.07}
 .fs-report svg .axis{stroke:var(--soft);stroke-opacity:.6}
 .fs-report svg .grid{stroke:var(--line)}
 .fs-report svg .band{fill:var(--now);fill-opacity:.14}
-.fs-report svg .band.narrow{fill-opacity:.24}
+.fs-report svg .band.inner{fill-opacity:.24}
 .fs-report svg .median{fill:none;stroke:var(--now);stroke-width:1.75;stroke-linejoin:round}
 .fs-report svg .dot{fill:var(--now)}
 .fs-report svg .edge{fill:none;stroke:var(--before);stroke-width:1.25}

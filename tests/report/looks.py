@@ -56,11 +56,12 @@ CUT_OFF = """() => {
   const wide = [...document.querySelectorAll("td, th")].filter(cell => cell.scrollWidth > cell.clientWidth + 1);
   return [...cut, ...wide].map(element => element.textContent);
 }"""
-# Pictures without a size, without a name, or with nothing drawn.
+# Pictures without a size, without a name, with nothing drawn, or with something that is not shown.
 EMPTY = """() => [...document.querySelectorAll("svg")].filter(svg => {
   const box = svg.getBoundingClientRect(), drawn = [...svg.querySelectorAll("path, rect")];
   const seen = drawn.some(shape => { const b = shape.getBoundingClientRect(); return b.width > 0; });
-  return !(box.width > 100 && box.height > 20 && seen && svg.getAttribute("role") === "img"
+  const hidden = drawn.some(shape => getComputedStyle(shape).display === "none");
+  return hidden || !(box.width > 100 && box.height > 20 && seen && svg.getAttribute("role") === "img"
            && svg.querySelector("title").textContent && svg.querySelector("desc").textContent);
 }).map(svg => svg.outerHTML.slice(0, 200))"""
 
