@@ -65,6 +65,7 @@ if _typing.TYPE_CHECKING:
     from featurestore.report.report import Report
     from featurestore.statistics.drift import DriftReport
     from featurestore.statistics.thresholds import DriftThresholds, FeatureThresholds
+    from featurestore.statistics.profile import FeatureProfile, Profile
     from featurestore.store import FeatureStore
     from featurestore.training_sets.training_set import TrainingSet
 
@@ -73,11 +74,13 @@ __version__ = "0.1.0"
 _LAZY = {
     "DriftReport": "featurestore.statistics.drift",
     "DriftThresholds": "featurestore.statistics.thresholds",
-    "FeatureThresholds": "featurestore.statistics.thresholds",
-    "Report": "featurestore.report.report",
+    "FeatureProfile": "featurestore.statistics.profile",
     "FeatureStore": "featurestore.store",
+    "FeatureThresholds": "featurestore.statistics.thresholds",
     "LeakageReport": "featurestore.leakage.report",
     "OnlineFeatures": "featurestore.online.response",
+    "Profile": "featurestore.statistics.profile",
+    "Report": "featurestore.report.report",
     "Status": "featurestore.online.response",
     "TrainingFrame": "featurestore.planning.training_frame",
     "TrainingSet": "featurestore.training_sets.training_set",
@@ -98,6 +101,7 @@ __all__ = [
     "Entity",
     "EntitySplit",
     "Feature",
+    "FeatureProfile",
     "FeatureService",
     "FeatureStore",
     "FeatureThresholds",
@@ -117,6 +121,7 @@ __all__ = [
     "OnlineFeatures",
     "ParquetSource",
     "PostgresSource",
+    "Profile",
     "RandomSplit",
     "Report",
     "Schedule",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -11,6 +11,8 @@ from featurestore.charts.numbers import moment
 from featurestore.definitions.instants import from_microseconds, to_microseconds
 from featurestore.definitions.reference import ViewReference
 from featurestore.errors import NotFoundError, RequestError
+from featurestore.lineage.personal import personal_outputs
+from featurestore.planning.request import resolve_request
 from featurestore.project import Project
 from featurestore.protocols.registry import Run
 from featurestore.statistics.merge import merge_profiles
@@ -125,50 +127,66 @@ def _runs(project: Project, view: str, version: int, which: str) -> Found:
             f"{which!r} is neither the number of a run nor a period.",
             hint=f"Write {label}#17, or {label}#2024-01-01..2024-02-01.",
         )
+    recorded = _Recorded(project, view, version)
     if not which or matched["number"]:
-        return _one_run(project, view, version, int(matched["number"]) if which else None)
-    runs = project.registry.profiled_runs(
-        project=project.name, view=view, version=version,
-        since_us=_instant(matched["since"]), until_us=_instant(matched["until"]),
-    )  # fmt: skip
+        return _one_run(recorded, int(matched["number"]) if which else None)
+    runs = recorded.runs(since_us=_instant(matched["since"]), until_us=_instant(matched["until"]))
     if not runs:
-        raise NotFoundError(
-            f"There are no statistics of {label}: no run of that time has recorded any.",
-            hint="Each run of materialize records them.",
-        )
-    profile = merge_profiles([_profile(project, run) for run in runs])
+        raise _nothing(label, "no run of that time has")
+    profile = merge_profiles([recorded.profile(run) for run in runs])
     period = f"{_day(runs[0])} to {_day(runs[-1])} UTC"
     return Found(
         f"{label}, {len(runs)} run{'' if len(runs) == 1 else 's'}", profile, label, view, (("runs", period),),
-        lambda: tuple((from_microseconds(run.end_us), _profile(project, run)) for run in runs[-MOST_RUNS:]),
+        lambda: recorded.over_time(runs[-MOST_RUNS:]),
     )  # fmt: skip
 
 
-def _one_run(project: Project, view: str, version: int, number: int | None) -> Found:
+def _one_run(recorded: _Recorded, number: int | None) -> Found:
     """The run of a number, or the latest one; with those before it."""
-    label = f"{view}@{version}"
-    runs = project.registry.profiled_runs(
-        project=project.name, view=view, version=version, up_to=number, limit=MOST_RUNS
-    )
+    runs = recorded.runs(up_to=number, limit=MOST_RUNS)
     if not runs or number not in (None, runs[-1].number):
-        which = "no run has" if number is None else f"run {number} has not"
-        raise NotFoundError(
-            f"There are no statistics of {label}: {which} recorded any.",
-            hint="Each run of materialize records them when it succeeds.",
-        )
+        raise _nothing(recorded.label, "no run has" if number is None else f"run {number} has not")
     run = runs[-1]
     facts = (("values of", f"{_day(run)} UTC"), ("kind", run.kind.value))
     return Found(
-        f"{label}, run {run.number}", _profile(project, run), label, view, facts,
-        lambda: tuple((from_microseconds(each.end_us), _profile(project, each)) for each in runs),
+        f"{recorded.label}, run {run.number}", recorded.profile(run), recorded.label, run.view, facts,
+        lambda: recorded.over_time(runs),
     )  # fmt: skip
 
 
-def _profile(project: Project, run: Run) -> Profile:
-    document: Mapping[str, object] = project.registry.run_profile(
-        project=project.name, view=run.view, number=run.number
+class _Recorded:
+    """What the runs of a version have recorded, without the values of what is personal by now."""
+
+    def __init__(self, project: Project, view: str, version: int) -> None:
+        self._project = project
+        self._view, self._version = view, version
+        self.label = f"{view}@{version}"
+        catalog = project.catalog()
+        self._personal = personal_outputs(resolve_request(self.label, catalog), catalog)
+
+    def runs(self, **wanted: int | None) -> list[Run]:
+        """Those of the registry's `profiled_runs`."""
+        return self._project.registry.profiled_runs(
+            project=self._project.name, view=self._view, version=self._version, **wanted
+        )
+
+    def profile(self, run: Run) -> Profile:
+        """What one run has recorded."""
+        found = self._project.registry.run_profile(
+            project=self._project.name, view=self._view, number=run.number
+        )
+        return Profile.from_json(found).without_values(self._personal)
+
+    def over_time(self, runs: Sequence[Run]) -> Runs:
+        """What some runs have recorded, with the instants whose values it is."""
+        return tuple((from_microseconds(run.end_us), self.profile(run)) for run in runs)
+
+
+def _nothing(label: str, which: str) -> NotFoundError:
+    return NotFoundError(
+        f"There are no statistics of {label}: {which} recorded any.",
+        hint="Each run of materialize records them when it succeeds.",
     )
-    return Profile.from_json(document)
 
 
 def _instant(text: str) -> int | None:

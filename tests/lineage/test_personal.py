@@ -157,3 +157,23 @@ def test_a_tag_that_comes_later_counts_at_once(store: fs.FeatureStore) -> None:
     store.apply([view("contact", fs.Feature("email", fs.String, tags=PII))])
     assert store.personal_features("contact@1") == ("email",)
     assert len(store.history("contact")) == 2
+
+
+def test_what_was_recorded_before_the_tag_shows_no_values_either(store: fs.FeatureStore) -> None:
+    before = view("contact", fs.Feature("email", fs.String), fs.Feature("city", fs.String))
+    store.apply([before])
+    store.materialize()
+    rows = pa.table(
+        {"person_id": [1, 2], "event_timestamp": pa.array([9, 9]).cast(pa.timestamp("us", "UTC"))}
+    )
+    made = store.create_training_set("one", "contact", rows)
+    assert store.get_statistics("contact")["email"].minimum == "a"
+    assert made.profile()["email"].minimum == "a"
+    store.apply([tagged])
+    for profile in (store.get_statistics("contact"), store.get_statistics("contact", run=1), made.profile()):
+        assert profile["email"].to_json() == {
+            "name": "email", "type": "string", "rows": 2, "nulls": 0, "distinct": 2, "pii": True,
+        }  # fmt: skip
+        assert profile["city"].minimum == "x"
+    store.materialize()
+    assert store.get_statistics("contact")["email"].rows == 4
