@@ -64,8 +64,8 @@ if _typing.TYPE_CHECKING:
     from featurestore.planning.training_frame import TrainingFrame
     from featurestore.report.report import Report
     from featurestore.statistics.drift import DriftReport
-    from featurestore.statistics.thresholds import DriftThresholds, FeatureThresholds
     from featurestore.statistics.profile import FeatureProfile, Profile
+    from featurestore.statistics.thresholds import DriftThresholds, FeatureThresholds
     from featurestore.store import FeatureStore
     from featurestore.training_sets.training_set import TrainingSet
 

@@ -151,3 +151,33 @@ def test_the_report_of_a_period_shows_its_runs(store: fs.FeatureStore) -> None:
     assert [profile.rows for _, profile in made.runs] == [400] * 4
     assert "Quantiles of 4 runs" in made.to_html()
     json.dumps(made.profile.to_json())
+
+
+def test_what_is_tagged_personal_later_is_not_shown(tmp_path: Path) -> None:
+    rows = source(0, 0)
+    open_view, tagged = view(rows), view(rows)
+    carrier = fs.Feature("carrier", fs.String, tags={"pii": "true"})
+    tagged = fs.FeatureView(
+        tagged.name, entities=tagged.entities, source=tagged.source, features=[tagged.features[0], carrier]
+    )
+    entity_rows = pa.table({"tailnum": PLANES, "event_timestamp": [NOON] * len(PLANES)})
+    with fs.FeatureStore(
+        registry=f"sqlite:///{tmp_path}/registry.db", online="memory://", project="p"
+    ) as store:
+        store.apply([open_view])
+        store.materialize(end=NOON)
+        training_set = store.create_training_set("t", "punctuality", entity_rows)
+        shown = store.report("t", reference="punctuality").to_html()
+        assert shown.count("&lt;B6&gt;") > 0
+        store.apply([tagged])
+        for subject, reference in (
+            ("t", "punctuality"),
+            ("punctuality", training_set),
+            ("punctuality#..", "t"),
+        ):
+            report = store.report(subject, reference=reference)
+            assert report.drift is not None
+            for page in (report.to_html(), report._repr_html_(), json.dumps(report.drift.to_json())):
+                assert "B6" not in page
+            assert [m.name for m in report.drift["carrier"].measures] == ["null_share"]
+        assert "B6" not in store.training_set("t")._repr_html_()

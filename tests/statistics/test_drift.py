@@ -6,13 +6,16 @@ import json
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial import distance
 
+import featurestore as fs
 from featurestore.errors import NotFoundError, RequestError
+from featurestore.statistics.collect import Collector, ProfiledColumn
 from featurestore.statistics.drift import DriftReport, DriftVerdict, FeatureDrift, detect_drift
 from featurestore.statistics.measures import LEAST_SHARE
 from featurestore.statistics.profile import FeatureProfile, Profile
@@ -90,6 +93,33 @@ def test_categories_are_measured_as_scipy_measures_their_shares() -> None:
     assert {(b.label, b.reference, b.current) for b in drift.bins} == {
         ("a", 50, 20), ("b", 30, 30), ("c", 20, 0), ("d", 0, 50),
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [300, 60_000])
+def test_profiles_as_they_are_recorded_are_measured_as_scipy_measures_the_rows(rows: int) -> None:
+    before, now = RANDOM.gamma(2, 3, rows), RANDOM.gamma(2, 3.3, rows // 2)
+    found = detect_drift(*(recorded(a=values, b=values > 5) for values in (before, now)))
+    p, q = expected_shares(before, now)
+    numbers, flags = found["a"], found["b"]
+    measure = numbers.measure("kolmogorov_smirnov")
+    assert measure is not None
+    assert (measure.error == 0) is (rows == 300)
+    assert measure.value == pytest.approx(stats.ks_2samp(before, now).statistic, abs=measure.error + 1e-12)
+    js = distance.jensenshannon(p, q, base=2)
+    assert value(numbers, "jensen_shannon") == pytest.approx(js, abs=1e-12 if rows == 300 else 0.02)
+    assert {(b.label, b.reference, b.current) for b in flags.bins} == {
+        (str(flag), (before > 5).tolist().count(flag), (now > 5).tolist().count(flag))
+        for flag in (True, False)
+    }
+
+
+def recorded(**columns: np.ndarray) -> Profile:
+    """The profile that a run or a training set with these columns records."""
+    types = {"f": fs.Float64, "b": fs.Bool}
+    collector = Collector([ProfiledColumn(name, types[v.dtype.kind], False) for name, v in columns.items()])
+    for batch in pa.table(columns).to_batches(max_chunksize=10_000):
+        collector.add(batch)
+    return collector.result()
 
 
 # Nulls, NaN, frequent values --------------------------------------------------------------------------------
