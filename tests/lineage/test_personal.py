@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 import featurestore as fs
+from tests.transforms import leaking
 
 person = fs.Entity("person", join_keys={"person_id": fs.Int64})
 visits = fs.ParquetSource("visits", path="visits.parquet", event_timestamp="at")
@@ -113,6 +114,21 @@ def test_tags_of_views_sources_and_entities(store: fs.FeatureStore) -> None:
     third = fs.ParquetSource("third", path="visits.parquet", event_timestamp="at")
     features = fs.Feature("own_id", fs.Int64, column="person_id"), fs.Feature("age", fs.Int64)
     assert personal(store, view("three", *features, entities=[person], source=third)) == {"own_id"}
+
+
+def test_code_in_python_may_have_read_what_is_personal(store: fs.FeatureStore) -> None:
+    other = fs.ParquetSource("visits", path="visits.parquet", event_timestamp="at", mapping={"x": "age"})
+    twice = view("twice", fs.Feature("x", fs.Float64), transform=leaking.doubled, source=other)
+    contact = view("contact", fs.Feature("email", fs.String, tags=PII), source=other)
+    assert personal(store, twice) == set()
+    store.apply([contact])
+    assert store.personal_features("twice") == ("x",)
+
+
+def test_trusted_sql_is_followed_to_its_columns(store: fs.FeatureStore) -> None:
+    sql = 'SELECT person_id, "at", lower(email) AS e, age + 1 AS next_age FROM {source}'
+    other = view("other", fs.Feature("e", fs.String), fs.Feature("next_age", fs.Int64), sql=sql, trusted=True)
+    assert personal(store, tagged, other) == {"e"}
 
 
 def test_a_service_a_frame_and_a_training_set_carry_it_on(store: fs.FeatureStore) -> None:
