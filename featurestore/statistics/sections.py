@@ -117,8 +117,8 @@ def _card(
         tag("header", title, _verdict(drift) if drift else None),
         tag("p", said, class_="said") if said else None,
         values_picture(drawn),
-        _facts(f"Counts of {feature.name}", _counts(feature), sides),
-        _facts(f"Quantiles of {feature.name}", _quantiles(feature), sides) if feature.quantiles else None,
+        _facts(_counts(feature), sides),
+        _facts(_quantiles(feature), sides) if feature.quantiles else None,
         bands_picture(runs),
         id=place,
         class_="card",
@@ -208,7 +208,7 @@ def _quantile(rank: float, profile: FeatureProfile) -> str:
     return written(dict(profile.quantiles).get(rank))
 
 
-def _facts(caption: str, columns: _Columns, sides: Sequence[tuple[str, FeatureProfile]]) -> Markup:
+def _facts(columns: _Columns, sides: Sequence[tuple[str, FeatureProfile]]) -> Markup:
     several = len(sides) > 1
     rows = [
         tag(
@@ -232,7 +232,8 @@ def _facts(caption: str, columns: _Columns, sides: Sequence[tuple[str, FeaturePr
         tag("td", class_="side") if several else None,
         [tag("th", label, scope="col") for label, _ in columns],
     )
-    return scrolled(caption, tag("table", tag("thead", head), tag("tbody", rows), class_="facts"))
+    # No stop for the keyboard, unlike `scrolled`: numbers nearly always fit, and there are two in each card.
+    return tag("div", tag("table", tag("thead", head), tag("tbody", rows), class_="facts"), class_="scroll")
 
 
 def _sides(report: DriftReport) -> list[tuple[str, Profile]]:

@@ -22,8 +22,7 @@ from featurestore.statistics.profile import FeatureProfile, Profile
 from featurestore.statistics.thresholds import DriftThresholds, FeatureThresholds
 from tests.statistics.by_hand import feature_profile, profile
 
-RANDOM = np.random.default_rng(11)
-BELL = RANDOM.normal(size=4_000)
+BELL = np.random.default_rng(11).normal(size=4_000)
 
 
 def compare(before: Any, now: Any, kind: str = "float64", **options: Any) -> FeatureDrift:
@@ -54,7 +53,8 @@ def expected_shares(before: np.ndarray, now: np.ndarray) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("k", [200, 8_000])
 def test_numbers_are_measured_as_scipy_measures_the_rows_themselves(k: int) -> None:
-    now = RANDOM.normal(0.3, 1.2, size=3_000)
+    random = np.random.default_rng(101)
+    now = random.normal(0.3, 1.2, size=3_000)
     drift = compare(BELL, now, k=k)
     exact = k > len(BELL)
     p, q = expected_shares(BELL, now)
@@ -97,7 +97,8 @@ def test_categories_are_measured_as_scipy_measures_their_shares() -> None:
 
 @pytest.mark.parametrize("rows", [300, 60_000])
 def test_profiles_as_they_are_recorded_are_measured_as_scipy_measures_the_rows(rows: int) -> None:
-    before, now = RANDOM.gamma(2, 3, rows), RANDOM.gamma(2, 3.3, rows // 2)
+    random = np.random.default_rng(102)
+    before, now = random.gamma(2, 3, rows), random.gamma(2, 3.3, rows // 2)
     found = detect_drift(*(recorded(a=values, b=values > 5) for values in (before, now)))
     p, q = expected_shares(before, now)
     numbers, flags = found["a"], found["b"]
@@ -138,7 +139,8 @@ def test_nulls_and_nan_are_bins_of_their_own() -> None:
 
 
 def test_a_value_that_is_frequent_has_a_bin_of_its_own() -> None:
-    before = [0.0] * 600 + list(RANDOM.random(400))
+    random = np.random.default_rng(103)
+    before = [0.0] * 600 + list(random.random(400))
     drift = compare(before, [-1.0] * 600 + before[600:])
     assert drift.drifted
     assert [b.label for b in drift.bins][:2] == ["(-∞, 0)", "0"]
@@ -167,14 +169,16 @@ def test_infinities_are_values() -> None:
 
 def test_what_is_not_listed_counts_as_equal_as_far_as_it_can() -> None:
     """Two samples of very many equally rare values list different ones, which says nothing."""
-    before, now = ([f"v{n}" for n in RANDOM.integers(0, 2_000, 20_000)] for _ in range(2))
+    random = np.random.default_rng(104)
+    before, now = ([f"v{n}" for n in random.integers(0, 2_000, 20_000)] for _ in range(2))
     drift = compare(before, now, "string", listed=20)
     assert drift.verdict is DriftVerdict.STABLE
     assert value(drift, "psi") < 0.01
 
 
 def test_a_new_frequent_category_is_seen_even_where_lists_are_short() -> None:
-    before = [f"v{n}" for n in RANDOM.integers(0, 2_000, 20_000)]
+    random = np.random.default_rng(105)
+    before = [f"v{n}" for n in random.integers(0, 2_000, 20_000)]
     drift = compare(before, before[:12_000] + ["new"] * 8_000, "string", listed=20)
     assert drift.drifted
     assert drift.bins[0].label == "new"
@@ -210,7 +214,8 @@ def test_a_bell_curve_drifts_when_it_moves_far_enough(shift: float, expected: bo
 
 
 def test_few_rows_are_not_taken_for_drift() -> None:
-    before, now = RANDOM.normal(size=25), RANDOM.normal(size=25)
+    random = np.random.default_rng(106)
+    before, now = random.normal(size=25), random.normal(size=25)
     assert value(compare(before, now), "psi") > 0.2
     assert not compare(before, now).drifted
     sides = [feature_profile("a", list(values)) for values in (before, now)]
