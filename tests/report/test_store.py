@@ -153,7 +153,8 @@ def test_the_report_of_a_period_shows_its_runs(store: fs.FeatureStore) -> None:
     json.dumps(made.profile.to_json())
 
 
-def test_what_is_tagged_personal_later_is_not_shown(tmp_path: Path) -> None:
+def test_what_is_tagged_personal_later_is_not_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     rows = source(0, 0)
     open_view, tagged = view(rows), view(rows)
     carrier = fs.Feature("carrier", fs.String, tags={"pii": "true"})
