@@ -62,18 +62,25 @@ if _typing.TYPE_CHECKING:
     from featurestore.leakage.report import LeakageReport
     from featurestore.online.response import OnlineFeatures, Status
     from featurestore.planning.training_frame import TrainingFrame
+    from featurestore.report.report import Report
+    from featurestore.statistics.drift import DriftReport
     from featurestore.statistics.profile import FeatureProfile, Profile
+    from featurestore.statistics.thresholds import DriftThresholds, FeatureThresholds
     from featurestore.store import FeatureStore
     from featurestore.training_sets.training_set import TrainingSet
 
 __version__ = "0.1.0"
 
 _LAZY = {
+    "DriftReport": "featurestore.statistics.drift",
+    "DriftThresholds": "featurestore.statistics.thresholds",
     "FeatureProfile": "featurestore.statistics.profile",
     "FeatureStore": "featurestore.store",
+    "FeatureThresholds": "featurestore.statistics.thresholds",
     "LeakageReport": "featurestore.leakage.report",
     "OnlineFeatures": "featurestore.online.response",
     "Profile": "featurestore.statistics.profile",
+    "Report": "featurestore.report.report",
     "Status": "featurestore.online.response",
     "TrainingFrame": "featurestore.planning.training_frame",
     "TrainingSet": "featurestore.training_sets.training_set",
@@ -88,6 +95,8 @@ __all__ = [
     "CSVSource",
     "Date",
     "Decimal",
+    "DriftReport",
+    "DriftThresholds",
     "DuckDBSource",
     "Entity",
     "EntitySplit",
@@ -95,6 +104,7 @@ __all__ = [
     "FeatureProfile",
     "FeatureService",
     "FeatureStore",
+    "FeatureThresholds",
     "FeatureType",
     "FeatureView",
     "Float16",
@@ -113,6 +123,7 @@ __all__ = [
     "PostgresSource",
     "Profile",
     "RandomSplit",
+    "Report",
     "Schedule",
     "Source",
     "Split",

@@ -208,10 +208,13 @@ class SQLRegistry:
         version: int,
         since_us: int | None = None,
         until_us: int | None = None,
+        up_to: int | None = None,
+        limit: int | None = None,
     ) -> list[Run]:
         """See `StatisticsRegistry.profiled_runs`."""
+        chosen = profiles.Chosen(project, view, version, since_us, until_us, up_to, limit)
         with self._database.reading() as connection:
-            return profiles.read_profiled_runs(connection, project, view, version, since_us, until_us)
+            return profiles.read_profiled_runs(connection, chosen)
 
     def run_profile(self, *, project: str, view: str, number: int) -> Mapping[str, Any]:
         """See `StatisticsRegistry.run_profile`."""
