@@ -116,6 +116,11 @@ class ViewPlan:
     steps: tuple[Step, ...] = ()
 
     @property
+    def in_order(self) -> bool:
+        """Whether rows come in the order of their events and never go: then the nearest one is the latest."""
+        return self.source.available_at is None and self.source.event_id is None
+
+    @property
     def inputs(self) -> tuple[FeatureColumn, ...]:
         """The columns of the rows, with their types, that values are made of."""
         return self.tie_breakers if self.windows else (*self.tie_breakers, *self.features)

@@ -20,13 +20,21 @@ from featurestore.testing.registry_suite.definitions import DefinitionCases
 from featurestore.testing.registry_suite.leases import LeaseCases
 from featurestore.testing.registry_suite.past import PastCases
 from featurestore.testing.registry_suite.processes import ProcessCases
+from featurestore.testing.registry_suite.run_profiles import RunProfileCases
 from featurestore.testing.registry_suite.runs import RunCases
 from featurestore.testing.registry_suite.training_sets import TrainingSetCases
 from featurestore.testing.registry_suite.workers import OpenRegistry
 
 
 class RegistryConformance(
-    DefinitionCases, CommitCases, RunCases, LeaseCases, PastCases, TrainingSetCases, ProcessCases
+    DefinitionCases,
+    CommitCases,
+    RunCases,
+    RunProfileCases,
+    LeaseCases,
+    PastCases,
+    TrainingSetCases,
+    ProcessCases,
 ):
     """What every registry has to do."""
 

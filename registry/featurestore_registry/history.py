@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Connection, Row, Select, and_, select
 
 from featurestore.definitions.instants import from_microseconds
 from featurestore.protocols.registry import Run, RunKind, RunStatus, ViewState
@@ -39,20 +40,26 @@ def read_view_state(connection: Connection, project: str, view: str, version: in
 
 def read_runs(connection: Connection, project: str, view: str | None, limit: int) -> list[Run]:
     """The latest runs, newest first."""
+
+    def latest(runs: Select[Any]) -> Select[Any]:
+        wanted = runs.where(_R.project == project).limit(limit)
+        if view is None:
+            return wanted.order_by(_R.began_us.desc(), _R.view, _R.number.desc())
+        return wanted.where(_R.view == view).order_by(_R.number.desc())
+
+    return run_rows(connection, latest)
+
+
+def run_rows(connection: Connection, chosen: Callable[[Select[Any]], Select[Any]]) -> list[Run]:
+    """Some of the runs, given what chooses and orders them."""
     lease = and_(_L.project == _R.project, _L.view == _R.view, _L.run == _R.number)
-    wanted = (
+    runs = (
         select(RUNS, VERSIONS.c.version, _L.expires_us, _L.host, _L.process, _L.process_started)
         .join(VERSIONS, VERSIONS.c.id == _R.version_id)
         .outerjoin(LEASES, lease)
-        .where(_R.project == project)
-        .limit(limit)
     )
-    if view is None:
-        wanted = wanted.order_by(_R.began_us.desc(), _R.view, _R.number.desc())
-    else:
-        wanted = wanted.where(_R.view == view).order_by(_R.number.desc())
     now = now_us(connection)
-    return [_run(row, now) for row in connection.execute(wanted)]
+    return [_run(row, now) for row in connection.execute(chosen(runs))]
 
 
 def _filling(connection: Connection, project: str, view: str, row_id: int) -> tuple[int, ...]:

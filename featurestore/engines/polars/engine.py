@@ -15,7 +15,6 @@ from featurestore.engines.polars.lives import match_lives
 from featurestore.engines.polars.match import (
     Match,
     entity_spine,
-    is_nearest,
     key_names,
     latest_asked,
     nearest,
@@ -111,7 +110,7 @@ def _match(view: ViewPlan, source: SourceRows, entities: pa.Table) -> Match:
     spine = entity_spine(view, entities)
     narrow = read_narrow(view, source, latest=latest_asked(view, spine))
     coded = with_codes(narrow, spine.keys, key_names(view))
-    return nearest(view, coded, spine) if is_nearest(view) else match_lives(view, source, coded, spine)
+    return nearest(view, coded, spine) if view.in_order else match_lives(view, source, coded, spine)
 
 
 def _key_columns(view: ViewPlan, rows: pl.DataFrame) -> dict[str, pa.Array]:

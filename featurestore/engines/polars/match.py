@@ -121,7 +121,7 @@ def entity_spine(view: ViewPlan, entities: pa.Table) -> Spine:
         for name, key in zip(names, view.keys, strict=True)
     ]
     frame = pl.DataFrame([*columns, times])
-    nearest = is_nearest(view) and not view.windows
+    nearest = view.in_order and not view.windows
     until = effective(times, view.grid, delay=view.delay if nearest else 0)
     frame = frame.with_columns(until=until)
     if not names:
@@ -135,11 +135,6 @@ def entity_spine(view: ViewPlan, entities: pa.Table) -> Spine:
         .with_columns(pl.col(CODE).cast(pl.Int64))
     )
     return Spine(frame.join(keys, on=names, how="left", maintain_order="left").drop(names), keys)
-
-
-def is_nearest(view: ViewPlan) -> bool:
-    """Whether the winner is the nearest row before the entity row, because rows only come and never go."""
-    return view.source.available_at is None and view.source.event_id is None
 
 
 def with_codes(narrow: pl.DataFrame, keys: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
@@ -218,4 +213,4 @@ def latest_asked(view: ViewPlan, spine: Spine) -> int | None:
     latest = spine.frame["until"].max()
     if not isinstance(latest, int):
         return None
-    return min(latest if is_nearest(view) else latest - view.delay, MAX_INSTANT)
+    return min(latest if view.in_order else latest - view.delay, MAX_INSTANT)

@@ -14,7 +14,7 @@ from featurestore.engines.polars.scan import ROW, SourceRows
 from featurestore.engines.polars.times import MAX_INSTANT, effective_instant
 from featurestore.engines.polars.types import declared
 from featurestore.protocols.offline import Changes, ViewPlan
-from featurestore.windows.answers import Answers, answer, earliest_event, needs_lives
+from featurestore.windows.answers import Answers, answer, earliest_event
 from featurestore.windows.arrays import Int64s
 from featurestore.windows.chunk import Chunk
 from featurestore.windows.events import NO_CREATED, Points
@@ -87,7 +87,7 @@ def _chunk(view: ViewPlan, source: SourceRows, coded: pl.DataFrame, points: Poin
         code=coded[CODE].to_numpy(),
         event=coded["event"].to_numpy(),
         created=coded["created"].fill_null(NO_CREATED).to_numpy() if created else None,
-        visible=coded["visible"].to_numpy() if needs_lives(view) else None,
+        visible=coded["visible"].to_numpy() if not view.in_order else None,
         event_id=None if view.source.event_id is None else coded["id"].to_arrow(),
         inputs=[declared(values[f.column], f.dtype, view, f.column).combine_chunks() for f in view.inputs],
     )
