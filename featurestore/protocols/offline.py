@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from featurestore.definitions.functions import Empty
 from featurestore.definitions.source import Source
@@ -141,6 +141,23 @@ class Changes:
 
     since: int
     known_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """The engine that one request goes to, and why."""
+
+    engine: OfflineEngine
+    reason: str
+
+
+@runtime_checkable
+class ChoosesEngine(Protocol):
+    """An engine that hands each request to another one."""
+
+    def choose(self, *, views: Sequence[ViewPlan], entity_rows: int) -> EngineChoice:
+        """The engine for a training frame of so many rows, and why."""
+        ...
 
 
 class OfflineEngine(Protocol):

@@ -15,7 +15,7 @@ from featurestore.definitions.database import PostgresSource
 from featurestore.definitions.source import Source
 from featurestore.definitions.steps import Shape
 from featurestore.errors import RequestError, SourceError
-from featurestore.frames.side_by_side import side_by_side
+from featurestore.frames.batches import side_by_side
 from featurestore.frames.types import arrow_type, converts
 from featurestore.protocols.offline import (
     CREATED_COLUMN,

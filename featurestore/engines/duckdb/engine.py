@@ -22,7 +22,7 @@ from featurestore.engines.duckdb.scan import (
 )
 from featurestore.engines.duckdb.sql import create, name
 from featurestore.engines.duckdb.tables import Tables
-from featurestore.frames.side_by_side import side_by_side
+from featurestore.frames.batches import side_by_side
 from featurestore.protocols.offline import (
     CREATED_COLUMN,
     EVENT_COLUMN,
