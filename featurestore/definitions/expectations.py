@@ -60,6 +60,9 @@ class Expectation(Definition):
 
     on_failure: OnFailure = "reject"
 
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(**fields)
+
     @property
     def name(self) -> str:
         """What it is called in records: its kind, and its feature if it has one."""

@@ -66,7 +66,8 @@ def _from_json(document: Mapping[str, Any]) -> ExpectedValue:
     if len(document) == 1:
         ((kind, text),) = document.items()
         if kind in _READ:
-            return _READ[kind](text)
+            value: ExpectedValue = _READ[kind](text)
+            return value
     raise ValueError(f"expected a value, found {dict(document)!r}")
 
 

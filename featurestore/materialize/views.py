@@ -10,6 +10,7 @@ from featurestore.definitions.instants import from_microseconds, to_microseconds
 from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import InvalidTimeError
+from featurestore.expectations.files import FailingRowFiles
 from featurestore.lineage.personal import personal_outputs
 from featurestore.materialize.run import GRACE, MaterializationReport, Materializer
 from featurestore.online.layout import ViewLayout
@@ -34,6 +35,7 @@ def materialize_views(
     Raises:
         InvalidTimeError: if `end` is later than the clock or before a view's watermark.
         LeaseHeldError: if another run is writing a view (retryable).
+        ExpectationError: if rows are not as their view expects; nothing of that view is published.
     """
     now = time.time_ns() // 1000
     instant = now if end is None else to_microseconds(end, what="end")
@@ -47,6 +49,7 @@ def materialize_views(
         registry=project.registry,
         online=project.online,
         engine=project.engine(engine),
+        failing_rows=FailingRowFiles(project.config.failing_rows, project.name),
         overlap=overlap,
     )
     chosen = _chosen(project, views)

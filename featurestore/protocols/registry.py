@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from featurestore.protocols.expectations import ExpectationsRegistry
 from featurestore.protocols.statistics import StatisticsRegistry
 from featurestore.protocols.training_sets import TrainingSetRegistry
 
@@ -326,6 +327,12 @@ class PlanningReader(RegistryReader, TrainingSetRegistry, Protocol):
 
 
 class Registry(
-    RegistryReader, RegistryWriter, RegistryRecord, TrainingSetRegistry, StatisticsRegistry, Protocol
+    RegistryReader,
+    RegistryWriter,
+    RegistryRecord,
+    TrainingSetRegistry,
+    StatisticsRegistry,
+    ExpectationsRegistry,
+    Protocol,
 ):
     """A registry that can be read and written."""

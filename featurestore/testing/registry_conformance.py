@@ -20,6 +20,7 @@ from featurestore.testing.registry_suite.definitions import DefinitionCases
 from featurestore.testing.registry_suite.leases import LeaseCases
 from featurestore.testing.registry_suite.past import PastCases
 from featurestore.testing.registry_suite.processes import ProcessCases
+from featurestore.testing.registry_suite.run_checks import RunCheckCases
 from featurestore.testing.registry_suite.run_profiles import RunProfileCases
 from featurestore.testing.registry_suite.runs import RunCases
 from featurestore.testing.registry_suite.training_sets import TrainingSetCases
@@ -31,6 +32,7 @@ class RegistryConformance(
     CommitCases,
     RunCases,
     RunProfileCases,
+    RunCheckCases,
     LeaseCases,
     PastCases,
     TrainingSetCases,
