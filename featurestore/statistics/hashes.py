@@ -16,7 +16,9 @@ def column_hashes(values: pa.Array) -> Words:
     found = values.type
     if pa.types.is_floating(found):
         # The negative zero is the other one: adding zero makes it so.
-        return value_hashes(pa.array(values.to_numpy(zero_copy_only=False).astype(np.float64) + 0.0))
+        numbers = values.to_numpy(zero_copy_only=False).astype(np.float64) + 0.0
+        numbers[np.isnan(numbers)] = np.nan
+        return float_hashes(numbers)
     if pa.types.is_fixed_size_list(found):
         return _vectors(values)
     if pa.types.is_map(found):
@@ -28,6 +30,11 @@ def column_hashes(values: pa.Array) -> Words:
     if pa.types.is_list(found) or pa.types.is_large_list(found):
         return word_hashes(_with_nulls(values.flatten()), np.diff(np.asarray(values.offsets)) * 8)
     return value_hashes(values)
+
+
+def float_hashes(numbers: npt.NDArray[np.float64]) -> Words:
+    """The hash of each float of an array without negative zeros and without other NaNs than numpy's."""
+    return mix(np.uint64(8) + mix(numbers.view(np.uint64) + INCREMENT))
 
 
 def _with_nulls(values: pa.Array) -> Words:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from featurestore.statistics.values import from_json_value, to_json_value
-from featurestore.windows.hashes import Words
+from featurestore.windows.hashes import INCREMENT, Words
 
 _LOG_HASHES: Final = 10
 MOST_HASHES: Final = 2**_LOG_HASHES
@@ -42,7 +42,8 @@ class DistinctHashes:
 
     def add(self, hashes: Words) -> None:
         """Take the hashes of more values."""
-        halves = hashes >> np.uint64(1)
+        # The hash of what is empty is zero, which a Theta sketch cannot hold.
+        halves = (hashes ^ INCREMENT) >> np.uint64(1)
         low = halves[halves < np.uint64(self._bound)]
         if not len(low):
             return
@@ -52,7 +53,7 @@ class DistinctHashes:
         if len(kept) > MOST_HASHES:
             self._bound = int(kept[MOST_HASHES])
             kept = kept[:MOST_HASHES]
-        self._kept = kept[kept > 0]
+        self._kept = kept
 
     def form(self) -> bytes:
         """As a compact Theta sketch (https://datasketches.apache.org/docs/Theta/ThetaSketches.html)."""

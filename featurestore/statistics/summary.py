@@ -128,7 +128,7 @@ def _quantiles(sketch: Any, parts: Parts) -> tuple[tuple[float, Value], ...]:
 
 def _histogram(sketch: Any, parts: Parts) -> Histogram:
     low, high = as_number(parts.minimum), as_number(parts.maximum)
-    whole = "int" in parts.type or parts.type == "date"
+    whole = isinstance(low, int) and isinstance(high, int)
     edges = _whole_edges(int(low), int(high)) if whole else _even_edges(float(low), float(high))
     inner = [float(edge) for edge in edges[1:-1]]
     shares = [0.0, *(sketch.get_cdf(inner, False)[:-1] if inner else ()), 1.0]
