@@ -88,7 +88,9 @@ class Expectation(Definition):
     def __repr__(self) -> str:
         """Python that makes it, after ``import featurestore as fs``."""
         shown = [repr(_shown(getattr(self, name))) for name in self.arguments]
-        for name, field in type(self).model_fields.items():
+        fields = dict(type(self).model_fields)
+        fields["on_failure"] = fields.pop("on_failure")
+        for name, field in fields.items():
             value = getattr(self, name)
             if name not in self.arguments and value != field.default:
                 shown.append(f"{name}={_shown(value)!r}")

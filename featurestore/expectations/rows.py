@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +14,6 @@ import pyarrow.compute as pc
 
 from featurestore.definitions.expectations import Expectation, Freshness, RowsArrived, UniqueKeys
 from featurestore.definitions.instants import duration_to_microseconds, from_microseconds
-from featurestore.definitions.windows import duration_text
 from featurestore.expectations.kept import MOST_KEPT, KeptRows, RowShape
 from featurestore.expectations.result import outcome, skipped
 from featurestore.protocols.expectations import CheckResult
@@ -191,7 +189,18 @@ def freshness(expectation: Freshness, latest: int | None, at: int) -> CheckResul
     """How fresh the latest event is."""
     if latest is None:
         return outcome(expectation, False, "no event at all")
-    seconds = max((at - latest) // 1_000_000, 0)
-    text = f"one {duration_text(timedelta(seconds=seconds)) if seconds else 'less than 1s'} old"
-    text += f" ({from_microseconds(latest).isoformat()})"
+    text = f"one {age_text(at - latest)} old ({from_microseconds(latest).isoformat()})"
     return outcome(expectation, is_fresh(expectation, latest, at), text)
+
+
+def age_text(microseconds: int) -> str:
+    """An age in its two largest units: ``3d 4h``."""
+    seconds = max(microseconds // 1_000_000, 0)
+    days, rest = divmod(seconds, 86_400)
+    hours, rest = divmod(rest, 3_600)
+    minutes, whole = divmod(rest, 60)
+    units = [(days, "d"), (hours, "h"), (minutes, "m"), (whole, "s")]
+    start = next((place for place, (count, _) in enumerate(units) if count), None)
+    if start is None:
+        return "less than 1s"
+    return " ".join(f"{count}{unit}" for count, unit in units[start : start + 2] if count)

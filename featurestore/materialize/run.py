@@ -25,6 +25,7 @@ from featurestore.materialize.pushed import carry_over_pushed, pushed_entities
 from featurestore.materialize.watch import Watch, earlier_rows, watched
 from featurestore.online.layout import ViewLayout
 from featurestore.progress import Progress
+from featurestore.protocols.expectations import CheckResult
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, OfflineEngine, ViewPlan
 from featurestore.protocols.online import MaterializedWrite, OnlineStore
 from featurestore.protocols.registry import Registry, Run, RunKind, RunStatus, ViewState
@@ -48,6 +49,7 @@ class MaterializationReport:
         rows: how many entities were written.
         end: the instant whose values are served now.
         seconds: wall time.
+        warnings: expectations of the view that did not hold, which warn only.
     """
 
     view: str
@@ -56,6 +58,7 @@ class MaterializationReport:
     rows: int
     end: datetime
     seconds: float
+    warnings: tuple[CheckResult, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,9 +127,9 @@ class Materializer:
             raise
         if kind is RunKind.FULL:
             self._retire_replaced(run, layout, before)
-        return MaterializationReport(
-            name, layout.version, kind, rows, from_microseconds(end), time.monotonic() - began
-        )
+        seconds = time.monotonic() - began
+        at = from_microseconds(end)
+        return MaterializationReport(name, layout.version, kind, rows, at, seconds, watch.warnings)
 
     def _state(self, layout: ViewLayout) -> ViewState:
         return self.registry.view_state(project=self.project, view=layout.view.name, version=layout.version)

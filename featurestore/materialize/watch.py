@@ -11,6 +11,7 @@ from featurestore.errors import ExpectationError
 from featurestore.expectations.files import FailingRowFiles
 from featurestore.expectations.run import Checked, RunChecks
 from featurestore.materialize.profile import run_collector
+from featurestore.protocols.expectations import CheckResult, Outcome
 from featurestore.protocols.offline import OfflineEngine
 from featurestore.protocols.registry import Registry, Run, RunStatus
 
@@ -52,6 +53,11 @@ class Watch:
             ExpectationError: if they are not as expected.
         """
         self.checks.finish()
+
+    @property
+    def warnings(self) -> tuple[CheckResult, ...]:
+        """What was not as expected, which is recorded only."""
+        return tuple(result for result in self.checks.results if result.outcome is Outcome.FAILED)
 
     def profile(self) -> Profile:
         """The profile of the rows."""
