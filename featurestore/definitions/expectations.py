@@ -82,8 +82,8 @@ class Expectation(Definition):
         """
 
     def to_document(self) -> dict[str, Any]:
-        """The JSON form, with its kind."""
-        return {"kind": self.kind, **self.model_dump(mode="json")}
+        """The JSON form, with its kind and its name."""
+        return {"name": self.name, "kind": self.kind, **self.model_dump(mode="json")}
 
     def __repr__(self) -> str:
         """Python that makes it, after ``import featurestore as fs``."""
@@ -252,7 +252,7 @@ class AllowedValues(Expectation):
 
     Args:
         feature: of any type but lists, maps and vectors.
-        values: all that are allowed; for a float32 they are rounded as it is.
+        values: all that are allowed; for floats they are rounded to the feature's type.
         at_most: the share of the values that may be others.
         on_failure: see `Expectation`.
     """
@@ -379,7 +379,7 @@ _KINDS: dict[str, type[Expectation]] = {
 def _load(value: object) -> object:
     if not isinstance(value, Mapping):
         return value
-    fields = {key: item for key, item in value.items() if key != "kind"}
+    fields = {key: item for key, item in value.items() if key not in ("name", "kind")}
     if value.get("kind") not in _KINDS:
         raise ValueError(f"{value.get('kind')!r} is no expectation; there are: {', '.join(_KINDS)}")
     return _KINDS[value["kind"]](**fields)

@@ -44,9 +44,8 @@ def not_among(column: pa.Array, dtype: FeatureType, allowed: Iterable[ExpectedVa
     elif dtype in FLOATS:
         # Adding zero makes one of the two zeros.
         column, wanted = pc.add(column.cast(pa.float64()), 0.0), pa.float64()
-        values = pa.array([_float(value) for value in allowed], pa.float64()).cast(
-            arrow_type(dtype), safe=False
-        )
+        floats = (value for value in map(_float, allowed) if math.isfinite(value))
+        values = pa.array(list(floats), pa.float64()).cast(arrow_type(dtype), safe=False)
         values = pc.add(values.cast(pa.float64()), 0.0)
     else:
         exact = (_exact(value, dtype) for value in allowed)
