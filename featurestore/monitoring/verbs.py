@@ -95,10 +95,13 @@ class StatisticsVerbs:
             since_us=None if since is None else to_microseconds(since, what="since"),
             until_us=None if until is None else to_microseconds(until, what="until"),
         )
+        request = resolve_request(f"{stored.name}@{stored.version}", self._project.catalog())
+        # What is tagged by now counts, whenever it was recorded.
+        personal = personal_outputs(request, self._project.catalog())
         for run in runs:
             if number in (None, run.number):
                 found = registry.run_profile(project=run.project, view=run.view, number=run.number)
-                profile = Profile.from_json(found)
+                profile = Profile.from_json(found).without_values(personal)
                 if wanted:
                     profile = replace(profile, features=tuple(profile[name] for name in wanted))
                 yield RunStatistics(run, profile)

@@ -6,8 +6,8 @@ numbers of distinct values and frequent values come from sketches, with the erro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -122,6 +122,12 @@ class FeatureProfile:
 
         return merge_features([self, other])
 
+    def without_values(self) -> FeatureProfile:
+        """The counts alone, as of personal values."""
+        return FeatureProfile(
+            self.name, self.type, rows=self.rows, nulls=self.nulls, distinct=self.distinct, pii=True
+        )
+
     def to_json(self) -> dict[str, Any]:
         """As JSON; what is not there is left out."""
         lengths, histogram = self.lengths, self.histogram
@@ -232,6 +238,17 @@ class Profile:
         from featurestore.statistics.merge import merge_profiles
 
         return merge_profiles([self, other])
+
+    def without_values(self, names: Collection[str]) -> Profile:
+        """The profile with counts only of some features, and without slices by them: their values are personal."""
+        if not names:
+            return self
+        slices = [each for each in self.slices if each.column not in names]
+        return replace(
+            self,
+            features=tuple(f.without_values() if f.name in names else f for f in self.features),
+            slices=tuple(replace(each, profile=each.profile.without_values(names)) for each in slices),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """As JSON; what is not there is left out."""

@@ -46,7 +46,10 @@ def saved_profile(project: Project, record: TrainingSetRecord, part: str | None)
     parts = [item["name"] for item in record.manifest["parts"]]
     if part is not None and part not in found:
         raise NotFoundError.of("Part", part, parts, where=f"training set {record.name!r}")
-    return merge_profiles([Profile.from_json(found[name]) for name in (parts if part is None else [part])])
+    whole = merge_profiles([Profile.from_json(found[name]) for name in (parts if part is None else [part])])
+    # What is tagged by now counts, whenever it was recorded.
+    request = resolve_recipe(Recipe.from_json(record.manifest["recipe"]), project.catalog())
+    return whole.without_values(personal_outputs(request, project.catalog()))
 
 
 def sliced_profile(

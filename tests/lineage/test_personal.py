@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 import featurestore as fs
+from tests.transforms import leaking
 
 person = fs.Entity("person", join_keys={"person_id": fs.Int64})
 visits = fs.ParquetSource("visits", path="visits.parquet", event_timestamp="at")
@@ -115,6 +116,21 @@ def test_tags_of_views_sources_and_entities(store: fs.FeatureStore) -> None:
     assert personal(store, view("three", *features, entities=[person], source=third)) == {"own_id"}
 
 
+def test_code_in_python_may_have_read_what_is_personal(store: fs.FeatureStore) -> None:
+    other = fs.ParquetSource("visits", path="visits.parquet", event_timestamp="at", mapping={"x": "age"})
+    twice = view("twice", fs.Feature("x", fs.Float64), transform=leaking.doubled, source=other)
+    contact = view("contact", fs.Feature("email", fs.String, tags=PII), source=other)
+    assert personal(store, twice) == set()
+    store.apply([contact])
+    assert store.personal_features("twice") == ("x",)
+
+
+def test_trusted_sql_is_followed_to_its_columns(store: fs.FeatureStore) -> None:
+    sql = 'SELECT person_id, "at", lower(email) AS e, age + 1 AS next_age FROM {source}'
+    other = view("other", fs.Feature("e", fs.String), fs.Feature("next_age", fs.Int64), sql=sql, trusted=True)
+    assert personal(store, tagged, other) == {"e"}
+
+
 def test_a_service_a_frame_and_a_training_set_carry_it_on(store: fs.FeatureStore) -> None:
     service = fs.FeatureService("model", features=["contact"])
     store.apply([tagged, service])
@@ -157,3 +173,23 @@ def test_a_tag_that_comes_later_counts_at_once(store: fs.FeatureStore) -> None:
     store.apply([view("contact", fs.Feature("email", fs.String, tags=PII))])
     assert store.personal_features("contact@1") == ("email",)
     assert len(store.history("contact")) == 2
+
+
+def test_what_was_recorded_before_the_tag_shows_no_values_either(store: fs.FeatureStore) -> None:
+    before = view("contact", fs.Feature("email", fs.String), fs.Feature("city", fs.String))
+    store.apply([before])
+    store.materialize()
+    rows = pa.table(
+        {"person_id": [1, 2], "event_timestamp": pa.array([9, 9]).cast(pa.timestamp("us", "UTC"))}
+    )
+    made = store.create_training_set("one", "contact", rows)
+    assert store.get_statistics("contact")["email"].minimum == "a"
+    assert made.profile()["email"].minimum == "a"
+    store.apply([tagged])
+    for profile in (store.get_statistics("contact"), store.get_statistics("contact", run=1), made.profile()):
+        assert profile["email"].to_json() == {
+            "name": "email", "type": "string", "rows": 2, "nulls": 0, "distinct": 2, "pii": True,
+        }  # fmt: skip
+        assert profile["city"].minimum == "x"
+    store.materialize()
+    assert store.get_statistics("contact")["email"].rows == 4
