@@ -18,6 +18,8 @@ from featurestore.protocols.registry import Registry
 from featurestore.testing.registry_suite.commits import CommitCases
 from featurestore.testing.registry_suite.definitions import DefinitionCases
 from featurestore.testing.registry_suite.leases import LeaseCases
+from featurestore.testing.registry_suite.models import ModelCases
+from featurestore.testing.registry_suite.neighbours import NeighbourCases
 from featurestore.testing.registry_suite.past import PastCases
 from featurestore.testing.registry_suite.processes import ProcessCases
 from featurestore.testing.registry_suite.run_checks import RunCheckCases
@@ -29,13 +31,15 @@ from featurestore.testing.registry_suite.workers import OpenRegistry
 
 class RegistryConformance(
     DefinitionCases,
+    NeighbourCases,
     CommitCases,
     RunCases,
-    RunProfileCases,
-    RunCheckCases,
     LeaseCases,
     PastCases,
     TrainingSetCases,
+    ModelCases,
+    RunProfileCases,
+    RunCheckCases,
     ProcessCases,
 ):
     """What every registry has to do."""

@@ -86,13 +86,13 @@ def test_a_view_over_a_view_keeps_its_values() -> None:
         (lambda: fs.ValueRange("f", "a", 1), "of two types"),
         (lambda: fs.AllowedValues("s", "abc"), "expected a list of values"),
         (lambda: fs.AllowedValues("s", []), "at least one value"),
-        (lambda: fs.AllowedValues("s", [None]), "found None"),
+        (lambda: fs.AllowedValues("s", [None]), "found None"),  # type: ignore[list-item]
         (lambda: fs.NullShare("f", at_most=1.5), "less than or equal to 1"),
         (lambda: fs.Freshness(timedelta(0)), "longer than zero"),
         (lambda: fs.Freshness("soon"), "not a duration"),
         (lambda: fs.RowCount(1.5), "lowest"),
         (lambda: fs.RowsArrived(0), "at_least"),
-        (lambda: fs.UniqueKeys(on_failure="explode"), "on_failure"),
+        (lambda: fs.UniqueKeys(on_failure="explode"), "on_failure"),  # type: ignore[arg-type]
     ],
 )
 def test_ill_formed_ones_cannot_exist(build: object, message: str) -> None:
