@@ -12,6 +12,7 @@ from featurestore.cli import (
     check,
     define,
     drift,
+    expectations,
     fill,
     look,
     serve,
@@ -76,4 +77,5 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
 for _panel, _commands in _PANELS.items():
     for _name, _command in _commands.items():
         app.command(_name, rich_help_panel=_panel)(_command)
+app.add_typer(expectations.app, name="expectations", rich_help_panel="Serve")
 app.add_typer(training_sets.app, name="training-set", rich_help_panel="Train")

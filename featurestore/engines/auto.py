@@ -54,6 +54,12 @@ class AutoEngine:
         """The row that each entity has at the instant `at`; see `OfflineEngine`."""
         yield from _duckdb().latest_features(view=view, at=at, changes=changes, keys=keys)
 
+    def visible_rows(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows that are visible at the instant `at`; see `OfflineEngine`."""
+        yield from _duckdb().visible_rows(view=view, at=at, changes=changes)
+
     def explain(self, *, views: Sequence[ViewPlan]) -> str:
         """What DuckDB would run; a training frame explains the engine that is chosen for its rows."""
         return _duckdb().explain(views=views)

@@ -14,7 +14,9 @@ from featurestore.errors import NotFoundError, RequestError
 from featurestore.lineage.personal import personal_outputs
 from featurestore.planning.request import resolve_request
 from featurestore.project import Project
+from featurestore.protocols.expectations import CheckResult
 from featurestore.protocols.registry import Run
+from featurestore.report.report import CheckRow
 from featurestore.statistics.merge import merge_profiles
 from featurestore.statistics.profile import Profile
 from featurestore.statistics.sections import Runs
@@ -40,6 +42,7 @@ class Found:
         view: the view whose runs it is of, or None.
         facts: more about it.
         runs: reads the profiles of the runs around it, in the order of time.
+        checks: how what was expected of it came out.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Found:
     view: str | None = None
     facts: tuple[tuple[str, str], ...] = ()
     runs: Callable[[], Runs] = tuple
+    checks: tuple[CheckRow, ...] = ()
 
 
 def find(project: Project, subject: Subject) -> Found:
@@ -112,7 +116,10 @@ def _named_set(project: Project, name: str) -> Found:
 
 def _training_set(found: TrainingSet, part: str | None) -> Found:
     name = f"training set {found.name}" + (f", part {part}" if part else "")
-    return Found(name, found.profile(part), lineage=found.name, facts=set_facts(found))
+    checks = [
+        _row(each.result, f"{each.view}@{each.version}: ", found.created_at) for each in found.expectations
+    ]
+    return Found(name, found.profile(part), found.name, facts=set_facts(found), checks=tuple(checks))
 
 
 # Runs ------------------------------------------------------------------------------------------------------
@@ -137,7 +144,7 @@ def _runs(project: Project, view: str, version: int, which: str) -> Found:
     period = f"{_day(runs[0])} to {_day(runs[-1])} UTC"
     return Found(
         f"{label}, {len(runs)} run{'' if len(runs) == 1 else 's'}", profile, label, view, (("runs", period),),
-        lambda: recorded.over_time(runs[-MOST_RUNS:]),
+        lambda: recorded.over_time(runs[-MOST_RUNS:]), recorded.checks(runs[-1]),
     )  # fmt: skip
 
 
@@ -150,7 +157,7 @@ def _one_run(recorded: _Recorded, number: int | None) -> Found:
     facts = (("values of", f"{_day(run)} UTC"), ("kind", run.kind.value))
     return Found(
         f"{recorded.label}, run {run.number}", recorded.profile(run), recorded.label, run.view, facts,
-        lambda: recorded.over_time(runs),
+        lambda: recorded.over_time(runs), recorded.checks(run),
     )  # fmt: skip
 
 
@@ -180,6 +187,17 @@ class _Recorded:
     def over_time(self, runs: Sequence[Run]) -> Runs:
         """What some runs have recorded, with the instants whose values it is."""
         return tuple((from_microseconds(run.end_us), self.profile(run)) for run in runs)
+
+    def checks(self, run: Run) -> tuple[CheckRow, ...]:
+        """How the expectations of a run came out."""
+        found = self._project.registry.run_checks(
+            project=self._project.name, view=self._view, number=run.number, limit=1
+        )
+        return tuple(_row(result, "", run.began_at) for _, results in found for result in results)
+
+
+def _row(result: CheckResult, whose: str, at: datetime) -> CheckRow:
+    return CheckRow(f"{whose}{result.expected}", result.found, result.outcome.value, result.on_failure, at)
 
 
 def _nothing(label: str, which: str) -> NotFoundError:

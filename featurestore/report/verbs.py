@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from featurestore.lineage.build import lineage_of
 from featurestore.project import Project
-from featurestore.report.report import CheckRow, Report
+from featurestore.report.report import Report
 from featurestore.report.subjects import Found, Subject, aligned, find
 from featurestore.statistics.drift import DriftReport, detect_drift
 from featurestore.statistics.thresholds import DriftThresholds
@@ -52,15 +52,13 @@ class ReportVerbs:
         *,
         reference: Subject | None = None,
         thresholds: DriftThresholds | Mapping[str, Any] | None = None,
-        checks: Sequence[CheckRow] = (),
     ) -> Report:
-        """A page with the statistics of something, feature by feature, and where it comes from.
+        """A page with the statistics of something, what was expected of it, and where it comes from.
 
         Args:
             subject: what to report on, as for `detect_drift`.
             reference: what to compare it with.
             thresholds: as for `detect_drift`.
-            checks: results of expectations to show.
 
         Returns:
             A report; ``save("report.html")`` it, or let a notebook show it.
@@ -80,7 +78,7 @@ class ReportVerbs:
             facts=found.facts,
             drift=drift,
             runs=found.runs(),
-            checks=tuple(checks),
+            checks=found.checks,
             lineage=None if found.lineage is None else lineage_of(self._project, found.lineage),
         )
 

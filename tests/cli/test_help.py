@@ -27,7 +27,7 @@ def options(command: str) -> set[str]:
 
 
 def test_the_commands() -> None:
-    assert set(get_command(app).commands) == {*COMMANDS, "training-set"}  # type: ignore[attr-defined]
+    assert set(get_command(app).commands) == {*COMMANDS, "expectations", "training-set"}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

@@ -182,3 +182,30 @@ def test_what_is_tagged_personal_later_is_not_shown(tmp_path: Path, monkeypatch:
                 assert "B6" not in page
             assert [m.name for m in report.drift["carrier"].measures] == ["null_share"]
         assert "B6" not in store.training_set("t")._repr_html_()
+
+
+def test_what_was_expected_is_on_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plain = view(source(0, 0))
+    expecting = fs.FeatureView(
+        plain.name, entities=plain.entities, source=plain.source, features=plain.features,
+        expectations=[
+            fs.RowsArrived(100), fs.ValueRange("delay", maximum=0.5, on_failure="warn"),
+            fs.AllowedValues("carrier", ["UA", "<B6>"]),
+        ],
+    )  # fmt: skip
+    entity_rows = pa.table({"tailnum": PLANES, "event_timestamp": [NOON] * len(PLANES)})
+    with fs.FeatureStore(
+        registry=f"sqlite:///{tmp_path}/registry.db", online="memory://", project="p"
+    ) as store:
+        store.apply([expecting])
+        store.materialize(end=NOON)
+        store.create_training_set("t", "punctuality", entity_rows)
+        for subject in ("punctuality", "punctuality#..", "punctuality#1", "t"):
+            report = store.report(subject)
+            found = {check.expected: (check.outcome, check.on_failure) for check in report.checks}
+            assert len(found) == 3
+            assert list(found.values()).count(("failed", "warn")) == 1
+            html = report.to_html()
+            assert "1 of 3 not met" in html
+            assert "199 of 400" in html

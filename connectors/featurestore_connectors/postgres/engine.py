@@ -21,6 +21,7 @@ from featurestore.protocols.offline import (
     CREATED_COLUMN,
     EVENT_COLUMN,
     TIME_COLUMN,
+    VISIBLE_COLUMN,
     Changes,
     Grid,
     ViewPlan,
@@ -60,15 +61,25 @@ class PostgresEngine:
     ) -> Iterator[pa.RecordBatch]:
         """The row that each entity has at the instant `at`; see `OfflineEngine`."""
         _check(view)
-        until = _effective(at, view.grid)
-        latest = None if changes is not None else until - view.delay
         with _opened(view) as (session, columns):
-            rows = match.Rows(view, columns, WantedRows(latest=latest))
             if keys is not None:
                 session.ingest(match.GIVEN, _given(view, keys))
-            since = 0 if changes is None else _effective(changes.since, view.grid)
-            condition = match.restricted(rows, at=until, since=since, changes=changes, given=keys is not None)
+            rows, until, condition = _rows_at(view, columns, at, changes, given=keys is not None)
             yield from _latest(session, view, match.latest(rows, until, condition))
+
+    def visible_rows(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows that are visible at the instant `at`, without their features; see `OfflineEngine`."""
+        _check(view)
+        with _opened(view) as (session, columns):
+            rows, until, condition = _rows_at(view, columns, at, changes, given=False)
+            for batch in Batches(session, match.visible_rows(rows, until, condition)):
+                times = (EVENT_COLUMN, CREATED_COLUMN, VISIBLE_COLUMN)
+                found = zip(times, batch.columns[-3:], strict=True)
+                yield pa.RecordBatch.from_pydict(
+                    _keys(view, batch) | {name: column.cast(pa.int64()) for name, column in found}
+                )
 
     def explain(self, *, views: Sequence[ViewPlan]) -> str:
         """The statement that `historical_features` runs for each view."""
@@ -190,13 +201,28 @@ def _features(view: ViewPlan, found: Sequence[pa.Array]) -> list[pa.Array]:
     ]
 
 
+def _rows_at(
+    view: ViewPlan, columns: Mapping[str, Column], at: int, changes: Changes | None, *, given: bool
+) -> tuple[match.Rows, int, str]:
+    """The source's rows that matter at an instant, its effective time, and the condition on them."""
+    until = _effective(at, view.grid)
+    latest = None if changes is not None else until - view.delay
+    rows = match.Rows(view, columns, WantedRows(latest=latest))
+    since = 0 if changes is None else _effective(changes.since, view.grid)
+    return rows, until, match.restricted(rows, at=until, since=since, changes=changes, given=given)
+
+
+def _keys(view: ViewPlan, batch: pa.RecordBatch) -> dict[str, pa.Array]:
+    return {
+        key.name: declared(column, key.dtype, source=view.source.name, what=f"join key {key.name!r}")
+        for key, column in zip(view.keys, batch.columns, strict=False)
+    }
+
+
 def _latest(session: Session, view: ViewPlan, query: str) -> Iterator[pa.RecordBatch]:
     keys = max(1, len(view.keys))
     for batch in Batches(session, query):
-        columns: dict[str, pa.Array] = {
-            key.name: declared(column, key.dtype, source=view.source.name, what=f"join key {key.name!r}")
-            for key, column in zip(view.keys, batch.columns, strict=False)
-        }
+        columns = _keys(view, batch)
         columns[EVENT_COLUMN] = batch.column(keys).cast(pa.int64())
         columns[CREATED_COLUMN] = batch.column(keys + 1).cast(pa.int64())
         values = _features(view, batch.columns[keys + 2 :])

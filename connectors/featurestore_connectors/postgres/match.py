@@ -213,6 +213,32 @@ LEFT JOIN placed AS p ON {same} AND p.place = {winner} AND (e.oldest IS NULL OR 
 ORDER BY e.row"""
 
 
+def visible_rows(rows: Rows, until: int, condition: str) -> str:
+    """Keys, times and the instant of becoming visible of all visible rows that exist."""
+    listed = ", ".join(key_names(rows.view))
+    return f"""WITH source AS (
+  {rows.query(condition)}
+),
+alive AS (
+  SELECT *, {_nth(rows.view, "row_number")} AS nth FROM source WHERE visible <= {moment(until)}
+)
+SELECT {listed}, event, created, visible
+FROM alive
+WHERE {_last(rows.view)}"""
+
+
+def _nth(view: ViewPlan, ranked: str = "rank") -> str:
+    """The number of a row among those of its event, the last first; by rank equal ones have one."""
+    if view.source.event_id is None:
+        return "1"
+    listed = ", ".join(key_names(view))
+    return f"{ranked}() OVER (PARTITION BY {listed}, id ORDER BY created DESC NULLS LAST, event DESC)"
+
+
+def _last(view: ViewPlan) -> str:
+    return "id IS NULL OR nth = 1" if view.source.event_id is not None else "TRUE"
+
+
 def latest(rows: Rows, until: int, condition: str) -> str:
     """Keys, times and features of each entity's latest row that is visible at an instant."""
     view, keys = rows.view, key_names(rows.view)
@@ -220,19 +246,16 @@ def latest(rows: Rows, until: int, condition: str) -> str:
     order = ", ".join(
         ["event DESC", "created DESC NULLS LAST", *(f"{b} DESC NULLS LAST" for b in rows.breakers())]
     )
-    corrected = f"rank() OVER (PARTITION BY {listed}, id ORDER BY created DESC NULLS LAST, event DESC)"
-    last = "id IS NULL OR nth = 1" if view.source.event_id is not None else "TRUE"
-    nth = corrected if view.source.event_id is not None else "1"
     features = "".join(f", f{i}" for i in range(len(view.features)))
     return f"""WITH source AS (
   {rows.query(condition)}
 ),
 alive AS (
-  SELECT *, {nth} AS nth FROM source WHERE visible <= {moment(until)}
+  SELECT *, {_nth(view)} AS nth FROM source WHERE visible <= {moment(until)}
 )
 SELECT DISTINCT ON ({listed}) {listed}, event, created{features}
 FROM alive
-WHERE {last}
+WHERE {_last(view)}
 ORDER BY {listed}, {order}"""
 
 
