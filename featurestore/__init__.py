@@ -68,8 +68,10 @@ from featurestore.definitions.types import (
 if _typing.TYPE_CHECKING:
     from featurestore.leakage.frame import check_frame
     from featurestore.leakage.report import LeakageReport
+    from featurestore.monitoring.reports import ExpectationReport, Suggestion
     from featurestore.online.response import OnlineFeatures, Status
     from featurestore.planning.training_frame import TrainingFrame
+    from featurestore.protocols.expectations import CheckResult
     from featurestore.statistics.profile import FeatureProfile, Profile
     from featurestore.store import FeatureStore
     from featurestore.training_sets.training_set import TrainingSet
@@ -77,12 +79,15 @@ if _typing.TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "CheckResult": "featurestore.protocols.expectations",
+    "ExpectationReport": "featurestore.monitoring.reports",
     "FeatureProfile": "featurestore.statistics.profile",
     "FeatureStore": "featurestore.store",
     "LeakageReport": "featurestore.leakage.report",
     "OnlineFeatures": "featurestore.online.response",
     "Profile": "featurestore.statistics.profile",
     "Status": "featurestore.online.response",
+    "Suggestion": "featurestore.monitoring.reports",
     "TrainingFrame": "featurestore.planning.training_frame",
     "TrainingSet": "featurestore.training_sets.training_set",
     "check_frame": "featurestore.leakage.frame",
@@ -95,12 +100,14 @@ __all__ = [
     "Bool",
     "Bytes",
     "CSVSource",
+    "CheckResult",
     "Date",
     "Decimal",
     "DuckDBSource",
     "Entity",
     "EntitySplit",
     "Expectation",
+    "ExpectationReport",
     "Feature",
     "FeatureProfile",
     "FeatureService",
@@ -134,6 +141,7 @@ __all__ = [
     "Status",
     "StratifiedSplit",
     "String",
+    "Suggestion",
     "TimeSplit",
     "Timestamp",
     "TrainingFrame",
