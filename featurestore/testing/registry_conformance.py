@@ -34,12 +34,12 @@ class RegistryConformance(
     NeighbourCases,
     CommitCases,
     RunCases,
+    RunProfileCases,
+    RunCheckCases,
     LeaseCases,
     PastCases,
     TrainingSetCases,
     ModelCases,
-    RunProfileCases,
-    RunCheckCases,
     ProcessCases,
 ):
     """What every registry has to do."""

@@ -182,6 +182,26 @@ class SQLRegistry:
         with self._database.reading() as connection:
             return training_sets.read_training_sets(connection, project, view, limit)
 
+    def model_releases(
+        self,
+        *,
+        project: str,
+        training_set: str | None = None,
+        name: str | None = None,
+        version: str | None = None,
+        limit: int = 100,
+    ) -> list[ModelRelease]:
+        """See `TrainingSetRegistry.model_releases`."""
+        with self._database.reading() as connection:
+            return models.read_releases(
+                connection, project, training_set=training_set, name=name, version=version, limit=limit
+            )
+
+    def reached(self, *, project: str, kind: str, name: str) -> Reached:
+        """See `TrainingSetRegistry.reached`."""
+        with self._database.reading() as connection:
+            return models.read_reached(connection, project, kind, name)
+
     def profiled_runs(
         self,
         *,
@@ -217,26 +237,6 @@ class SQLRegistry:
         """See `ExpectationsRegistry.run_checks`."""
         with self._database.reading() as connection:
             return run_checks.read_run_checks(connection, project, view, version, number, limit)
-
-    def model_releases(
-        self,
-        *,
-        project: str,
-        training_set: str | None = None,
-        name: str | None = None,
-        version: str | None = None,
-        limit: int = 100,
-    ) -> list[ModelRelease]:
-        """See `TrainingSetRegistry.model_releases`."""
-        with self._database.reading() as connection:
-            return models.read_releases(
-                connection, project, training_set=training_set, name=name, version=version, limit=limit
-            )
-
-    def reached(self, *, project: str, kind: str, name: str) -> Reached:
-        """See `TrainingSetRegistry.reached`."""
-        with self._database.reading() as connection:
-            return models.read_reached(connection, project, kind, name)
 
     # Writing ---------------------------------------------------------------------------------------------
 
