@@ -132,8 +132,9 @@ class RowChecks:
             return outcome(
                 expectation, found.rows >= expectation.at_least, f"{found.rows:,} rows", rows=found.rows
             )
-        if self._plan.grid is not None and since == until:
-            return skipped(expectation, "no new instant of the schedule since the last run")
+        if since == until:
+            what = "instant" if self._plan.grid is None else "instant of the schedule"
+            return skipped(expectation, f"the last run was for the same {what}")
         when = from_microseconds(since).isoformat()
         text = f"{found.arrived:,} new rows since {when}"
         return outcome(expectation, found.arrived >= expectation.at_least, text, rows=found.arrived)

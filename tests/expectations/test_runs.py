@@ -156,7 +156,9 @@ def test_an_empty_source(store: fs.FeatureStore, arrivals: Arrivals) -> None:
     with pytest.raises(
         ExpectationError, match="rows_arrived: expected at least 1 new row, found 0 new rows since"
     ):
-        store.materialize(end=NOON)
+        store.materialize(end=NOON + HOUR)
+    store.materialize(end=NOON)  # the same instant again: nothing can have arrived
+    assert outcomes(store) == {"rows_arrived": "skipped", "freshness": "failed"}
 
 
 def test_rows_arrived_since_the_last_run(store: fs.FeatureStore, arrivals: Arrivals) -> None:
@@ -170,6 +172,19 @@ def test_rows_arrived_since_the_last_run(store: fs.FeatureStore, arrivals: Arriv
     arrivals.add("N0", NOON + 2 * HOUR, 1.0)
     store.materialize_incremental(end=NOON + 2 * HOUR)
     assert online_values(store, ["N0"], NOON + 2 * HOUR) == [1.0]
+
+
+def test_with_a_schedule_rows_arrive_at_its_instants(store: fs.FeatureStore, arrivals: Arrivals) -> None:
+    fill(arrivals)
+    daily = fs.Schedule(every=timedelta(days=1))
+    store.apply([arrivals.view(schedule=daily, expectations=[fs.RowsArrived()])])
+    with pytest.raises(ExpectationError, match="found 0 rows"):  # at noon, midnight's values are served
+        store.materialize(end=NOON)
+    store.materialize(end=NOON + 12 * HOUR)
+    store.materialize(end=NOON + 20 * HOUR)
+    assert outcomes(store)["rows_arrived"] == "skipped"
+    with pytest.raises(ExpectationError, match="found 0 new rows"):
+        store.materialize_incremental(end=NOON + 36 * HOUR)
 
 
 def test_freshness(store: fs.FeatureStore, arrivals: Arrivals) -> None:
