@@ -72,7 +72,10 @@ if _typing.TYPE_CHECKING:
     from featurestore.online.response import OnlineFeatures, Status
     from featurestore.planning.training_frame import TrainingFrame
     from featurestore.protocols.expectations import CheckResult
+    from featurestore.report.report import Report
+    from featurestore.statistics.drift import DriftReport
     from featurestore.statistics.profile import FeatureProfile, Profile
+    from featurestore.statistics.thresholds import DriftThresholds, FeatureThresholds
     from featurestore.store import FeatureStore
     from featurestore.training_sets.training_set import TrainingSet
 
@@ -80,12 +83,16 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "CheckResult": "featurestore.protocols.expectations",
+    "DriftReport": "featurestore.statistics.drift",
+    "DriftThresholds": "featurestore.statistics.thresholds",
     "ExpectationReport": "featurestore.monitoring.reports",
     "FeatureProfile": "featurestore.statistics.profile",
     "FeatureStore": "featurestore.store",
+    "FeatureThresholds": "featurestore.statistics.thresholds",
     "LeakageReport": "featurestore.leakage.report",
     "OnlineFeatures": "featurestore.online.response",
     "Profile": "featurestore.statistics.profile",
+    "Report": "featurestore.report.report",
     "Status": "featurestore.online.response",
     "Suggestion": "featurestore.monitoring.reports",
     "TrainingFrame": "featurestore.planning.training_frame",
@@ -103,6 +110,8 @@ __all__ = [
     "CheckResult",
     "Date",
     "Decimal",
+    "DriftReport",
+    "DriftThresholds",
     "DuckDBSource",
     "Entity",
     "EntitySplit",
@@ -112,6 +121,7 @@ __all__ = [
     "FeatureProfile",
     "FeatureService",
     "FeatureStore",
+    "FeatureThresholds",
     "FeatureType",
     "FeatureView",
     "Float16",
@@ -132,6 +142,7 @@ __all__ = [
     "PostgresSource",
     "Profile",
     "RandomSplit",
+    "Report",
     "RowCount",
     "RowsArrived",
     "Schedule",

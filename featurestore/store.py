@@ -33,12 +33,13 @@ from featurestore.planning.retirement import plan_retirement
 from featurestore.planning.training_frame import TrainingFrame
 from featurestore.project import Project
 from featurestore.protocols.registry import RunKind
+from featurestore.report.verbs import ReportVerbs
 from featurestore.sources.files import locate_source
 from featurestore.training_sets.verbs import TrainingSetVerbs
 from featurestore.versions.verbs import VersionVerbs
 
 
-class FeatureStore(VersionVerbs, TrainingSetVerbs, StatisticsVerbs, ExpectationVerbs):
+class FeatureStore(VersionVerbs, TrainingSetVerbs, StatisticsVerbs, ExpectationVerbs, ReportVerbs):
     """A project's feature store. A context manager; safe to use from several threads and after a fork.
 
     Args:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -14,6 +15,9 @@ import pytest
 from featurestore.testing.servers import PostgresServer, RedisServer, S3Server
 from featurestore.testing.servers import postgres as postgres_servers
 from featurestore.testing.servers import redis as redis_servers
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Generated cases share two cores with other test processes: the time of a single one says nothing.
 hypothesis.settings.register_profile("featurestore", deadline=None, print_blob=True)
@@ -23,6 +27,7 @@ _MARKS = {
     "redis": {"redis_server", "redis_url", "redis_to_break"},
     "postgres": {"postgres_server_url", "postgres_url", "postgres_to_break"},
     "s3": {"s3_server", "s3_bucket"},
+    "browser": {"browser"},
 }
 
 
@@ -107,3 +112,14 @@ def s3_bucket(s3_server: S3Server) -> str:
     store = pyarrow.fs.S3FileSystem(endpoint_override=s3_server.url, allow_bucket_creation=True)
     store.create_dir("featurestore")
     return "s3://featurestore"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium. Not for longer than a module: while it is there, no test can run an event loop."""
+    from tests.report.browser import VARIABLE, opened_browser
+
+    with opened_browser() as found:
+        if found is None:
+            pytest.skip(f"there is no Chromium on this machine: run `make browser`, or set {VARIABLE}")
+        yield found

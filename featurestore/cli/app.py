@@ -11,6 +11,7 @@ from featurestore import __version__
 from featurestore.cli import (
     check,
     define,
+    drift,
     expectations,
     fill,
     look,
@@ -71,7 +72,7 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "check-leakage": check.check_leakage,
     },
     "Serve": {"materialize": fill.materialize, "get-online": serve.get_online, "status": fill.status},
-    "Watch": {"statistics": statistics.statistics},
+    "Watch": {"statistics": statistics.statistics, "drift": drift.drift, "report": drift.report},
 }
 for _panel, _commands in _PANELS.items():
     for _name, _command in _commands.items():

@@ -35,11 +35,11 @@ class RegistryConformance(
     CommitCases,
     RunCases,
     RunProfileCases,
-    RunCheckCases,
     LeaseCases,
     PastCases,
     TrainingSetCases,
     ModelCases,
+    RunCheckCases,
     ProcessCases,
 ):
     """What every registry has to do."""

@@ -229,6 +229,11 @@ class TrainingSet:
         rows = ", ".join(f"{name}: {content.rows:,} rows" for name, content in self.parts.items())
         return f"TrainingSet({self.name!r}, {rows}, id {self.id[:12]})"
 
+    def _repr_html_(self) -> str:
+        from featurestore.training_sets.html import set_fragment
+
+        return str(set_fragment(self))
+
     def _annotate(self, *, tags: Mapping[str, str | None] | None = None, note: str = "") -> None:
         self._record = self._project.registry.annotate_training_set(
             project=self._project.name, name=self.name, tags=tags, note=note

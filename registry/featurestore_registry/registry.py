@@ -182,6 +182,19 @@ class SQLRegistry:
         with self._database.reading() as connection:
             return training_sets.read_training_sets(connection, project, view, limit)
 
+    def run_checks(
+        self,
+        *,
+        project: str,
+        view: str,
+        version: int | None = None,
+        number: int | None = None,
+        limit: int = 100,
+    ) -> list[tuple[Run, list[CheckResult]]]:
+        """See `ExpectationsRegistry.run_checks`."""
+        with self._database.reading() as connection:
+            return run_checks.read_run_checks(connection, project, view, version, number, limit)
+
     def model_releases(
         self,
         *,
@@ -210,10 +223,13 @@ class SQLRegistry:
         version: int,
         since_us: int | None = None,
         until_us: int | None = None,
+        up_to: int | None = None,
+        limit: int | None = None,
     ) -> list[Run]:
         """See `StatisticsRegistry.profiled_runs`."""
+        chosen = profiles.Chosen(project, view, version, since_us, until_us, up_to, limit)
         with self._database.reading() as connection:
-            return profiles.read_profiled_runs(connection, project, view, version, since_us, until_us)
+            return profiles.read_profiled_runs(connection, chosen)
 
     def run_profile(self, *, project: str, view: str, number: int) -> Mapping[str, Any]:
         """See `StatisticsRegistry.run_profile`."""
@@ -224,19 +240,6 @@ class SQLRegistry:
         """See `TrainingSetRegistry.training_set_profiles`."""
         with self._database.reading() as connection:
             return profiles.read_set_profiles(connection, project, name)
-
-    def run_checks(
-        self,
-        *,
-        project: str,
-        view: str,
-        version: int | None = None,
-        number: int | None = None,
-        limit: int = 100,
-    ) -> list[tuple[Run, list[CheckResult]]]:
-        """See `ExpectationsRegistry.run_checks`."""
-        with self._database.reading() as connection:
-            return run_checks.read_run_checks(connection, project, view, version, number, limit)
 
     # Writing ---------------------------------------------------------------------------------------------
 
