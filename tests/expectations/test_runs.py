@@ -295,6 +295,19 @@ def test_personal_values_are_not_kept(store: fs.FeatureStore, tmp_path: Path) ->
     assert "ann" not in str(store.get_expectation_results("people"))
 
 
+def test_what_is_tagged_later_is_not_shown(store: fs.FeatureStore, arrivals: Arrivals) -> None:
+    fill(arrivals, 200)
+    expecting = [fs.ValueRange("delay", 500, on_failure="warn")]
+    store.apply([arrivals.view(expectations=expecting)])
+    store.materialize(end=NOON)
+    assert "delay" in store.failing_rows("punctuality").column_names
+    assert "value_range:delay" in {s.expectation.name for s in store.suggest_expectations("punctuality")}
+    tagged = [fs.Feature("delay", fs.Float64, tags={"pii": "yes"})]
+    store.apply([arrivals.view(features=tagged, expectations=expecting)])
+    assert "delay" not in store.failing_rows("punctuality").column_names
+    assert "value_range:delay" not in {s.expectation.name for s in store.suggest_expectations("punctuality")}
+
+
 def test_columns_of_our_own_do_not_hide_the_views(store: fs.FeatureStore) -> None:
     data = pa.table(
         {"rows": [1, 1], "at": pa.array([NOON] * 2, pa.timestamp("us", "UTC")), "expectation": [5, 6]}
