@@ -92,10 +92,15 @@ class Session:
             return _interruptible(cursor, cursor.fetch_arrow_table)
 
     def ingest(self, table: str, rows: pa.Table) -> None:
-        """Make a temporary table of rows, by COPY."""
+        """Make a temporary table of rows, by COPY; from then on the session only reads."""
         with translated(self.source, self._connection), self._driver.cursor() as cursor:
             ingest = partial(cursor.adbc_ingest, table, rows, mode="create", temporary=True)
             _interruptible(cursor, ingest)
+        self.run(f"ANALYZE {table}", "SET TRANSACTION READ ONLY")
+
+    def batches(self, query: str) -> Batches:
+        """The rows of a query as they come; the session is closed when they end, or are given up."""
+        return Batches(self, query)
 
     def opened(self, query: str) -> tuple[Any, Any]:
         """Start a query: its cursor, and the reader of its rows."""

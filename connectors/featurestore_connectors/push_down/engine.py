@@ -1,0 +1,228 @@
+"""An offline engine in a database: only entity rows go in, only results come out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from featurestore.definitions.database import DatabaseSource
+from featurestore.definitions.source import Source
+from featurestore.definitions.steps import Shape
+from featurestore.definitions.types import FeatureType
+from featurestore.errors import RequestError, SourceError
+from featurestore.frames.types import arrow_type, converts
+from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, ViewPlan
+from featurestore.protocols.sources import EVERY_ROW, WantedRows
+from featurestore_connectors.names import quoted
+from featurestore_connectors.push_down import match
+from featurestore_connectors.push_down.dialect import ENTITIES, GIVEN, Column, Columns, Dialect, Session
+from featurestore_connectors.push_down.rows import effective, entity_rows, given_keys
+
+
+class PushDownEngine(ABC):
+    """Base of the engines in databases, for views with plain features over one kind of source."""
+
+    name: ClassVar[str]
+    system: ClassVar[str]
+    source: ClassVar[type[DatabaseSource]]
+    dialect: ClassVar[Dialect]
+
+    @abstractmethod
+    def session(self, source: Any) -> Session:
+        """A connection to the database of a source, which can make temporary tables."""
+
+    @abstractmethod
+    def columns(self, session: Any, source: Any) -> Sequence[Column]:
+        """The columns of a source."""
+
+    @abstractmethod
+    def declared(self, found: pa.Array, dtype: FeatureType, *, source: str, what: str) -> pa.Array:
+        """A returned column in the Arrow type of `dtype`."""
+
+    def historical_features(
+        self, *, views: Sequence[ViewPlan], entities: pa.Table
+    ) -> Iterator[pa.RecordBatch]:
+        """The features of all `views` for each entity row; see `OfflineEngine`."""
+        for view in views:
+            self._check(view)
+        yield from _side_by_side([self._historical(view, entities) for view in views])
+
+    def latest_features(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The row that each entity has at the instant `at`; see `OfflineEngine`."""
+        self._check(view)
+        until = effective(at, view.grid)
+        latest = None if changes is not None else until - view.delay
+        with self._opened(view) as (session, columns):
+            rows = match.Rows(view, columns, WantedRows(latest=latest), self.dialect)
+            if keys is not None:
+                session.ingest(GIVEN, given_keys(view, keys, self.dialect))
+            since = 0 if changes is None else effective(changes.since, view.grid)
+            condition = match.restricted(rows, at=until, since=since, changes=changes, given=keys is not None)
+            yield from self._latest(session, view, match.latest(rows, until, condition))
+
+    def explain(self, *, views: Sequence[ViewPlan]) -> str:
+        """The statement that `historical_features` runs for each view."""
+        plans = []
+        for view in views:
+            self._check(view)
+            with self._opened(view) as (_, columns):
+                sql = match.training_frame(match.Rows(view, columns, EVERY_ROW, self.dialect))
+            keys = ", ".join(match.key_names(view))
+            plans.append(
+                f"-- View {view.label}: in {self.system}\n"
+                f"-- {ENTITIES} is a temporary table of the entity rows: nr, {keys}, until (what each sees)\n"
+                f"-- and oldest (what has not expired). Rows later than the last until are left out too.\n{sql};"
+            )
+        return "\n\n".join(plans)
+
+    def query(self, *, sql: str, sources: Mapping[str, Source]) -> pa.Table:
+        """Run a user's SQL over the sources (by name); see `OfflineEngine`."""
+        found = [source for source in sources.values() if isinstance(source, self.source)]
+        if len(found) < len(sources) or len({self.place(source) for source in found}) != 1:
+            raise RequestError(
+                f"The engine {self.name!r} runs SQL over the sources of one {self.system} database.",
+                hint="Give the entity rows as a frame, or ask another engine.",
+            )
+        tables = ",\n".join(
+            f"{self.table_name(name)} AS (SELECT * FROM {self.dialect.rows_of(source)})"
+            for name, source in zip(sources, found, strict=True)
+        )
+        session = self.session(found[0])
+        try:
+            return session.table(
+                f"WITH {tables}\nSELECT * FROM (\n{sql.strip().removesuffix(';')}\n) AS asked"
+            )
+        finally:
+            session.close()
+
+    def table_name(self, name: str) -> str:
+        """What a source is called in a user's SQL."""
+        return quoted(name)
+
+    def place(self, source: Any) -> str:
+        """Where a source is: sources of one place are read in one session."""
+        return str(source.url)
+
+    def _check(self, view: ViewPlan) -> None:
+        """Check that a view is one that can be answered here.
+
+        Raises:
+            RequestError: if it reads something else, or transforms or aggregates its rows.
+        """
+        what = self.reason_against(view)
+        if what is not None:
+            raise RequestError(
+                f"View {view.label!r} {what}, and the engine {self.name!r} joins plain features of "
+                f"{self.system}'s own tables.",
+                hint=f"Ask with engine='duckdb' or engine='polars': they read {self.system} too.",
+            )
+
+    def reason_against(self, view: ViewPlan) -> str | None:
+        """Why a view cannot be answered here; None if it can."""
+        if not isinstance(view.source, self.source):
+            return f"reads a source of kind {view.source.kind!r}"
+        if view.windows:
+            return "has aggregations"
+        if any(not isinstance(s, Shape) or s.computed or s.where or s.unnest for s in view.steps):
+            return "transforms its rows"
+        return self.dialect.refused([feature.dtype for feature in view.inputs])
+
+    @contextmanager
+    def _opened(self, view: ViewPlan) -> Iterator[tuple[Session, Columns]]:
+        """A session for a view and the columns that the view wants, checked."""
+        session, columns = self._open(view)
+        try:
+            yield session, columns
+        finally:
+            session.close()
+
+    def _open(self, view: ViewPlan) -> tuple[Session, Columns]:
+        source = view.source
+        session = self.session(source)
+        try:
+            mapping = {old: new for new, old in source.mapping.items()}
+            columns = {
+                mapping.get(column.name, column.name): column for column in self.columns(session, source)
+            }
+            _check_columns(view, columns)
+        except BaseException:
+            session.close()
+            raise
+        return session, columns
+
+    def _historical(self, view: ViewPlan, entities: pa.Table) -> Iterator[pa.RecordBatch]:
+        session, columns = self._open(view)
+        try:
+            asked, wanted = entity_rows(view, entities, self.dialect)
+            session.ingest(ENTITIES, asked)
+            query = match.training_frame(match.Rows(view, columns, wanted, self.dialect))
+        except BaseException:
+            session.close()
+            raise
+        schema = pa.schema([(f.output, arrow_type(f.dtype)) for f in view.features])
+        for batch in session.batches(query):
+            yield pa.RecordBatch.from_arrays(self._features(view, batch.columns), schema=schema)
+
+    def _features(self, view: ViewPlan, found: Sequence[pa.Array]) -> list[pa.Array]:
+        return [
+            self.declared(column, feature.dtype, source=view.source.name, what=f"column {feature.column!r}")
+            for column, feature in zip(found, view.features, strict=True)
+        ]
+
+    def _latest(self, session: Session, view: ViewPlan, query: str) -> Iterator[pa.RecordBatch]:
+        keys = max(1, len(view.keys))
+        for batch in session.batches(query):
+            columns: dict[str, pa.Array] = {
+                key.name: self.declared(
+                    column, key.dtype, source=view.source.name, what=f"join key {key.name!r}"
+                )
+                for key, column in zip(view.keys, batch.columns, strict=False)
+            }
+            columns[EVENT_COLUMN] = batch.column(keys).cast(pa.int64())
+            columns[CREATED_COLUMN] = batch.column(keys + 1).cast(pa.int64())
+            values = self._features(view, batch.columns[keys + 2 :])
+            columns |= {f.output: value for f, value in zip(view.features, values, strict=True)}
+            yield pa.RecordBatch.from_pydict(columns)
+
+
+def _check_columns(view: ViewPlan, columns: Mapping[str, Column]) -> None:
+    """Check that the columns are there and of the types that are declared.
+
+    Raises:
+        SourceError: naming one that is not.
+    """
+    wanted = [(key.name, key.dtype) for key in view.keys] + [(f.column, f.dtype) for f in view.inputs]
+    for name, dtype in [*wanted, *((role, None) for role in view.source.time_columns)]:
+        if name not in columns:
+            raise SourceError(
+                f"View {view.label!r}: source {view.source.name!r} has no column {name!r}; "
+                f"it has: {', '.join(columns)}."
+            )
+        column = columns[name]
+        if dtype is not None and not column.text and not converts(column.type, dtype):
+            raise SourceError(
+                f"View {view.label!r}: column {name!r} of source {view.source.name!r} is {column.type}, which does not "
+                f"convert to {dtype} without loss.",
+                hint=f"Declare a type that holds {column.type}, or CAST it in query=.",
+            )
+
+
+def _side_by_side(parts: Sequence[Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
+    """One batch of all columns for each run of rows that all parts have ready."""
+    heads: list[pa.RecordBatch | None] = [next(part, None) for part in parts]
+    while all(head is not None for head in heads):
+        ready = [head for head in heads if head is not None]
+        rows = min(head.num_rows for head in ready)
+        columns = [column for head in ready for column in head.slice(0, rows).columns]
+        fields = [field for head in ready for field in head.schema]
+        yield pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
+        heads = [
+            head.slice(rows) if head.num_rows > rows else next(part, None)
+            for head, part in zip(ready, parts, strict=True)
+        ]
