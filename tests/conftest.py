@@ -14,6 +14,8 @@ import pytest
 from featurestore.testing.servers import PostgresServer, RedisServer, S3Server
 from featurestore.testing.servers import postgres as postgres_servers
 from featurestore.testing.servers import redis as redis_servers
+from tests.servers import snowflake_server
+from tests.servers.snowflake_server import SnowflakeServer
 
 # Generated cases share two cores with other test processes: the time of a single one says nothing.
 hypothesis.settings.register_profile("featurestore", deadline=None, print_blob=True)
@@ -23,6 +25,7 @@ _MARKS = {
     "redis": {"redis_server", "redis_url", "redis_to_break"},
     "postgres": {"postgres_server_url", "postgres_url", "postgres_to_break"},
     "s3": {"s3_server", "s3_bucket"},
+    "snowflake": {"snowflake_server_url", "snowflake_url", "snowflake_to_break"},
 }
 
 
@@ -107,3 +110,29 @@ def s3_bucket(s3_server: S3Server) -> str:
     store = pyarrow.fs.S3FileSystem(endpoint_override=s3_server.url, allow_bucket_creation=True)
     store.create_dir("featurestore")
     return "s3://featurestore"
+
+
+@pytest.fixture(scope="session")
+def snowflake_server_url() -> Iterator[str]:
+    """URL of the local Snowflake server of this test process, or of the account that the environment names."""
+    if given := os.environ.get(snowflake_server.VARIABLE):
+        yield given
+        return
+    with SnowflakeServer.start_new() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def snowflake_url(snowflake_server_url: str) -> Iterator[str]:
+    """URL of an empty schema for the tests of one module, which sources call ``${SNOWFLAKE_URL}``."""
+    with snowflake_server.own_schema(snowflake_server_url) as url, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SNOWFLAKE_URL", url)
+        yield url
+
+
+@pytest.fixture
+def snowflake_to_break(monkeypatch: pytest.MonkeyPatch) -> Iterator[SnowflakeServer]:
+    """A local Snowflake server of the test's own, to be killed at will; sources call it ``${SNOWFLAKE_URL}``."""
+    with SnowflakeServer.start_new() as server:
+        monkeypatch.setenv("SNOWFLAKE_URL", server.url)
+        yield server

@@ -1,7 +1,7 @@
 """Definitions: entities, sources, features, views, services, and their types and hashes."""
 
 from featurestore.definitions.aggregation import Aggregation
-from featurestore.definitions.database import DuckDBSource, PostgresSource, SqlSource
+from featurestore.definitions.database import DuckDBSource, PostgresSource, SnowflakeSource, SqlSource
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.feature import Feature
 from featurestore.definitions.reference import ViewReference
@@ -28,6 +28,7 @@ __all__ = [
     "PostgresSource",
     "RandomSplit",
     "Schedule",
+    "SnowflakeSource",
     "Source",
     "Split",
     "SqlSource",

@@ -26,7 +26,7 @@ from featurestore_connectors.push_down.rows import effective, entity_rows, given
 class PushDownEngine(ABC):
     """Base of the engines in databases, for views with plain features over one kind of source."""
 
-    name: ClassVar[str]
+    name: str
     system: ClassVar[str]
     source: ClassVar[type[DatabaseSource]]
     dialect: ClassVar[Dialect]

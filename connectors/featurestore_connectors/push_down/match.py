@@ -69,7 +69,7 @@ class Rows:
         columns += [f"{order} AS b{i}" for i, order in enumerate(self._orders())]
         raw = self._columns[source.event_timestamp]
         conditions = [
-            f"{event} IS NOT NULL",
+            f"{raw.sql} IS NOT NULL",
             *self.dialect.within(raw, self._zone, self._wanted.earliest, self._wanted.latest),
             *self._known(),
             *(f"{key} IS NOT NULL" for key in self.keys() if view.keys),
@@ -146,7 +146,7 @@ placed AS (
 )
 SELECT {features}
 FROM {ENTITIES} AS e
-ASOF JOIN placed AS p MATCH_CONDITION (e.until >= p.visible) ON {_same("p", "e", keys)}
+ASOF JOIN placed AS p MATCH_CONDITION (e.until >= p.visible) ON {_same("e", "p", keys)}
 ORDER BY e.nr"""
 
 
