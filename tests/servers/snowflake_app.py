@@ -11,7 +11,8 @@ fakesnow translates Snowflake's SQL into DuckDB's. What is added here, of fakesn
 - NULL among times in results, which fakesnow makes 1970;
 - uploads by PUT, whose address has to say which headers it signs;
 - session parameters, warehouses and roles: accepted without effect, but for the time that a statement may take;
-- SYSTEM$CANCEL_ALL_QUERIES, and DROP STAGE.
+- SYSTEM$CANCEL_ALL_QUERIES, and DROP STAGE;
+- a warehouse called SUSPENDED, which does not run anything.
 """
 
 from __future__ import annotations
@@ -59,6 +60,7 @@ _TEXTS = {exp.CurrentWarehouse: "LOCAL", exp.CurrentRole: "LOCAL"}
 _numbers = itertools.count(1)
 _sessions: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 _seconds: weakref.WeakKeyDictionary[Any, float] = weakref.WeakKeyDictionary()
+_suspended: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 async def login(request: Request) -> JSONResponse:
@@ -73,6 +75,8 @@ async def login(request: Request) -> JSONResponse:
     token, number = answer["data"]["token"], next(_numbers)
     connection = _sessions[number] = server.sessions[token]
     connection.nop_regexes = [*(connection.nop_regexes or []), *_NOTHING]
+    if (request.query_params.get("warehouse") or "").upper() == "SUSPENDED":
+        _suspended.add(connection)
     _seconds[connection] = float(asked["SESSION_PARAMETERS"].get("STATEMENT_TIMEOUT_IN_SECONDS") or 0)
     answer["data"] |= {
         "masterToken": token, "validityInSeconds": _DAY, "masterValidityInSeconds": _DAY, "sessionId": number,
@@ -145,6 +149,9 @@ def executed(execute: Callable[..., FakeSnowflakeCursor]) -> Callable[..., FakeS
                 f"DELETE FROM _fs_global._fs_information_schema._fs_stages WHERE name = upper('{dropped[1]}')"
             )
             command = "SELECT 'dropped' AS status"
+        if self._conn in _suspended and " FROM " in command.upper():
+            message = "No active warehouse selected in the current session."
+            raise ProgrammingError(msg=message, errno=606, sqlstate="57P03")
         with _limited(self._conn) as late:
             try:
                 return execute(self, command, *arguments, **more)

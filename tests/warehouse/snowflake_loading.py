@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from featurestore.definitions.database import SnowflakeSource
@@ -53,25 +54,27 @@ def run(*statements: str) -> None:
 def load_table(table: pa.Table) -> str:
     """Make a table of the rows; its name."""
     name, stage = f'"Rows {next(_NUMBERS)}"', f"fs_rows_{next(_NUMBERS)}"
-    times = {field.name for field in table.schema if pa.types.is_timestamp(field.type)}
-    # Times are loaded as numbers: how Parquet's are read depends on the options of an account.
-    columns = {
-        n: table.column(n).cast(pa.int64()) if n in times else table.column(n) for n in table.schema.names
-    }
-    sent = pa.table({f"c{i}": column for i, column in enumerate(columns.values())})
-    kinds = [sql_type(field.type) for field in sent.schema]
-    made = []
-    for i, field in enumerate(table.schema):
-        own = f"DATEADD(MICROSECOND, c{i}, {_EPOCH})" if field.name in times else f"c{i}"
+    sent, made = {}, []
+    for i, (field, column) in enumerate(zip(table.schema, table.columns, strict=True)):
+        own = f"c{i}"
+        if pa.types.is_timestamp(field.type):
+            # As numbers: how Parquet's times are read depends on the account. In two parts, which are exact.
+            ticks = column.cast(pa.int64())
+            sent[f"c{i}"] = seconds = pc.divide(ticks, 1_000_000)
+            sent[f"r{i}"] = pc.subtract(ticks, pc.multiply(seconds, 1_000_000))
+            own = f"DATEADD(MICROSECOND, r{i}, DATEADD(SECOND, c{i}, {_EPOCH}))"
+        else:
+            sent[f"c{i}"] = column
         made.append(f'({own})::{sql_type(field.type)} AS "{field.name}"')
+    kinds = {name: sql_type(column.type) for name, column in sent.items()}
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rows.parquet"
-        pq.write_table(sent, file)
+        pq.write_table(pa.table(sent), file)
         run(
             f"CREATE TEMPORARY STAGE {stage}",
-            f"CREATE TEMPORARY TABLE {stage} ({', '.join(f'c{i} {kind}' for i, kind in enumerate(kinds))})",
+            f"CREATE TEMPORARY TABLE {stage} ({', '.join(f'{name} {kind}' for name, kind in kinds.items())})",
             f"PUT 'file://{file}' @{stage} AUTO_COMPRESS = FALSE",
-            f"COPY INTO {stage} FROM (SELECT {', '.join(f'$1:c{i}::{kind}' for i, kind in enumerate(kinds))} "
+            f"COPY INTO {stage} FROM (SELECT {', '.join(f'$1:{name}::{kind}' for name, kind in kinds.items())} "
             f"FROM @{stage}) FILE_FORMAT = (TYPE = PARQUET)",
             f"CREATE TABLE {name} AS SELECT {', '.join(made)} FROM {stage}",
         )
@@ -108,3 +111,13 @@ def snowflake_source(source: Source, table: str) -> SnowflakeSource:
 
 def rows_of_query(query: str, **roles: Any) -> SnowflakeSource:
     return SnowflakeSource("s", url=URL, query=query, **{"event_timestamp": "at", **roles})
+
+
+def snowflake_table(column: str, *queries: str) -> SnowflakeSource:
+    """A table of a column and a time, with a row for each query."""
+    name = f"rows_{next(_NUMBERS)}"
+    inserts = [
+        f"INSERT INTO {name} SELECT '2024-01-01'::TIMESTAMP_NTZ, q.* FROM ({query}) q" for query in queries
+    ]
+    run(f'CREATE TABLE {name} ("AT" TIMESTAMP_NTZ, {column})', *inserts)
+    return SnowflakeSource("s", url=URL, table=name, event_timestamp="at")

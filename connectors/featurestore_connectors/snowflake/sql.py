@@ -95,7 +95,7 @@ def within(column: Column, zone: str, earliest: int | None, latest: int | None) 
         text = None if bound is None else _text_of(bound, shift)
         if text is not None:
             kind = "TIMESTAMP_TZ" if zoned else column.kind.upper()
-            value = text[:10] if column.kind == "date" else text + (" +00:00" if zoned else "")
+            value = text[:10] if column.kind == "date" else text + ("+00:00" if zoned else "")
             conditions.append(f"{column.sql} {operator} '{value}'::{kind}")
     return conditions
 
