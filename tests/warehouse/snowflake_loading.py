@@ -75,7 +75,7 @@ def load_table(table: pa.Table) -> str:
             f"CREATE TEMPORARY TABLE {stage} ({', '.join(f'{name} {kind}' for name, kind in kinds.items())})",
             f"PUT 'file://{file}' @{stage} AUTO_COMPRESS = FALSE",
             f"COPY INTO {stage} FROM (SELECT {', '.join(f'$1:{name}::{kind}' for name, kind in kinds.items())} "
-            f"FROM @{stage}) FILE_FORMAT = (TYPE = PARQUET)",
+            f"FROM @{stage}) FILE_FORMAT = (TYPE = PARQUET BINARY_AS_TEXT = FALSE NULL_IF = ())",
             f"CREATE TABLE {name} AS SELECT {', '.join(made)} FROM {stage}",
         )
     return name

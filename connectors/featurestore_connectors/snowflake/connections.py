@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 _LOOK_EVERY = 0.1  # seconds
 _NUMBER = "NUMBER(38, 0)"
+# Nothing that is written means null, and bytes are bytes.
+_PARQUET = "(TYPE = PARQUET BINARY_AS_TEXT = FALSE NULL_IF = ())"
 
 
 class Session:
@@ -91,7 +93,7 @@ class Session:
             self.run(f"PUT 'file://{file.as_posix()}' @{stage} AUTO_COMPRESS = FALSE")
         chosen = ", ".join(f"$1:{name}::{kind}" for name, kind in kinds.items())
         self.run(
-            f"COPY INTO {table} FROM (SELECT {chosen} FROM @{stage}) FILE_FORMAT = (TYPE = PARQUET)",
+            f"COPY INTO {table} FROM (SELECT {chosen} FROM @{stage}) FILE_FORMAT = {_PARQUET}",
             f"DROP STAGE IF EXISTS {stage}",
         )
         self._stages.remove(stage)
