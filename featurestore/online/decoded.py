@@ -68,7 +68,7 @@ class DecodedRows:
     def column(self, name: str) -> pa.Array:
         """A feature's values in Arrow, null where the row is missing."""
         dtype = self._layout.columns[name]
-        nulls = self.nulls(name) if self._has_nulls else None
+        nulls = self.nulls(name) if self.any_null else None
         if name in self._layout.variable:
             return from_bytes(self._slices(name), nulls, dtype)
         return from_stored(self._fixed[name], nulls, dtype)
@@ -92,7 +92,7 @@ class DecodedRows:
                 return [None if pairs is None else dict(pairs) for pairs in values]
             return values
         plain, convert = plain_values(self._fixed[name]), layout.converters.get(name)
-        if self._has_nulls:
+        if self.any_null:
             pairs = zip(plain, self.nulls(name).tolist(), strict=True)
             return [None if null else convert(value) if convert else value for value, null in pairs]
         return list(map(convert, plain)) if convert else plain
@@ -103,7 +103,8 @@ class DecodedRows:
         return np.frombuffer(b"".join(heads), self._layout.dtype)
 
     @cached_property
-    def _has_nulls(self) -> bool:
+    def any_null(self) -> bool:
+        """Whether any feature is null, or any row is missing."""
         return bool(self._fixed[NULLS].any())
 
     @cached_property

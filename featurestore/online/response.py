@@ -73,6 +73,11 @@ class ViewAnswer:
             return bool(self.usable.all())
         return max(events) <= self.now and (ttl is None or self.now - min(events) <= ttl)
 
+    @cached_property
+    def complete(self) -> bool:
+        """Whether every entity has a value of every feature: then numbers are taken as they are."""
+        return self.all_usable and not self.rows.any_null
+
     def values(self, names: Sequence[str]) -> list[Sequence[Any]]:
         """Features' values in Python, None where there is none to use."""
         columns = self.rows.python_columns(names)
@@ -200,6 +205,9 @@ class OnlineFeatures:
             return np.array(columns, dtype=np.float64).T.reshape(self._count, len(columns))
         matrix = np.empty((self._count, len(self._features)), dtype=np.float64)
         for position, (answer, feature) in enumerate(self._features):
+            if answer.complete and feature.dtype not in _LONG:
+                matrix[:, position] = answer.rows.numpy(feature.name)
+                continue
             values, usable = answer.numbers(feature)
             matrix[:, position] = self._checked(values, feature, usable)
             if not usable.all():

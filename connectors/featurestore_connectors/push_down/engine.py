@@ -14,6 +14,7 @@ from featurestore.definitions.source import Source
 from featurestore.definitions.steps import Shape
 from featurestore.definitions.types import FeatureType
 from featurestore.errors import RequestError, SourceError
+from featurestore.frames.batches import side_by_side
 from featurestore.frames.types import arrow_type, converts
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, ViewPlan
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
@@ -49,7 +50,7 @@ class PushDownEngine(ABC):
         """The features of all `views` for each entity row; see `OfflineEngine`."""
         for view in views:
             self._check(view)
-        yield from _side_by_side([self._historical(view, entities) for view in views])
+        yield from side_by_side([self._historical(view, entities) for view in views])
 
     def latest_features(
         self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None
@@ -211,18 +212,3 @@ def _check_columns(view: ViewPlan, columns: Mapping[str, Column]) -> None:
                 f"convert to {dtype} without loss.",
                 hint=f"Declare a type that holds {column.type}, or CAST it in query=.",
             )
-
-
-def _side_by_side(parts: Sequence[Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
-    """One batch of all columns for each run of rows that all parts have ready."""
-    heads: list[pa.RecordBatch | None] = [next(part, None) for part in parts]
-    while all(head is not None for head in heads):
-        ready = [head for head in heads if head is not None]
-        rows = min(head.num_rows for head in ready)
-        columns = [column for head in ready for column in head.slice(0, rows).columns]
-        fields = [field for head in ready for field in head.schema]
-        yield pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
-        heads = [
-            head.slice(rows) if head.num_rows > rows else next(part, None)
-            for head, part in zip(ready, parts, strict=True)
-        ]

@@ -100,7 +100,8 @@ class Rows:
             ways += [f"{created} > {moment(changes.known_after)}", f"{created} IS NULL"]
         if self.view.source.available_at is not None:
             ways.append(f"{self._instant('available_at')} > {moment(changes.known_after)}")
-        return f"({visible} IS NOT NULL AND ({' OR '.join(ways)}))"
+        event = self._columns[self.view.source.event_timestamp]
+        return " AND ".join([f"{event.sql} IS NOT NULL", *self._known(), f"({' OR '.join(ways)})"])
 
     def _known(self) -> list[str]:
         source, as_of = self.view.source, self.view.as_of
