@@ -155,6 +155,27 @@ class ChoosesEngine(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Suits:
+    """Whether a request is better carried out by an engine than elsewhere, and why (not)."""
+
+    better: bool
+    reason: str
+
+
+@runtime_checkable
+class JoinsInPlace(Protocol):
+    """An engine in the database that sources of one kind are in; it has the name of the kind."""
+
+    def suits(self, *, views: Sequence[ViewPlan], entity_rows: int) -> Suits:
+        """Whether a training frame of so many rows is better made there than by reading the sources.
+
+        Raises:
+            SourceError: if the database cannot be reached.
+        """
+        ...
+
+
 class OfflineEngine(Protocol):
     """Carries out plans over the sources; stateless between calls, safe to use from several threads."""
 

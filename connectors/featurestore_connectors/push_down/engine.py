@@ -16,12 +16,15 @@ from featurestore.definitions.types import FeatureType
 from featurestore.errors import RequestError, SourceError
 from featurestore.frames.batches import side_by_side
 from featurestore.frames.types import arrow_type, converts
-from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, ViewPlan
+from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, Suits, ViewPlan
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore_connectors.names import quoted
 from featurestore_connectors.push_down import match
 from featurestore_connectors.push_down.dialect import ENTITIES, GIVEN, Column, Columns, Dialect, Session
 from featurestore_connectors.push_down.rows import effective, entity_rows, given_keys
+
+# Fewer rows are read and joined here before a database has taken in the entity rows.
+SMALL = 100_000
 
 
 class PushDownEngine(ABC):
@@ -43,6 +46,37 @@ class PushDownEngine(ABC):
     @abstractmethod
     def declared(self, found: pa.Array, dtype: FeatureType, *, source: str, what: str) -> pa.Array:
         """A returned column in the Arrow type of `dtype`."""
+
+    @abstractmethod
+    def estimated_rows(self, session: Any, source: Any) -> int | None:
+        """How many rows a source has, as the database knows without counting; None if it does not."""
+
+    def refusal(self, session: Any) -> str | None:  # noqa: ARG002 (most need no more than to read)
+        """Why joins cannot run in this database; None if they can."""
+        return None
+
+    def suits(self, *, views: Sequence[ViewPlan], entity_rows: int) -> Suits:
+        """Whether a training frame of so many rows is better made here; see `JoinsInPlace`."""
+        for view in views:
+            if (against := self.reason_against(view)) is not None:
+                return Suits(False, f"view {view.label!r} {against}")
+        if len({self.place(view.source) for view in views}) > 1:
+            return Suits(False, "the views read several databases")
+        session = self.session(views[0].source)
+        try:
+            if (refusal := self.refusal(session)) is not None:
+                return Suits(False, refusal)
+            counts = [self.estimated_rows(session, view.source) for view in views]
+        finally:
+            session.close()
+        if None in counts:
+            return Suits(False, "how many rows the sources have is not known beforehand")
+        rows = sum(count for count in counts if count is not None)
+        if rows < SMALL:
+            return Suits(False, f"the sources have about {rows:,} rows, which are read quickly")
+        if entity_rows > rows:
+            return Suits(False, f"there are more entity rows than the sources' rows, about {rows:,}")
+        return Suits(True, f"all views read one {self.system} database, where about {rows:,} rows can stay")
 
     def historical_features(
         self, *, views: Sequence[ViewPlan], entities: pa.Table
