@@ -73,5 +73,5 @@ bench-smoke: $(READY) ## run every benchmark once on little data, to see that it
 	$(BIN)/python -m benchmarks --scale smoke --runs 2 --no-feast $(ARGS)
 
 clean: ## remove .venv, caches and what was built
-	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .snowflake-venv .snowflake-venv.lock .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
-from featurestore.testing.servers import PostgresServer, RedisServer, S3Server
+from featurestore.testing.servers import GoogleStorageServer, PostgresServer, RedisServer, S3Server
 from featurestore.testing.servers import postgres as postgres_servers
 from featurestore.testing.servers import redis as redis_servers
 from tests.servers import snowflake_server
@@ -25,6 +25,7 @@ _MARKS = {
     "redis": {"redis_server", "redis_url", "redis_to_break"},
     "postgres": {"postgres_server_url", "postgres_url", "postgres_to_break"},
     "s3": {"s3_server", "s3_bucket"},
+    "gcs": {"gcs_bucket"},
     "snowflake": {"snowflake_server_url", "snowflake_url", "snowflake_to_break"},
 }
 
@@ -110,6 +111,22 @@ def s3_bucket(s3_server: S3Server) -> str:
     store = pyarrow.fs.S3FileSystem(endpoint_override=s3_server.url, allow_bucket_creation=True)
     store.create_dir("featurestore")
     return "s3://featurestore"
+
+
+@pytest.fixture(scope="session")
+def gcs_bucket() -> Iterator[str]:
+    """``gs://bucket`` of an object store of this test process, which the environment names while the tests run."""
+    import pyarrow.fs
+
+    with GoogleStorageServer.start_new() as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment().items():
+            patch.setenv(name, value)
+        host = server.url.removeprefix("http://")
+        store = pyarrow.fs.GcsFileSystem(
+            anonymous=True, scheme="http", endpoint_override=host, project_id="tests"
+        )
+        store.create_dir("featurestore")
+        yield "gs://featurestore"
 
 
 @pytest.fixture(scope="session")

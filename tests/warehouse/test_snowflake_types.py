@@ -1,4 +1,4 @@
-"""Snowflake's types, one for one: the table of docs/warehouses.md."""
+"""Snowflake's types, one for one: the table of docs/snowflake.md."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from featurestore.sources.arrow import read_table, source_rows
 from featurestore_connectors.snowflake.types import converted
 from tests.warehouse.snowflake_loading import rows_of_query, run, snowflake_table
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "warehouses.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "snowflake.md"
 MOMENT = datetime(2024, 1, 2, 3, 4, 5, 6)
 
 # Type, a value as SQL, the Arrow type, the value. The first words are the rows of the documented table.
