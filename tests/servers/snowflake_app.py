@@ -12,6 +12,7 @@ fakesnow translates Snowflake's SQL into DuckDB's. What is added here, of fakesn
 - uploads by PUT, whose address has to say which headers it signs;
 - session parameters, warehouses and roles: accepted without effect, but for the time that a statement may take;
 - SYSTEM$CANCEL_ALL_QUERIES, and DROP STAGE;
+- HASH_AGG and SYSTEM$LAST_CHANGE_COMMIT_TIME, which here say what a table holds;
 - a warehouse called SUSPENDED, which does not run anything.
 """
 
@@ -50,6 +51,8 @@ PASSWORD = "local"
 _NOTHING = [r"\s*ALTER\s+SESSION\b", r"\s*(CREATE|USE|DROP)\s+(OR\s+REPLACE\s+)?(WAREHOUSE|ROLE)\b"]
 _CANCEL = re.compile(r"\s*SELECT\s+SYSTEM\$CANCEL_ALL_QUERIES\((\d+)\)", re.IGNORECASE)
 _DROP_STAGE = re.compile(r"\s*DROP\s+STAGE\s+(?:IF\s+EXISTS\s+)?(\w+)", re.IGNORECASE)
+_CHANGED = re.compile(r"SYSTEM\$LAST_CHANGE_COMMIT_TIME\('([^']*)'\)", re.IGNORECASE)
+_HASH = re.compile(r"HASH_AGG\(\*\)", re.IGNORECASE)
 _HEADERS = (
     *("content-encoding", "host", "x-goog-if-generation-match", "x-goog-meta-encryptiondata"),
     *("x-goog-meta-matdesc", "x-goog-meta-sfc-digest"),
@@ -144,6 +147,8 @@ def executed(execute: Callable[..., FakeSnowflakeCursor]) -> Callable[..., FakeS
             if session is not None:
                 session._duck_conn.interrupt()
             command = "SELECT 'cancelled' AS status"
+        command = _CHANGED.sub(r"(SELECT SUM(HASH(s)) FROM \1 AS s)", command)
+        command = _HASH.sub("SUM(HASH(s))", command)
         if dropped := _DROP_STAGE.match(command):
             self._duck_conn.execute(
                 f"DELETE FROM _fs_global._fs_information_schema._fs_stages WHERE name = upper('{dropped[1]}')"

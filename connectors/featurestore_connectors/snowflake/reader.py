@@ -9,7 +9,7 @@ import pyarrow as pa
 from featurestore.definitions.database import SnowflakeSource
 from featurestore.errors import SourceError
 from featurestore.protocols.sources import ChangedEntities, SourceColumns, WantedRows
-from featurestore_connectors.names import no_column, no_table, two_columns
+from featurestore_connectors.names import no_column, no_table, quoted, two_columns
 from featurestore_connectors.snowflake.connections import Session
 from featurestore_connectors.snowflake.sql import (
     among,
@@ -57,6 +57,33 @@ class SnowflakeReader:
         schema = pa.schema(list(zip(columns, types, strict=True)))
         batches = _converted(source, chosen, schema, session.batches(query))
         return pa.RecordBatchReader.from_batches(schema, batches)
+
+    def snapshot(self, *, source: SnowflakeSource) -> str:
+        """What names the present state of a source: while it is the same, every read gives the same rows.
+
+        Of a table or view it is its name and the time of its last change; of a query the hash of its rows, which
+        Snowflake computes for it.
+        """
+        session = Session(source=source.name, url=source.url)
+        try:
+            if source.query:
+                found = session.table(
+                    f"SELECT HASH_AGG(*)::VARCHAR AS h, COUNT(*) AS n FROM {rows_of(source)}"
+                )
+                (row,) = found.to_pylist()
+                return f"hash_agg {row['h']} of {row['n']} rows"
+            columns_of(session, source)  # says so if there is no such table
+            parts = table_parts(source.table)
+            name = literal(".".join(map(quoted, parts)))
+            found = session.table(
+                "SELECT CURRENT_DATABASE() AS d, CURRENT_SCHEMA() AS s, "
+                f"SYSTEM$LAST_CHANGE_COMMIT_TIME({name})::VARCHAR AS t"
+            )
+            (row,) = found.to_pylist()
+            place = [row["d"], row["s"]][: 3 - len(parts)]
+            return f"{'.'.join([*place, *parts])} changed at {row['t']}"
+        finally:
+            session.close()
 
 
 def columns_of(session: Session, source: SnowflakeSource) -> list[Column]:
