@@ -24,6 +24,7 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Self
 
+from featurestore.definitions.connection import Connection
 from featurestore.testing.servers.process import HOST, ChildServer, ServerError
 
 VARIABLE = "FEATURESTORE_TEST_SNOWFLAKE"
@@ -79,7 +80,7 @@ def own_schema(url: str) -> Iterator[str]:
     """URL of a new schema in the database of a URL, which is dropped afterwards."""
     from featurestore_connectors.snowflake.connections import Session
 
-    place, _, parameters = url.partition("?")
+    place, _, parameters = Connection.of(url, what="The tests' account").url.partition("?")
     name = f"FEATURESTORE_{secrets.token_hex(6).upper()}"
     own = f"{'/'.join(place.split('/')[:4])}/{name}?{parameters}"
     run = Session(source="tests", url=url)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -49,7 +50,7 @@ def test_a_type_and_its_nulls_come_as_documented(snowflake_url: str, kind, value
     found = read_table(source, {"x": None}).column("x")
     assert schema.field("x").type == found.type == arrow
     assert sorted(found.to_pylist(), key=lambda v: v is None) == [expected, None]
-    assert ("x" in text) == (kind in ("INTEGER", "NUMBER(38, 0)"))
+    assert ("x" in text) == (kind in ("INTEGER", "NUMBER(38, 0)", "VARIANT", "OBJECT", "ARRAY"))
 
 
 def test_each_type_is_in_the_documentation():
@@ -78,6 +79,28 @@ def test_an_integer_that_the_declared_type_cannot_hold_is_an_error(snowflake_url
     source = snowflake_table("x INTEGER", f"SELECT {value}")
     with pytest.raises(SourceError, match=r"column 'x' \(number\) holds a value that is not a"):
         read_table(source, {"x": wanted})
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        (["[1,null,9007199254740993]", None, "[]"], pa.list_(pa.int64())),
+        (['["a\\"b\\n",""]', None, "[null]"], pa.list_(pa.string())),
+        (["[0.1,2]", "[1e300]"], pa.list_(pa.float64())),
+        ([], pa.list_(pa.int64())),
+    ],
+)
+def test_arrays_are_read_as_the_declared_lists(values, wanted):
+    expected = [None if value is None else json.loads(value) for value in values]
+    found = converted(pa.array(values, pa.string()), wanted)
+    assert found.type == wanted
+    assert found.to_pylist() == expected
+
+
+@pytest.mark.parametrize("value", ['{"a":1}', '["a"]', "[1.5]"])
+def test_what_is_no_such_list_is_an_error(value: str):
+    with pytest.raises(pa.ArrowInvalid):
+        converted(pa.array([value]), pa.list_(pa.int64()))
 
 
 def test_digits_beyond_microseconds_are_rounded_as_the_law_says():

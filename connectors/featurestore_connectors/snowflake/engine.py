@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
@@ -36,8 +37,9 @@ class SnowflakeEngine(PushDownEngine):
         return Session(source=source.name, url=source.url)
 
     def columns(self, session: Session, source: SnowflakeSource) -> Sequence[Column]:
-        """The columns of a source."""
-        return columns_of(session, source)
+        """The columns of a source; JSON is text here, as only that is ordered like its values."""
+        found = columns_of(session, source)
+        return [replace(each, text=False) if pa.types.is_string(each.type) else each for each in found]
 
     def table_name(self, name: str) -> str:
         """What a source is called in a user's SQL: without quotes, so that it is found however it is written."""

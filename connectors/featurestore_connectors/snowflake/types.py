@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.json
 
 from featurestore_connectors.names import quoted
 
@@ -39,7 +41,7 @@ class Column:
         sql: the column itself, over rows called ``s``.
         returned: the expression that is read.
         type: the Arrow type that values have.
-        text: whether it is read as the type that a view declares: integers of up to 38 digits.
+        text: whether it is read as the type that a view declares: integers of up to 38 digits, JSON.
         digits: of a time's seconds.
     """
 
@@ -69,7 +71,7 @@ def _column(found: Any) -> Column:
         many = not found.scale and (found.precision or 38) > _LONG
         return Column(name, found.name, kind, sql, sql, dtype, text=many)
     if kind in _JSON:
-        return Column(name, found.name, kind, sql, f"TO_JSON({sql})", pa.string())
+        return Column(name, found.name, kind, sql, f"TO_JSON({sql})", pa.string(), text=True)
     if kind == "vector":
         return Column(name, found.name, kind, sql, f"TO_JSON({sql}::ARRAY)", pa.string())
     digits = (9 if found.scale is None else found.scale) if kind.startswith("timestamp") else 0
@@ -96,9 +98,23 @@ def converted(found: pa.Array, wanted: pa.DataType, *, up: bool = True) -> pa.Ar
         return _microseconds(found, up=up).cast(wanted)
     if pa.types.is_time(found.type):
         return found.cast(pa.time64("us")).cast(wanted)
+    if pa.types.is_nested(wanted):
+        return _parsed(found, wanted)
     if pa.types.is_integer(found.type) and pa.types.is_decimal(wanted):
         found = found.cast(pa.decimal128(38, 0))
     return found if found.type == wanted else found.cast(wanted)
+
+
+def _parsed(found: pa.Array, wanted: pa.DataType) -> pa.Array:
+    """JSON as lists."""
+    if not len(found):
+        return pa.array([], wanted)
+    lines = pc.binary_join_element_wise('{"x":', pc.fill_null(found, "null"), "}", "")
+    text = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_py().encode()
+    options = pa.json.ReadOptions(use_threads=False, block_size=len(text) + 1)
+    schema = pa.schema([("x", wanted)])
+    parsing = pa.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
+    return pa.json.read_json(io.BytesIO(text), options, parsing).column("x").combine_chunks()
 
 
 def _microseconds(found: pa.Array, *, up: bool) -> pa.Array:
