@@ -81,7 +81,7 @@ class Project:
         reference = ViewReference.parse(view) if isinstance(view, str) else ViewReference.of(view)
         stored = catalog.stored_view(reference.view, reference.version)
         if newest and reference.version is None:
-            stored = catalog.newest("feature_view")[stored.name]
+            stored = catalog.find("feature_view", stored.name) or stored
         if isinstance(view, FeatureView):
             check_registered(view, stored, catalog)
         return stored

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.definitions.instants import from_microseconds
 from featurestore.errors import NotFoundError
-from featurestore.protocols.registry import Run, StoredVersion
+from featurestore.protocols.registry import Run, StoredVersion, ViewState
 
 if TYPE_CHECKING:
     from featurestore.leakage.report import LeakageReport
@@ -36,6 +36,7 @@ def plan(planned: Plan) -> Document:
             "services": list(item.services),
             "breaks": [{"service": broken.service, "what": broken.what} for broken in item.breaks],
             "training_sets": list(item.training_sets),
+            "models": list(item.models),
             "online": item.change.kind == "feature_view" and bool(item.change.payload["online"]),
         }
         for item in planned.changes
@@ -73,33 +74,34 @@ def leakage(found: LeakageReport) -> Document:
 def status(project: Project, *, now: datetime) -> Document:
     """Where each view stands online."""
     catalog = project.catalog()
-    views = [_view_status(project, stored, now) for stored in catalog.newest("feature_view").values()]
+    newest = catalog.newest("feature_view")
+    served = {name: catalog.stored_view(name) for name in newest}
+    wanted = {(stored.name, stored.version) for stored in (*newest.values(), *served.values())}
+    states = project.registry.view_states(project=project.name, versions=wanted)
+    known = {(state.view, state.version): state for state in states}
+    latest = {item.view: item for item in project.registry.last_runs(project=project.name, views=newest)}
+    views = [
+        {
+            "view": name,
+            "online": bool(stored.payload["online"]),
+            "active_version": served[name].version if served[name].active else None,
+            "newest_version": stored.version,
+            "newest_filled": known[name, stored.version].generation is not None,
+            **_standing(known[name, served[name].version], now),
+            "last_run": run(latest[name]) if name in latest else None,
+        }
+        for name, stored in newest.items()
+    ]
     return {"project": project.name, "revision": catalog.revision, "at": now, "views": views}
 
 
-def _view_status(project: Project, newest: StoredVersion, now: datetime) -> Document:
-    active = _active_version(project.catalog(), newest.name)
-    state = project.registry.view_state(
-        project=project.name, view=newest.name, version=active or newest.version
-    )
+def _standing(state: ViewState, now: datetime) -> Document:
     until = None if state.watermark_us is None else from_microseconds(state.watermark_us)
-    latest = project.registry.runs(project=project.name, view=newest.name, limit=1)
     return {
-        "view": newest.name,
-        "online": bool(newest.payload["online"]),
-        "active_version": active,
-        "newest_version": newest.version,
-        "newest_filled": _filled(project, newest),
         "generation": state.generation,
         "published_until": until,
         "lag_seconds": None if until is None else round((now - until).total_seconds(), 3),
-        "last_run": run(latest[0]) if latest else None,
     }
-
-
-def _filled(project: Project, stored: StoredVersion) -> bool:
-    state = project.registry.view_state(project=project.name, view=stored.name, version=stored.version)
-    return state.generation is not None
 
 
 def _active_version(catalog: Catalog, view: str) -> int | None:
@@ -190,9 +192,9 @@ def _stored(project: Project, kind: str, name: str, version: int | None) -> Iter
     if version is not None:
         yield from (stored for stored in _versions(project, kind, name) if stored.version == version)
     elif kind == "feature_view":
-        if name in project.catalog().newest(kind):
+        if project.catalog().find(kind, name):
             yield project.catalog().stored_view(name)
-    elif stored := project.catalog().newest(kind).get(name):
+    elif stored := project.catalog().find(kind, name):
         yield stored
 
 
@@ -223,15 +225,17 @@ def _state(stored: StoredVersion) -> Document:
 
 
 def _used_by(catalog: Catalog, stored: StoredVersion) -> Document:
-    views = catalog.newest("feature_view").values()
-    services = catalog.newest("feature_service").values()
-    if stored.kind == "entity":
-        return {"views": [view.name for view in views if stored.name in _uses(view)["entities"]]}
-    if stored.kind == "source":
-        return {"views": [view.name for view in views if stored.name == _uses(view)["source"]]}
+    if stored.kind == "feature_service":
+        return {}
+    users = catalog.users(stored.kind, stored.name)
     if stored.kind == "feature_view":
-        return {"services": [service.name for service in services if stored.name in _uses(service)["views"]]}
-    return {}
+        return {"services": [user.name for user in users if user.kind == "feature_service"]}
+    uses = "entities" if stored.kind == "entity" else "source"
+    return {"views": [user.name for user in users if stored.name in _list(_uses(user)[uses])]}
+
+
+def _list(value: list[str] | str) -> list[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def frame(training: TrainingFrame) -> Document:

@@ -29,4 +29,8 @@ def summary(found: TrainingSet) -> Document:
 def full(found: TrainingSet) -> Document:
     """A training set with its manifest and notes."""
     notes = [{"at": note.at, "author": note.author, "text": note.text} for note in found.notes]
-    return {**summary(found), "notes": notes, "manifest": dict(found.manifest)}
+    models = [
+        {"name": item.name, "version": item.version, "at": item.at, "author": item.author}
+        for item in found.models()
+    ]
+    return {**summary(found), "models": models, "notes": notes, "manifest": dict(found.manifest)}

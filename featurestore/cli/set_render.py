@@ -47,6 +47,7 @@ def one(document: Document) -> None:
         "left out": f"{manifest['left_out']:,} rows" if manifest["left_out"] else "",
         "libraries": ", ".join(f"{name} {version}" for name, version in manifest["libraries"].items()),
         "tags": _tags(document),
+        "models": ", ".join(f"{model['name']}@{model['version']}" for model in document["models"]),
     }
     for key, text in rows.items():
         if text:

@@ -221,6 +221,22 @@ def annotate(
         _show(found, as_json=as_json)
 
 
+@app.command("record-model")
+def record_model(
+    name: NameArgument,
+    model: Annotated[str, typer.Argument(metavar="MODEL@VERSION", help="Such as delays@7.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Record that a release of a model was trained on a training set; plans and lineages reach it then."""
+    called, _, version = model.partition("@")
+    with opened(config, debug=debug) as store:
+        found = store.training_set(name)
+        found.record_model(called, version)
+        _show(found, as_json=as_json)
+
+
 def _show(found: Any, *, as_json: bool) -> None:
     from featurestore.cli import output, set_documents, set_render
 

@@ -12,14 +12,15 @@ from featurestore.lineage.graph import Edge, Lineage, Node
 from featurestore.planning.catalog import Catalog
 from featurestore.project import Project
 from featurestore.protocols.registry import StoredVersion
-from featurestore.protocols.training_sets import TrainingSetRecord
+from featurestore.protocols.training_sets import ModelRelease, TrainingSetRecord
 
 MOST_TRAINING_SETS = 1_000
+MOST_MODELS = 1_000
 
 
 def lineage_of(project: Project, name: str) -> Lineage:
-    """What a view, version (``view@3``), feature (``view:feature``), service, source, entity or training set is
-    made from, and what is made from it.
+    """What a view, version (``view@3``), feature (``view:feature``), service, source, entity, training set or
+    release of a model (``model@7``) is made from, and what is made from it.
 
     Raises:
         NotFoundError: if nothing is called so.
@@ -35,14 +36,17 @@ class _Builder:
 
     def of(self, name: str) -> Lineage:
         catalog = self._catalog
-        if name in catalog.newest("feature_service"):
+        if catalog.find("feature_service", name):
             return self._of_service(name)
-        if _view_name(name) in catalog.newest("feature_view") or "@" in name:
+        if catalog.find("feature_view", _view_name(name)):
             return self._of_view(name)
         for kind in ("source", "entity"):
-            if name in catalog.newest(kind):
+            if catalog.find(kind, name):
                 return self._of_part(Node(kind, name))
-        return self._of_training_set(name)
+        if found := self._releases(name):
+            return self._of_model(found)
+        # Versions of views that are retired are found by number.
+        return self._of_view(name) if "@" in name else self._of_training_set(name)
 
     def _of_view(self, name: str) -> Lineage:
         reference = ViewReference.parse(name)
@@ -62,15 +66,14 @@ class _Builder:
             stored = self._catalog.stored_view(reference.view, reference.version)
             self._add_view(stored, reference.features)
             self._add_reference(root, stored, reference)
-        for record in self._training_sets({reference.view for reference in self._references(name)}):
-            service = record.manifest["service"]
-            if service is not None and service["name"] == name:
-                self._edges.add(Edge(root, Node("training_set", record.name)))
+        for made in self._catalog.reached("feature_service", name).training_sets:
+            self._edges.add(Edge(root, Node("training_set", made)))
+            self._add_models(made)
         return self._lineage(root)
 
     def _of_part(self, root: Node) -> Lineage:
-        for name in self._catalog.newest("feature_view"):
-            stored = self._catalog.stored_view(name)
+        for user in self._catalog.users(root.kind, root.name):
+            stored = self._catalog.stored_view(user.name)
             view = self._catalog.load_view(stored)
             if root.name in (_parts(view)[root.kind]):
                 self._add_view(stored, None)
@@ -85,11 +88,39 @@ class _Builder:
             raise NotFoundError.of(
                 "Definition or training set", name, set(known), where=f"project {self._project.name!r}"
             ) from error
-        root = Node("training_set", record.name)
+        root = self._add_training_set(record)
+        self._add_models(record.name)
+        return self._lineage(root)
+
+    def _of_model(self, releases: list[ModelRelease]) -> Lineage:
+        root = Node("model", releases[0].label)
+        for release in releases:
+            record = self._project.registry.training_set(
+                project=self._project.name, name=release.training_set
+            )
+            self._edges.add(Edge(self._add_training_set(record), root))
+        return self._lineage(root)
+
+    def _add_training_set(self, record: TrainingSetRecord) -> Node:
+        node = Node("training_set", record.name)
         for stored, features in self._made_from(record):
             self._add_view(stored, features)
-            self._edges |= {Edge(_feature_node(stored, feature), root) for feature in features}
-        return self._lineage(root)
+            self._edges |= {Edge(_feature_node(stored, feature), node) for feature in features}
+        return node
+
+    def _add_models(self, training_set: str) -> None:
+        for release in self._project.registry.model_releases(
+            project=self._project.name, training_set=training_set, limit=MOST_MODELS
+        ):
+            self._edges.add(Edge(Node("training_set", training_set), Node("model", release.label)))
+
+    def _releases(self, name: str) -> list[ModelRelease]:
+        model, _, version = name.partition("@")
+        if not version:
+            return []
+        return self._project.registry.model_releases(
+            project=self._project.name, name=model, version=version, limit=MOST_TRAINING_SETS
+        )
 
     def _lineage(self, root: Node) -> Lineage:
         """The part of what was found that leads to the root or from it."""
@@ -132,34 +163,45 @@ class _Builder:
 
     def _registered(self, view: FeatureView) -> Node:
         """The version that a view which is read by another one is, where it is a registered one."""
-        for stored in self._catalog.stored:
-            if (stored.kind, stored.name) == ("feature_view", view.name) and self._catalog.load(
-                stored
-            ) == view:
+        for stored in self._catalog.candidates("feature_view", view.name):
+            if self._catalog.load(stored) == view:
                 return _view_node(stored)
         return Node("feature_view", view.name)
 
     # Where it goes ---------------------------------------------------------------------------------------
 
     def _add_uses(self, stored: StoredVersion, features: Collection[str] | None) -> None:
-        for service in self._catalog.newest("feature_service"):
-            for reference in self._references(service):
-                meant = self._catalog.stored_view(reference.view, reference.version)
-                if (meant.name, meant.version) == (stored.name, stored.version):
-                    self._add_reference(Node("feature_service", service), stored, reference, features)
-        for name in self._catalog.newest("feature_view"):
-            reader = self._catalog.stored_view(name)
-            view = self._catalog.load_view(reader)
-            if isinstance(view.source, FeatureView) and view.source.name == stored.name:
-                self._add_view(reader, None)
+        for service in self._catalog.services_of(stored.name):
+            for reference in service.features:
+                if reference.view == stored.name and self._meant(reference).version == stored.version:
+                    self._add_reference(Node("feature_service", service.name), stored, reference, features)
+        for user in self._catalog.users("feature_view", stored.name):
+            if user.kind == "feature_view":
+                self._add_reader(user.name, stored.name)
         for record in self._training_sets({stored.name}):
             for used, taken in self._made_from(record):
                 if (used.name, used.version) == (stored.name, stored.version):
-                    wanted = taken if features is None else [name for name in taken if name in features]
-                    target = Node("training_set", record.name)
-                    self._edges |= {Edge(_feature_node(stored, feature), target) for feature in wanted}
-                    if features is None:
-                        self._edges.add(Edge(_view_node(stored), target))
+                    self._add_taken(record.name, stored, taken, features)
+
+    def _meant(self, reference: ViewReference) -> StoredVersion:
+        return self._catalog.stored_view(reference.view, reference.version)
+
+    def _add_reader(self, name: str, source: str) -> None:
+        """A view, if it is made over that other one."""
+        reader = self._catalog.stored_view(name)
+        view = self._catalog.load_view(reader)
+        if isinstance(view.source, FeatureView) and view.source.name == source:
+            self._add_view(reader, None)
+
+    def _add_taken(
+        self, training_set: str, stored: StoredVersion, taken: list[str], features: Collection[str] | None
+    ) -> None:
+        wanted = taken if features is None else [name for name in taken if name in features]
+        target = Node("training_set", training_set)
+        self._edges |= {Edge(_feature_node(stored, feature), target) for feature in wanted}
+        if features is None:
+            self._edges.add(Edge(_view_node(stored), target))
+        self._add_models(training_set)
 
     def _add_reference(
         self,

@@ -6,20 +6,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-KINDS = ("column", "source", "entity", "feature", "feature_view", "feature_service", "training_set")
+KINDS = ("column", "source", "entity", "feature", "feature_view", "feature_service", "training_set", "model")
 _SHAPES = {
     "column": ("[", "]"), "source": ("[(", ")]"), "entity": ("{{", "}}"), "feature": ("(", ")"),
-    "feature_view": ("[[", "]]"), "feature_service": ("([", "])"), "training_set": ("[/", "/]"),
+    "feature_view": ("[[", "]]"), "feature_service": ("([", "])"), "training_set": ("[/", "/]"), "model": ("{{", "}}"),
 }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Node:
-    """A definition, a column, a feature or a training set.
+    """A definition, a column, a feature, a training set or a release of a model.
 
     Attributes:
-        kind: one of column, source, entity, feature, feature_view, feature_service, training_set.
-        name: ``source.column``, ``view@version:feature``, ``view@version``, or the plain name.
+        kind: one of column, source, entity, feature, feature_view, feature_service, training_set, model.
+        name: ``source.column``, ``view@version:feature``, ``view@version``, ``model@version``, or the plain name.
     """
 
     kind: str

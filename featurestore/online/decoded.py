@@ -14,7 +14,7 @@ from featurestore.online.few_rows import FEW, FewRows
 from featurestore.online.fixed_width import Mask, Values, from_stored
 from featurestore.online.header import FORMAT_VERSION, SIGN
 from featurestore.online.python_values import plain_values
-from featurestore.online.row_layout import EVENT, FINGERPRINT, NULLS, VERSION, RowLayout
+from featurestore.online.row_layout import EVENT, FINGERPRINT, NULLS, VERSION, Pick, RowLayout
 from featurestore.online.variable_width import Slices, from_bytes
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ class DecodedRows:
         self._layout = layout
         self._given = rows
         self._missing = None in rows
-        self._rows: list[bytes] = [layout.blank if row is None else row for row in rows]
+        filled = [layout.blank if row is None else row for row in rows] if self._missing else rows
+        self._rows: list[bytes] = filled  # type: ignore[assignment]  # none of them is missing
         self._few = FewRows(layout, self._rows) if len(rows) <= FEW else None
         if self._few is None:
             self._check()
@@ -56,6 +57,10 @@ class DecodedRows:
     def few_events(self) -> list[int] | None:
         """The event timestamps, if there are only a few rows and none is missing."""
         return None if self._few is None or self._missing else self._few.events()
+
+    def picked(self, pick: Pick, oldest: int | None, newest: int) -> list[tuple[Any, ...]] | None:
+        """See `FewRows.picked`; None where there are more rows."""
+        return None if self._few is None else self._few.picked(pick, oldest, newest)
 
     def nulls(self, name: str) -> Mask:
         """Where a feature is null or its row is missing."""

@@ -16,7 +16,7 @@ from featurestore.planning.determinism import check_planned
 from featurestore.protocols.registry import CodeState, RegistryWriter
 
 ATTEMPTS = 200
-"""How often definitions are planned again when others commit in between, before giving up."""
+"""How often changes are planned again when others commit in between, before giving up."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,30 @@ class Committer:
             code=self._code,
         )
 
+    def commit_planned(self, plan: Callable[[], Plan]) -> Plan:
+        """Plan and commit, again and again while others commit in between.
+
+        Args:
+            plan: makes the plan from the registry as it is then.
+
+        Returns:
+            The plan that was committed.
+
+        Raises:
+            BreakingChangeError: if it breaks a service that is not to evolve.
+            StaleRegistryError: if others never let up (retryable).
+        """
+        for left in reversed(range(ATTEMPTS)):
+            planned = plan()
+            try:
+                self.commit(planned)
+            except StaleRegistryError:
+                if not left:
+                    raise
+                continue
+            break
+        return planned
+
     @functools.cached_property
     def _code(self) -> CodeState | None:
         # Read once: between a plan and its commit there should be little time for others.
@@ -85,19 +109,17 @@ def apply_definitions(
         TransformError: if a new transform does not do the same twice.
         StaleRegistryError: if others never let up (retryable).
     """
-    for attempt in range(ATTEMPTS):
-        known = catalog()
-        for name in committer.evolve:
-            if name not in known.newest("feature_service"):
-                raise NotFoundError.of("Feature service", name, known.newest("feature_service"))
-        plan = plan_changes(objects, known, project=project, root=committer.root)
-        if attempt == 0:
-            check_planned(plan, objects, committer.root)
-        try:
-            committer.commit(plan)
-        except StaleRegistryError:
-            if attempt == ATTEMPTS - 1:
-                raise
-            continue
-        break
-    return plan
+    for name in committer.evolve:
+        if catalog().find("feature_service", name) is None:
+            raise NotFoundError.of("Feature service", name, catalog().newest("feature_service"))
+    checked = False
+
+    def plan() -> Plan:
+        nonlocal checked
+        planned = plan_changes(objects, catalog(), project=project, root=committer.root)
+        if not checked:
+            check_planned(planned, objects, committer.root)
+            checked = True
+        return planned
+
+    return committer.commit_planned(plan)

@@ -9,9 +9,11 @@ from featurestore.definitions.entity import Entity
 from featurestore.definitions.fingerprint import Registrable
 from featurestore.definitions.service import FeatureService
 from featurestore.definitions.source import InMemorySource, load_source
+from featurestore.definitions.uses import Key
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import NotFoundError, RegistryIntegrityError
 from featurestore.protocols.registry import PlanningReader, StoredVersion
+from featurestore.protocols.training_sets import Reached
 
 
 def load_definition(stored: StoredVersion) -> Registrable:
@@ -34,10 +36,13 @@ def load_definition(stored: StoredVersion) -> Registrable:
 
 
 class Catalog:
-    """A project's definitions at one revision of the registry.
+    """A project's definitions at one revision of the registry, each read when it is first asked for.
+
+    How much is read depends on what is asked for, not on how much the registry holds; only `stored` and what is
+    made from it read everything.
 
     Args:
-        registry: read for versions that are not the active ones.
+        registry: read at the revision at which the catalog was made, whatever is committed meanwhile.
         project: the project's name.
         memory: sources in the memory of this process, by name; the registry holds only their definitions.
     """
@@ -48,22 +53,37 @@ class Catalog:
         self._registry = registry
         self._project = project
         self._memory = memory or {}
-        self.revision, self.stored = registry.definitions(project=project)
+        self.revision = registry.revision(project=project)
+        self._all: list[StoredVersion] | None = None
+        self._found: dict[Key, list[StoredVersion]] = {}
+        self._users: dict[Key, list[Key]] = {}
         self._loaded: dict[tuple[str, str, int], Registrable] = {}
 
-    def newest(self, kind: str) -> dict[str, StoredVersion]:
-        """Name to newest version, of one kind."""
-        found: dict[str, StoredVersion] = {}
-        for stored in self.stored:
-            if stored.kind == kind and (
-                stored.name not in found or found[stored.name].version < stored.version
-            ):
-                found[stored.name] = stored
-        return found
+    # Some definitions ------------------------------------------------------------------------------------
+
+    def read(self, names: Iterable[Key]) -> None:
+        """Read definitions (kind and name) that will be asked for, all at once."""
+        wanted = [key for key in dict.fromkeys(names) if key not in self._found] if self._all is None else []
+        if not wanted:
+            return
+        found: dict[Key, list[StoredVersion]] = {key: [] for key in wanted}
+        for stored in self._registry.named(project=self._project, revision=self.revision, names=wanted):
+            found[stored.kind, stored.name].append(stored)
+        self._found.update(found)
+
+    def candidates(self, kind: str, name: str) -> list[StoredVersion]:
+        """The active and the newest version of a definition; empty if there is none."""
+        self.read([(kind, name)])
+        return self._found.get((kind, name), [])
+
+    def find(self, kind: str, name: str) -> StoredVersion | None:
+        """The newest version of a definition, or None."""
+        candidates = self.candidates(kind, name)
+        return candidates[-1] if candidates else None
 
     def service(self, name: str) -> FeatureService | None:
         """The service called `name`, or None."""
-        stored = self.newest("feature_service").get(name)
+        stored = self.find("feature_service", name)
         service = self.load(stored) if stored else None
         return service if isinstance(service, FeatureService) else None
 
@@ -73,7 +93,7 @@ class Catalog:
         Raises:
             NotFoundError: if there is none.
         """
-        candidates = [s for s in self.stored if s.kind == "feature_view" and s.name == name]
+        candidates = self.candidates("feature_view", name)
         if not candidates and version is None:
             raise NotFoundError.of(
                 "Feature view or service", name, self.names(), where=f"project {self._project!r}"
@@ -86,14 +106,33 @@ class Catalog:
                 return stored
         return self._registry.version(project=self._project, kind="feature_view", name=name, version=version)
 
+    def read_users(self, names: Iterable[Key]) -> None:
+        """Read what uses some definitions, all at once."""
+        wanted = [key for key in dict.fromkeys(names) if key not in self._users]
+        if not wanted:
+            return
+        found = self._registry.users(project=self._project, revision=self.revision, names=wanted)
+        self._users.update({key: found.get(key, []) for key in wanted})
+        self.read(user for users in found.values() for user in users)
+
+    def users(self, kind: str, name: str) -> list[StoredVersion]:
+        """The newest versions of what uses a definition: views, or services."""
+        self.read_users([(kind, name)])
+        found = (self.find(*user) for user in self._users[kind, name])
+        return [stored for stored in found if stored is not None]
+
+    def services_of(self, view: str) -> list[FeatureService]:
+        """The registered services that use a view, by name."""
+        found = map(self.load, self.users("feature_view", view))
+        return [service for service in found if isinstance(service, FeatureService)]
+
     def versions(self, kind: str, name: str) -> list[StoredVersion]:
         """All versions of a name, retired ones too, as the registry holds them now."""
         return self._registry.versions(project=self._project, kind=kind, name=name)
 
-    def training_sets(self, view: str, limit: int = 20) -> list[str]:
-        """The names of the latest training sets that were made from any version of a view."""
-        found = self._registry.training_sets(project=self._project, view=view, limit=limit)
-        return [record.name for record in found]
+    def reached(self, kind: str, name: str) -> Reached:
+        """What was made from any version of a view, or for a service: training sets, and models trained on them."""
+        return self._registry.reached(project=self._project, kind=kind, name=name)
 
     def view(self, name: str, version: int | None = None) -> FeatureView:
         """The definition of `stored_view`, its source bound to this process' memory where it lives there."""
@@ -112,6 +151,27 @@ class Catalog:
         if not isinstance(view, FeatureView):
             raise NotFoundError.of("Feature view", stored.name, self.names())
         return view
+
+    # All of them -----------------------------------------------------------------------------------------
+
+    @property
+    def stored(self) -> list[StoredVersion]:
+        """The newest version of every definition and every active one, by kind, name and version."""
+        if self._all is None:
+            revision, stored = self._registry.definitions(project=self._project)
+            if revision != self.revision:
+                # Only the present is listed as a whole: the catalog goes along.
+                self.revision = revision
+                self._users, self._loaded = {}, {}
+            found: dict[Key, list[StoredVersion]] = {}
+            for item in stored:
+                found.setdefault((item.kind, item.name), []).append(item)
+            self._found, self._all = found, stored
+        return self._all
+
+    def newest(self, kind: str) -> dict[str, StoredVersion]:
+        """Name to newest version, of one kind."""
+        return {stored.name: stored for stored in self.stored if stored.kind == kind}
 
     def names(self) -> Iterable[str]:
         """The names of all views and services."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from featurestore.definitions.base import Definition
@@ -17,6 +17,7 @@ from featurestore.definitions.fingerprint import (
 )
 from featurestore.definitions.service import FeatureService
 from featurestore.definitions.source import Source
+from featurestore.definitions.uses import Key
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import DefinitionError, NotFoundError
 from featurestore.planning.aggregations import with_known_types
@@ -27,8 +28,8 @@ from featurestore.protocols.registry import Change, ChangeAction, StoredVersion
 from featurestore.sources.files import locate_source
 
 _ORDER = ("entity", "source", "feature_view", "feature_service")
+_OTHER = {"feature_view": "feature_service", "feature_service": "feature_view"}
 _SHOWN = 5
-Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class PlannedChange:
         details: what differs, in words.
         services: services that use the view and would see the change.
         breaks: which of them the change would break, and how.
-        training_sets: the latest training sets that were made from earlier versions of the view.
+        training_sets: those that were made from any version of the view or for the service, newest first.
+        models: releases of models that were trained on these, such as ``delays@7``, newest first.
     """
 
     change: Change
@@ -48,6 +50,7 @@ class PlannedChange:
     services: tuple[str, ...] = ()
     breaks: tuple[Break, ...] = ()
     training_sets: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +73,7 @@ class Plan:
         for planned in self.changes:
             lines.append("  " + describe_change(planned))
             lines += [f"      {detail}" for detail in (*planned.details, *planned.breaks)]
-            if planned.training_sets:
-                lines.append(f"      training sets of earlier versions: {_some(planned.training_sets)}")
+            lines += [f"      {reached}" for reached in describe_reach(planned)]
         actions = [planned.change.action for planned in self.changes]
         created, retired = actions.count(ChangeAction.CREATE), actions.count(ChangeAction.RETIRE)
         counts = [f"{created} to create", f"{len(actions) - created - retired} to change"]
@@ -104,8 +106,15 @@ def describe_change(planned: PlannedChange) -> str:
     return f"~ {name}@{change.version}: description only"
 
 
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+def describe_reach(planned: PlannedChange) -> list[str]:
+    """Lines such as ``reaches 2 training sets: a, b``: what was made from earlier versions."""
+    reached = (("training set", planned.training_sets), ("model release", planned.models))
+    return [f"reaches {_some(what, names)}" for what, names in reached if names]
+
+
+def _some(what: str, names: Sequence[str]) -> str:
+    more = f", and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return f"{len(names):,} {what}{'' if len(names) == 1 else 's'}: {', '.join(names[:_SHOWN])}{more}"
 
 
 def plan_changes(objects: Iterable[Definition], catalog: Catalog, *, project: str, root: Path) -> Plan:
@@ -119,23 +128,31 @@ def plan_changes(objects: Iterable[Definition], catalog: Catalog, *, project: st
         DefinitionError: if one name stands for two definitions, or a service uses what is not there.
         SourceError: if a source does not say the type of an aggregated column.
     """
+    revision = catalog.revision
     given = {key: _complete(definition, root) for key, definition in _collect(objects).items()}
-    registered: dict[Key, StoredVersion] = {
-        (kind, name): stored for kind in _ORDER for name, stored in catalog.newest(kind).items()
-    }
-    wanted = {**_followers(given, registered, catalog), **given}
-    _check_names(wanted, registered)
+    catalog.read(_touched(given))
+    wanted = {**_followers(given, catalog), **given}
+    _check_names(wanted, catalog)
     views = {n: v for (k, n), v in wanted.items() if isinstance(v, FeatureView)}
     for definition in wanted.values():
         if isinstance(definition, FeatureService):
             _check_service(definition, views, catalog)
-    staying = _staying_services(wanted, registered, catalog)
     changes = []
     for key in sorted(wanted, key=lambda k: (_ORDER.index(k[0]), k[1])):
-        planned = _compare(wanted[key], registered.get(key), catalog, staying)
+        planned = _compare(wanted[key], catalog.find(*key), catalog, wanted)
         if planned is not None:
             changes.append(planned)
-    return Plan(project, catalog.revision, tuple(changes), len(wanted) - len(changes))
+    return Plan(project, revision, tuple(changes), len(wanted) - len(changes))
+
+
+def _touched(given: Mapping[Key, Registrable]) -> Iterator[Key]:
+    """What the registry is asked for: the definitions, what could be called so besides, and what services name."""
+    for (kind, name), definition in given.items():
+        yield kind, name
+        if kind in _OTHER:
+            yield _OTHER[kind], name
+        if isinstance(definition, FeatureService):
+            yield from (("feature_view", reference.view) for reference in definition.features)
 
 
 def _collect(objects: Iterable[Definition]) -> dict[Key, Registrable]:
@@ -183,18 +200,24 @@ def used_views(definition: Definition) -> list[FeatureView]:
     return [reference.definition for reference in references if reference.definition is not None]
 
 
-def _followers(
-    given: Mapping[Key, Registrable], registered: Mapping[Key, StoredVersion], catalog: Catalog
-) -> dict[Key, Registrable]:
+def _followers(given: Mapping[Key, Registrable], catalog: Catalog) -> dict[Key, Registrable]:
+    """Registered views over what changes: those of entities, sources and views that stay as they are stay too."""
+    changed = [key for key, definition in given.items() if _is_changed(key, definition, catalog)]
+    catalog.read_users(changed)
     found: dict[Key, Registrable] = {}
-    for key, stored in registered.items():
-        if key[0] != "feature_view" or key in given:
-            continue
-        view = catalog.load_view(stored)
-        following = _following(view, given)
-        if following != view:
-            found[key] = following
+    for stored in (user for key in changed for user in catalog.users(*key)):
+        key = (stored.kind, stored.name)
+        if stored.kind == "feature_view" and key not in given:
+            view = catalog.load_view(stored)
+            following = _following(view, given)
+            if following != view:
+                found[key] = following
     return found
+
+
+def _is_changed(key: Key, definition: Registrable, catalog: Catalog) -> bool:
+    stored = catalog.find(*key)
+    return stored is not None and stored.metadata_hash != metadata_hash(definition)
 
 
 def _following(view: FeatureView, given: Mapping[Key, Registrable]) -> FeatureView:
@@ -209,11 +232,10 @@ def _following(view: FeatureView, given: Mapping[Key, Registrable]) -> FeatureVi
     return FeatureView(**{**view.__dict__, "source": source, "entities": entities})
 
 
-def _check_names(wanted: Mapping[Key, Registrable], registered: Mapping[Key, StoredVersion]) -> None:
-    keys = {*wanted, *registered}
+def _check_names(wanted: Mapping[Key, Registrable], catalog: Catalog) -> None:
     for kind, name in wanted:
-        other = {"feature_view": "feature_service", "feature_service": "feature_view"}.get(kind)
-        if other and (other, name) in keys:
+        other = _OTHER.get(kind)
+        if other and ((other, name) in wanted or catalog.find(other, name)):
             raise DefinitionError(
                 f"{name!r} would be both a feature view and a feature service.", hint="Rename one of them."
             )
@@ -232,74 +254,57 @@ def _check_service(service: FeatureService, views: Mapping[str, FeatureView], ca
             ) from error
 
 
-def _staying_services(
-    wanted: Mapping[Key, Registrable], registered: Mapping[Key, StoredVersion], catalog: Catalog
-) -> list[FeatureService]:
-    """The registered services that no plan changes: whoever changes a service has looked at what it gets."""
-    services = [catalog.load(stored) for (kind, _), stored in registered.items() if kind == "feature_service"]
-    return [
-        service
-        for service in services
-        if isinstance(service, FeatureService)
-        and data_hash(wanted.get(("feature_service", service.name), service)) == data_hash(service)
-    ]
-
-
 def _compare(
     definition: Registrable,
     stored: StoredVersion | None,
     catalog: Catalog,
-    staying: Sequence[FeatureService],
+    wanted: Mapping[Key, Registrable],
 ) -> PlannedChange | None:
-    kind, data, metadata = object_kind(definition), data_hash(definition), metadata_hash(definition)
-    payload = definition_payload(definition)
-    offline_only = isinstance(definition, FeatureView) and not definition.online
+    kind, name = object_kind(definition), definition.name
+    data, metadata = data_hash(definition), metadata_hash(definition)
+    if stored is not None and (stored.data_hash, stored.metadata_hash) == (data, metadata):
+        return None
     if stored is None:
         # The numbering of a name that was retired goes on.
-        version = len(catalog.versions(kind, definition.name)) + 1
-        change = Change(
-            ChangeAction.CREATE, kind, definition.name, version, data, metadata, payload, offline_only
-        )
+        action, version = ChangeAction.CREATE, len(catalog.versions(kind, name)) + 1
+    elif stored.data_hash != data:
+        action, version = ChangeAction.NEW_VERSION, stored.version + 1
+    else:
+        action, version = ChangeAction.METADATA, stored.version
+    offline_only = isinstance(definition, FeatureView) and not definition.online
+    payload = definition_payload(definition)
+    change = Change(action, kind, name, version, data, metadata, payload, offline_only)
+    if stored is None:
         return PlannedChange(change)
     details = tuple(map(str, field_changes(stored.payload, payload)))
-    breaks = _breaks(definition, stored, catalog, staying)
-    if stored.data_hash != data:
-        change = Change(
-            ChangeAction.NEW_VERSION,
-            kind,
-            definition.name,
-            stored.version + 1,
-            data,
-            metadata,
-            payload,
-            offline_only,
-        )
-        users = tuple(using_services(definition.name, catalog)) if kind == "feature_view" else ()
-        reached = tuple(catalog.training_sets(definition.name)) if kind == "feature_view" else ()
-        return PlannedChange(change, details, users, breaks, reached)
-    if stored.metadata_hash != metadata:
-        change = Change(
-            ChangeAction.METADATA,
-            kind,
-            definition.name,
-            stored.version,
-            data,
-            metadata,
-            payload,
-            offline_only,
-        )
+    breaks = _breaks(definition, stored, catalog, wanted)
+    if action is ChangeAction.METADATA:
         return PlannedChange(change, details, breaks=breaks)
-    return None
+    return reaching(PlannedChange(change, details, breaks=breaks), catalog)
+
+
+def reaching(planned: PlannedChange, catalog: Catalog) -> PlannedChange:
+    """A change with the services, training sets and model releases that it reaches."""
+    change = planned.change
+    users = tuple(using_services(change.name, catalog)) if change.kind == "feature_view" else ()
+    reached = catalog.reached(change.kind, change.name)
+    return replace(planned, services=users, training_sets=reached.training_sets, models=reached.models)
 
 
 def _breaks(
     definition: Registrable,
     stored: StoredVersion,
     catalog: Catalog,
-    staying: Sequence[FeatureService],
+    wanted: Mapping[Key, Registrable],
 ) -> tuple[Break, ...]:
     if not isinstance(definition, FeatureView):
         return ()
+    # Whoever changes a service has looked at what it gets.
+    staying = [
+        service
+        for service in catalog.services_of(definition.name)
+        if data_hash(wanted.get(("feature_service", service.name), service)) == data_hash(service)
+    ]
     return broken_services(catalog.load_view(stored), definition, staying)
 
 
@@ -319,16 +324,14 @@ def change_of(action: ChangeAction, stored: StoredVersion) -> Change:
 
 def using_services(view: str, catalog: Catalog, version: int | None = None) -> list[str]:
     """The registered services that use a view; with a version, those that pin it."""
-    services = (catalog.service(name) for name in catalog.newest("feature_service"))
-    return sorted(
-        s.name
-        for s in services
-        if s and any(r.view == view and version in (None, r.version) for r in s.features)
-    )
+    return [
+        service.name
+        for service in catalog.services_of(view)
+        if version is None or any(r.view == view and r.version == version for r in service.features)
+    ]
 
 
 def pinned_versions(view: str, catalog: Catalog) -> set[int]:
     """The versions of a view that registered services pin (``view@3``)."""
-    services = (catalog.service(name) for name in catalog.newest("feature_service"))
-    references = (r for service in services if service for r in service.features)
+    references = (r for service in catalog.services_of(view) for r in service.features)
     return {r.version for r in references if r.view == view and r.version is not None}

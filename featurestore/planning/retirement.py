@@ -8,7 +8,7 @@ from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import DefinitionError, NotFoundError
 from featurestore.planning.catalog import Catalog
-from featurestore.planning.changes import Plan, PlannedChange, change_of, using_services
+from featurestore.planning.changes import Plan, PlannedChange, change_of, reaching, using_services
 from featurestore.protocols.registry import Change, ChangeAction
 
 
@@ -27,9 +27,9 @@ def plan_retirement(names: Sequence[str], catalog: Catalog, *, project: str) -> 
             changes.append(PlannedChange(_version_retirement(name, names, catalog)))
             continue
         for kind in ("feature_service", "feature_view"):
-            if stored := catalog.newest(kind).get(name):
+            if stored := catalog.find(kind, name):
                 _check_unused(name, kind, names, catalog)
-                changes.append(PlannedChange(change_of(ChangeAction.RETIRE, stored)))
+                changes.append(reaching(PlannedChange(change_of(ChangeAction.RETIRE, stored)), catalog))
                 break
         else:
             raise NotFoundError.of("Feature view or service", name, catalog.names())
@@ -51,7 +51,8 @@ def _version_retirement(name: str, leaving: Sequence[str], catalog: Catalog) -> 
 def _check_unused(name: str, kind: str, leaving: Sequence[str], catalog: Catalog) -> None:
     if kind != "feature_view":
         return
-    readers = (catalog.load_view(stored) for stored in catalog.newest("feature_view").values())
+    readable = catalog.users("feature_view", name)
+    readers = (catalog.load_view(stored) for stored in readable if stored.kind == "feature_view")
     users = [f"service {user!r}" for user in using_services(name, catalog) if user not in leaving]
     users += [
         f"view {reader.name!r}"

@@ -5,12 +5,13 @@ Instants are aware datetimes in UTC unless a name ends in ``_us`` (microseconds 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
+from featurestore.definitions.uses import Key
 from featurestore.protocols.training_sets import TrainingSetRegistry
 
 
@@ -211,6 +212,25 @@ class RegistryReader(Protocol):
         """
         ...
 
+    def named(self, *, project: str, revision: int, names: Collection[Key]) -> list[StoredVersion]:
+        """The newest and the active versions of some definitions (kind and name), as they were at a revision.
+
+        What has no version at that revision is left out. How long it takes depends on `names` alone, not on what
+        else the registry holds.
+
+        Raises:
+            RegistryIntegrityError: if a stored definition does not match its hash.
+        """
+        ...
+
+    def users(self, *, project: str, revision: int, names: Collection[Key]) -> dict[Key, list[Key]]:
+        """Which definitions used each of some definitions at a revision, in their newest version.
+
+        Views use entities, sources and the view they are made over (and what that one uses), services use views.
+        What nothing uses is left out.
+        """
+        ...
+
     def version(self, *, project: str, kind: str, name: str, version: int | None = None) -> StoredVersion:
         """One version; None for the active one, else (none is active) the newest.
 
@@ -230,6 +250,18 @@ class RegistryReader(Protocol):
 
     def view_state(self, *, project: str, view: str, version: int) -> ViewState:
         """Where a view version stands online, read in one consistent step."""
+        ...
+
+    def view_states(self, *, project: str, versions: Collection[tuple[str, int]]) -> list[ViewState]:
+        """Where many view versions stand online, by view and version, read in one consistent step.
+
+        Raises:
+            NotFoundError: if there is no such version.
+        """
+        ...
+
+    def last_runs(self, *, project: str, views: Collection[str]) -> list[Run]:
+        """The latest run of each view that has had one, by view."""
         ...
 
     def runs(self, *, project: str, view: str | None = None, limit: int = 100) -> list[Run]:

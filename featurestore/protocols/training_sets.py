@@ -42,6 +42,43 @@ class TrainingSetRecord:
     notes: tuple[Note, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class ModelRelease:
+    """That a release of a model was trained on a training set.
+
+    Attributes:
+        name: of the model.
+        version: of the release, as the user's own system calls it.
+        training_set: the name of the training set.
+        at: when that was recorded, by the registry's clock.
+        author: the account that recorded it.
+    """
+
+    name: str
+    version: str
+    training_set: str
+    at: datetime
+    author: str
+
+    @property
+    def label(self) -> str:
+        """``name@version``."""
+        return f"{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What a change of a view or a service reaches, beside other definitions.
+
+    Attributes:
+        training_sets: names of those that were made from any version of the view, or for the service; newest first.
+        models: releases (``name@version``) that were trained on one of these, newest first.
+    """
+
+    training_sets: tuple[str, ...]
+    models: tuple[str, ...]
+
+
 class TrainingSetRegistry(Protocol):
     """What training sets are kept in."""
 
@@ -85,4 +122,35 @@ class TrainingSetRegistry(Protocol):
         Raises:
             NotFoundError: if there is no such training set.
         """
+        ...
+
+    def add_model_release(self, *, project: str, training_set: str, name: str, version: str) -> ModelRelease:
+        """Record that a release of a model was trained on a training set.
+
+        Raises:
+            NotFoundError: if there is no such training set.
+            RequestError: if that is recorded already.
+        """
+        ...
+
+    def model_releases(
+        self,
+        *,
+        project: str,
+        training_set: str | None = None,
+        name: str | None = None,
+        version: str | None = None,
+        limit: int = 100,
+    ) -> list[ModelRelease]:
+        """The latest releases, newest first; of a training set, of a model, or one of it.
+
+        A release that was trained on several training sets is there several times.
+
+        Raises:
+            NotFoundError: if there is no such training set.
+        """
+        ...
+
+    def reached(self, *, project: str, kind: str, name: str) -> Reached:
+        """What was made from any version of a view, or for a service; nothing for other kinds."""
         ...

@@ -18,6 +18,8 @@ from featurestore.protocols.registry import Registry
 from featurestore.testing.registry_suite.commits import CommitCases
 from featurestore.testing.registry_suite.definitions import DefinitionCases
 from featurestore.testing.registry_suite.leases import LeaseCases
+from featurestore.testing.registry_suite.models import ModelCases
+from featurestore.testing.registry_suite.neighbours import NeighbourCases
 from featurestore.testing.registry_suite.past import PastCases
 from featurestore.testing.registry_suite.processes import ProcessCases
 from featurestore.testing.registry_suite.runs import RunCases
@@ -26,7 +28,15 @@ from featurestore.testing.registry_suite.workers import OpenRegistry
 
 
 class RegistryConformance(
-    DefinitionCases, CommitCases, RunCases, LeaseCases, PastCases, TrainingSetCases, ProcessCases
+    DefinitionCases,
+    NeighbourCases,
+    CommitCases,
+    RunCases,
+    LeaseCases,
+    PastCases,
+    TrainingSetCases,
+    ModelCases,
+    ProcessCases,
 ):
     """What every registry has to do."""
 

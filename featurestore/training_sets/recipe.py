@@ -96,7 +96,7 @@ def resolve_recipe(recipe: Recipe, catalog: Catalog) -> Request:
 def used_service(features: FeaturesArgument, catalog: Catalog) -> dict[str, Any] | None:
     """Name and version of the service that was asked for, if that is registered as it is."""
     name = features.name if isinstance(features, FeatureService) else features
-    stored = catalog.newest("feature_service").get(name) if isinstance(name, str) else None
+    stored = catalog.find("feature_service", name) if isinstance(name, str) else None
     if stored is None or (isinstance(features, FeatureService) and catalog.load(stored) != features):
         return None
     return {"name": stored.name, "version": stored.version, "data_hash": stored.data_hash}

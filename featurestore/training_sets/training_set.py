@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from featurestore.errors import NotFoundError
+from featurestore.errors import NotFoundError, RequestError
 from featurestore.frames.convert import to_pandas, to_polars
 from featurestore.project import Project
-from featurestore.protocols.training_sets import Note, TrainingSetRecord
+from featurestore.protocols.training_sets import ModelRelease, Note, TrainingSetRecord
 from featurestore.training_sets.check import Recreation, Verification, recreate, verify
 from featurestore.training_sets.compare import Comparison, compare_manifests
 from featurestore.training_sets.content import BLOCK_ROWS, Content
@@ -23,6 +24,9 @@ from featurestore.training_sets.files import SetFolder
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 
 
 class TrainingSet:
@@ -162,6 +166,32 @@ class TrainingSet:
     def note(self, text: str) -> None:
         """Add a note, such as why a feature was left out."""
         self._annotate(note=text)
+
+    def record_model(self, name: str, version: str) -> ModelRelease:
+        """Record that a release of a model was trained on this set, so that plans and lineages reach it.
+
+        Args:
+            name: of the model, such as ``delays``.
+            version: of the release, as your own system of models calls it.
+
+        Raises:
+            RequestError: if that is recorded already, or a name is none.
+        """
+        for text in (name, version):
+            if not _NAME.fullmatch(text):
+                raise RequestError(
+                    f"{text!r} can name neither a model nor its version.",
+                    hint="Use letters, digits, dots, dashes and underscores, e.g. delays and 7.",
+                )
+        return self._project.registry.add_model_release(
+            project=self._project.name, training_set=self.name, name=name, version=version
+        )
+
+    def models(self, *, limit: int = 100) -> list[ModelRelease]:
+        """The releases of models that were trained on this set, newest first."""
+        return self._project.registry.model_releases(
+            project=self._project.name, training_set=self.name, limit=limit
+        )
 
     def __repr__(self) -> str:
         rows = ", ".join(f"{name}: {content.rows:,} rows" for name, content in self.parts.items())

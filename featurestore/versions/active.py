@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from featurestore.definitions.reference import ViewReference
-from featurestore.errors import RequestError, StaleRegistryError
-from featurestore.planning.apply import ATTEMPTS, Committer
+from featurestore.errors import RequestError
+from featurestore.planning.apply import Committer
 from featurestore.planning.breaks import broken_services
 from featurestore.planning.catalog import Catalog
-from featurestore.planning.changes import Plan, PlannedChange, change_of, using_services
+from featurestore.planning.changes import Plan, PlannedChange, change_of, reaching
 from featurestore.project import Project
 from featurestore.protocols.registry import ChangeAction, StoredVersion
 
@@ -24,18 +24,13 @@ def promote_version(project: Project, version: str, committer: Committer) -> Pla
     reference = ViewReference.parse(version)
     if reference.version is None or reference.features:
         raise RequestError(f"{version!r} does not name a version.", hint=f'Write "{reference.view}@2".')
-    for attempt in range(ATTEMPTS):
+    name, number = reference.view, reference.version
+
+    def plan() -> Plan:
         catalog = _catalog(project)
-        wanted = catalog.stored_view(reference.view, reference.version)
-        plan = _plan(project, catalog, wanted, ChangeAction.PROMOTE)
-        try:
-            committer.commit(plan)
-        except StaleRegistryError:
-            if attempt == ATTEMPTS - 1:
-                raise
-            continue
-        break
-    return plan
+        return _plan(project, catalog, catalog.stored_view(name, number), ChangeAction.PROMOTE)
+
+    return committer.commit_planned(plan)
 
 
 def roll_back(project: Project, view: str, committer: Committer) -> Plan:
@@ -72,9 +67,8 @@ def _plan(project: Project, catalog: Catalog, wanted: StoredVersion, action: Cha
     active = catalog.stored_view(wanted.name)
     if active.active and active.version == wanted.version:
         return Plan(project.name, catalog.revision, (), 1)
-    users = using_services(wanted.name, catalog)
-    services = [service for service in map(catalog.service, users) if service is not None]
+    services = catalog.services_of(wanted.name)
     breaks = broken_services(catalog.load_view(active), catalog.load_view(wanted), services)
     details = (f"active: {active.version if active.active else 'none'} → {wanted.version}",)
-    change = PlannedChange(change_of(action, wanted), details, tuple(users), breaks)
-    return Plan(project.name, catalog.revision, (change,), 0)
+    change = PlannedChange(change_of(action, wanted), details, breaks=breaks)
+    return Plan(project.name, catalog.revision, (reaching(change, catalog),), 0)

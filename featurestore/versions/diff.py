@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from featurestore.definitions.instants import from_microseconds
 from featurestore.errors import NotFoundError
 from featurestore.planning.breaks import Break, broken_services
-from featurestore.planning.changes import using_services
 from featurestore.planning.differences import FieldChange, field_changes
 from featurestore.project import Project
 from featurestore.protocols.registry import StoredVersion
@@ -98,8 +97,7 @@ def _view_diff(project: Project, first: StoredVersion, second: StoredVersion) ->
     catalog = project.catalog()
     state = project.registry.view_state(project=project.name, view=second.name, version=second.version)
     until = None if state.watermark_us is None else from_microseconds(state.watermark_us).isoformat()
-    services = [catalog.service(service) for service in using_services(first.name, catalog)]
-    known = [service for service in services if service is not None]
+    known = catalog.services_of(first.name)
     return _diff(
         first,
         second,

@@ -66,8 +66,8 @@ class VersionVerbs:
         """What something is made from, down to columns, and what is made from it.
 
         Args:
-            name: a view, a version (``view@3``), a feature (``view:feature``), a service, a source, an entity, or a
-                training set.
+            name: a view, a version (``view@3``), a feature (``view:feature``), a service, a source, an entity, a
+                training set, or a release of a model (``delays@7``).
 
         Returns:
             A graph: print it, or take ``to_dict()`` or ``to_mermaid()``.

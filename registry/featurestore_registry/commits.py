@@ -16,6 +16,7 @@ from featurestore_registry.audit import author, code_columns, host, write_audit
 from featurestore_registry.database import insert_into, now_us
 from featurestore_registry.definitions import read_revision
 from featurestore_registry.tables import COMMITS, PAYLOADS, PROJECTS, VERSIONS, VIEW_STATES
+from featurestore_registry.uses import end_uses, write_uses
 
 _V = VERSIONS.c
 
@@ -146,6 +147,9 @@ def _add_version(commit: _Commit, change: Change, versions: _Versions) -> dict[s
         "created_revision": commit.revision,
         "applied_us": commit.now,
     }
+    before = (_V.project == commit.project, _V.kind == change.kind, _V.name == change.name)
+    superseded = update(VERSIONS).where(*before, _V.superseded_revision.is_(None))
+    commit.connection.execute(superseded.values(superseded_revision=commit.revision))
     added = commit.connection.execute(insert(VERSIONS).values(row).returning(_V.id)).scalar_one()
     return _describe(commit, change, added)
 
@@ -163,12 +167,15 @@ def _describe(commit: _Commit, change: Change, row_id: int) -> dict[str, Any]:
             payload=canonical_json(change.payload),
         )
     )
+    user = (change.kind, change.name)
+    write_uses(commit.connection, commit.project, commit.revision, user, change.payload)
     return activate(commit.connection, commit.project, change.name, row_id) if change.activate else {}
 
 
 def _retire(commit: _Commit, change: Change, versions: _Versions) -> dict[str, Any]:
     """Retire all versions of the name; those retired before keep their date."""
     _mark_retired(commit, list(versions.ids.values()))
+    end_uses(commit.connection, commit.project, commit.revision, (change.kind, change.name))
     if change.kind == "feature_view":
         deactivate(commit.connection, commit.project, change.name)
     return {"retired": sorted(versions.ids)}

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import CompoundSelect, Connection, Row, Select, and_, func, or_, select, union, union_all
 
 from featurestore.definitions.base import canonical_json
 from featurestore.definitions.instants import from_microseconds
+from featurestore.definitions.uses import Key
 from featurestore.errors import NotFoundError, RegistryIntegrityError
 from featurestore.protocols.registry import StoredVersion
-from featurestore_registry.tables import ACTIVE_VERSIONS, PAYLOADS, PROJECTS, VERSIONS
+from featurestore_registry.names import by_kind
+from featurestore_registry.tables import ACTIVATIONS, ACTIVE_VERSIONS, PAYLOADS, PROJECTS, VERSIONS
 
-_V = VERSIONS.c
+_V, _A = VERSIONS.c, ACTIVE_VERSIONS.c
+ACTIVE = and_(_A.project == _V.project, _A.view == _V.name, _A.version_id == _V.id)
+"""Joins a version to its being the active one, by the key of that table."""
+IS_ACTIVE = _A.version_id.is_not(None)
 
 
 def read_revision(connection: Connection, project: str) -> int:
@@ -30,19 +35,81 @@ def read_definitions(connection: Connection, project: str) -> list[StoredVersion
     Raises:
         RegistryIntegrityError: if one does not match its hash.
     """
-    other = VERSIONS.alias()
-    newest = (
-        select(func.max(other.c.version))
-        .where(other.c.project == _V.project, other.c.kind == _V.kind, other.c.name == _V.name)
-        .scalar_subquery()
-    )
+    newest = select(_V.id).where(_V.project == project, _V.superseded_revision.is_(None))
+    active = select(_A.version_id).where(_A.project == project)
     rows = connection.execute(
-        _stored(project)
-        .where(_V.retired_us.is_(None))
-        .where(or_(_V.version == newest, ACTIVE_VERSIONS.c.version_id.is_not(None)))
+        _stored()
+        .where(_V.project == project, _V.retired_us.is_(None), _V.id.in_(union(newest, active)))
         .order_by(_V.kind, _V.name, _V.version)
     )
     return [stored_version(row, project) for row in rows]
+
+
+def read_named(
+    connection: Connection, project: str, revision: int, names: Iterable[Key]
+) -> list[StoredVersion]:
+    """The newest and the active versions of some names, as of a revision; by kind, name and version.
+
+    Raises:
+        RegistryIntegrityError: if one does not match its hash.
+    """
+    found = []
+    for kind, chunk in by_kind(names):
+        newest = connection.execute(_newest_of(project, revision, kind, chunk)).all()
+        active = []
+        if kind == "feature_view":
+            retired = {row.name for row in newest if row.retired_revision is not None}
+            active = _active_of(connection, project, revision, chunk, retired)
+        # By row id and in no order: else SQLite walks through the whole project in the order that is wanted.
+        rows = connection.execute(
+            _stored(revision, active).where(_V.id.in_([*(row.id for row in newest), *active]))
+        )
+        found += [stored_version(row, project) for row in rows]
+    return sorted(found, key=lambda stored: (stored.kind, stored.name, stored.version))
+
+
+def _newest_of(project: str, revision: int, kind: str, names: Sequence[str]) -> CompoundSelect[Any]:
+    # Two looks at the index; with OR in one, PostgreSQL and SQLite would read every version of the names.
+    one = (_V.project == project, _V.kind == kind, _V.name.in_(names), *_there(revision))
+    row = select(_V.id, _V.name, _V.retired_revision).where(*one)
+    return union_all(
+        row.where(_V.superseded_revision.is_(None)), row.where(_V.superseded_revision > revision)
+    )
+
+
+def _there(revision: int) -> tuple[Any, ...]:
+    """Of versions that are there at a revision."""
+    return (
+        _V.created_revision <= revision,
+        or_(_V.retired_revision.is_(None), _V.retired_revision > revision),
+    )
+
+
+def _active_of(
+    connection: Connection, project: str, revision: int, views: Sequence[str], retired: Collection[str]
+) -> list[int]:
+    """The row ids of the versions that were active: those that still are, unless they came or went after it."""
+    rows = connection.execute(
+        select(_A.view, _A.version_id, _V.created_revision)
+        .join(VERSIONS, _V.id == _A.version_id)
+        .where(_A.project == project, _A.view.in_(views))
+    ).all()
+    came = {row.view for row in rows if row.created_revision > revision}
+    found = [row.version_id for row in rows if row.view not in came]
+    for view in sorted({*came, *retired}):
+        found += connection.execute(_active_before(project, view, revision)).scalars()
+    return found
+
+
+def _active_before(project: str, view: str, revision: int) -> Select[Any]:
+    made = ACTIVATIONS.c
+    return (
+        select(made.version_id)
+        .join(VERSIONS, _V.id == made.version_id)
+        .where(made.project == project, made.view == view, *_there(revision))
+        .order_by(made.id.desc())
+        .limit(1)
+    )
 
 
 def read_version(
@@ -54,15 +121,15 @@ def read_version(
         NotFoundError: if there is none.
         RegistryIntegrityError: if it does not match its hash.
     """
-    wanted = _stored(project).where(_V.kind == kind, _V.name == name)
+    wanted = _stored().where(_V.project == project, _V.kind == kind, _V.name == name)
     if version is None:
         wanted = wanted.where(_V.retired_us.is_(None))
-        wanted = wanted.order_by(ACTIVE_VERSIONS.c.version_id.is_(None), _V.version.desc())
+        wanted = wanted.order_by(_A.version_id.is_(None), _V.version.desc())
     else:
         wanted = wanted.where(_V.version == version)
     row = connection.execute(wanted.limit(1)).first()
     if row is None:
-        raise _not_found(connection, project, kind, name, version)
+        raise version_not_found(connection, project, kind, name, version)
     return stored_version(row, project)
 
 
@@ -72,7 +139,7 @@ def read_versions(connection: Connection, project: str, kind: str, name: str) ->
     Raises:
         RegistryIntegrityError: if one does not match its hash.
     """
-    wanted = _stored(project).where(_V.kind == kind, _V.name == name).order_by(_V.version)
+    wanted = _stored().where(_V.project == project, _V.kind == kind, _V.name == name).order_by(_V.version)
     return [stored_version(row, project) for row in connection.execute(wanted)]
 
 
@@ -88,23 +155,23 @@ def version_id(connection: Connection, project: str, view: str, version: int) ->
         )
     ).first()
     if row is None:
-        raise _not_found(connection, project, "feature_view", view, version)
+        raise version_not_found(connection, project, "feature_view", view, version)
     return row.id, row.retired_us is not None
 
 
-def _stored(project: str) -> Select[Any]:
+def _stored(revision: int | None = None, active: Sequence[int] | None = None) -> Select[Any]:
+    """Versions with their payloads as of a revision; which ones are active is given, or taken as it is now."""
     current = select(func.max(PAYLOADS.c.revision)).where(PAYLOADS.c.version_id == _V.id)
+    if revision is not None:
+        current = current.where(PAYLOADS.c.revision <= revision)
     payload = and_(
         PAYLOADS.c.version_id == _V.id,
         PAYLOADS.c.revision == current.correlate(VERSIONS).scalar_subquery(),
     )
-    active = ACTIVE_VERSIONS.c.version_id
-    return (
-        select(VERSIONS, PAYLOADS.c.metadata_hash, PAYLOADS.c.payload, active.is_not(None).label("active"))
-        .join(PAYLOADS, payload)
-        .outerjoin(ACTIVE_VERSIONS, active == _V.id)
-        .where(_V.project == project)
-    )
+    chosen = select(VERSIONS, PAYLOADS.c.metadata_hash, PAYLOADS.c.payload).join(PAYLOADS, payload)
+    if active is not None:
+        return chosen.add_columns(_V.id.in_(active).label("active"))
+    return chosen.add_columns(IS_ACTIVE.label("active")).outerjoin(ACTIVE_VERSIONS, ACTIVE)
 
 
 def stored_version(row: Row[Any], project: str) -> StoredVersion:
@@ -142,19 +209,22 @@ def _edited(row: Row[Any], project: str, what: str) -> RegistryIntegrityError:
     )
 
 
-def _not_found(
+def version_not_found(
     connection: Connection, project: str, kind: str, name: str, version: int | None
 ) -> NotFoundError:
+    """The error for a version that is not there."""
     label = kind.replace("_", " ").capitalize()
-    same_kind = select(_V.name, _V.version, _V.retired_us).where(_V.project == project, _V.kind == kind)
-    rows = connection.execute(same_kind.order_by(_V.version)).all()
-    there = [row.version for row in rows if row.name == name]
-    if version is None or not there:
-        names = {row.name for row in rows if row.retired_us is None}
-        return NotFoundError.of(label, name, names, where=f"project {project!r}")
-    return NotFoundError(
-        f"{label} {name!r} has no version {version} in project {project!r}; there are: {_listed(there)}."
-    )
+    same = (_V.project == project, _V.kind == kind)
+    there = connection.execute(
+        select(_V.version).where(*same, _V.name == name).order_by(_V.version)
+    ).scalars()
+    if version is not None and (numbers := list(there)):
+        return NotFoundError(
+            f"{label} {name!r} has no version {version} in project {project!r}; there are: {_listed(numbers)}."
+        )
+    newest = select(_V.name).where(*same, _V.superseded_revision.is_(None), _V.retired_us.is_(None))
+    names = connection.execute(newest).scalars()
+    return NotFoundError.of(label, name, names, where=f"project {project!r}")
 
 
 def _listed(numbers: Iterable[int]) -> str:

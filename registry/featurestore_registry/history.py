@@ -2,47 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, select
+from sqlalchemy import Connection, Integer, Row, Text, and_, column, func, select, values
 
 from featurestore.definitions.instants import from_microseconds
 from featurestore.protocols.registry import Run, RunKind, RunStatus, ViewState
 from featurestore_registry.database import now_us
-from featurestore_registry.definitions import version_id
+from featurestore_registry.definitions import version_not_found
 from featurestore_registry.holder import Holder
-from featurestore_registry.leases import Lease, read_lease
-from featurestore_registry.runs import last_run_number
+from featurestore_registry.leases import NOBODY, Lease, lease_of
+from featurestore_registry.names import in_pieces
 from featurestore_registry.tables import LEASES, RUNS, VERSIONS, VIEW_STATES
 
-_R, _L = RUNS.c, LEASES.c
+_R, _L, _V = RUNS.c, LEASES.c, VERSIONS.c
+_LEASE = (_L.expires_us, _L.host, _L.process, _L.process_started)
 
 
-def read_view_state(connection: Connection, project: str, view: str, version: int) -> ViewState:
-    """Where a view version stands online.
+def read_view_states(
+    connection: Connection, project: str, versions: Iterable[tuple[str, int]]
+) -> list[ViewState]:
+    """Where view versions stand online, by view and version.
 
     Raises:
         NotFoundError: if there is no such version.
     """
-    row_id, _ = version_id(connection, project, view, version)
-    state = connection.execute(select(VIEW_STATES).where(VIEW_STATES.c.version_id == row_id)).first()
-    return ViewState(
-        view=view,
-        version=version,
-        generation=state.generation if state else None,
-        filling=_filling(connection, project, view, row_id),
-        watermark_us=state.watermark_us if state else None,
-        last_run=last_run_number(connection, project, view),
-        last_run_began_us=state.run_began_us if state else None,
-    )
+    found = []
+    for chunk in in_pieces(sorted(set(versions))):
+        ids = _version_ids(connection, project, chunk)
+        states = {
+            row.version_id: row
+            for row in connection.execute(
+                select(VIEW_STATES).where(VIEW_STATES.c.version_id.in_(ids.values()))
+            )
+        }
+        views = sorted({view for view, _ in chunk})
+        last, filling = _last_numbers(connection, project, views), _filling(connection, project, views)
+        for view, version in chunk:
+            state = states.get(ids[view, version])
+            found.append(
+                ViewState(
+                    view=view,
+                    version=version,
+                    generation=state.generation if state else None,
+                    filling=filling.get(ids[view, version], ()),
+                    watermark_us=state.watermark_us if state else None,
+                    last_run=last.get(view, 0),
+                    last_run_began_us=state.run_began_us if state else None,
+                )
+            )
+    return found
+
+
+def read_last_runs(connection: Connection, project: str, views: Iterable[str]) -> list[Run]:
+    """The latest run of each view that has had one, by view."""
+    latest = select(func.max(_R.number)).where(_R.project == _L.project, _R.view == _L.view)
+    found, now = [], now_us(connection)
+    for chunk in in_pieces(sorted(set(views))):
+        # From the leases, of which each view has one since its first run, to the end of the view's numbers.
+        number = latest.correlate(LEASES).scalar_subquery()
+        run = and_(_R.project == _L.project, _R.view == _L.view, _R.number == number)
+        wanted = (
+            select(RUNS, *_LEASE, _V.version, (_R.number == _L.run).label("held"))
+            .select_from(LEASES)
+            .join(RUNS, run)
+            .join(VERSIONS, _V.id == _R.version_id)
+            .where(_L.project == project, _L.view.in_(chunk))
+        )
+        found += [_run(row, now) for row in connection.execute(wanted)]
+    return sorted(found, key=lambda run: run.view)
 
 
 def read_runs(connection: Connection, project: str, view: str | None, limit: int) -> list[Run]:
     """The latest runs, newest first."""
     lease = and_(_L.project == _R.project, _L.view == _R.view, _L.run == _R.number)
     wanted = (
-        select(RUNS, VERSIONS.c.version, _L.expires_us, _L.host, _L.process, _L.process_started)
-        .join(VERSIONS, VERSIONS.c.id == _R.version_id)
+        select(RUNS, *_LEASE, _V.version, _L.run.is_not(None).label("held"))
+        .join(VERSIONS, _V.id == _R.version_id)
         .outerjoin(LEASES, lease)
         .where(_R.project == project)
         .limit(limit)
@@ -55,18 +92,43 @@ def read_runs(connection: Connection, project: str, view: str | None, limit: int
     return [_run(row, now) for row in connection.execute(wanted)]
 
 
-def _filling(connection: Connection, project: str, view: str, row_id: int) -> tuple[int, ...]:
-    lease = read_lease(connection, project, view)
-    if lease is None or not lease.is_live(now_us(connection)):
-        return ()
-    held = select(_R.generation).where(
-        _R.project == project,
-        _R.view == view,
-        _R.number == lease.run,
-        _R.version_id == row_id,
-        _R.kind == RunKind.FULL,
+def _version_ids(
+    connection: Connection, project: str, versions: Sequence[tuple[str, int]]
+) -> dict[tuple[str, int], int]:
+    wanted = values(column("view", Text), column("number", Integer), name="wanted").data(list(versions)).cte()
+    row = and_(
+        _V.project == project,
+        _V.kind == "feature_view",
+        _V.name == wanted.c.view,
+        _V.version == wanted.c.number,
     )
-    return tuple(connection.execute(held).scalars())
+    rows = connection.execute(select(_V.id, _V.name, _V.version).select_from(wanted).join(VERSIONS, row))
+    ids = {(row.name, row.version): row.id for row in rows}
+    for view, version in versions:
+        if (view, version) not in ids:
+            raise version_not_found(connection, project, "feature_view", view, version)
+    return ids
+
+
+def _last_numbers(connection: Connection, project: str, views: Sequence[str]) -> dict[str, int]:
+    """View to the number of its latest run."""
+    latest = select(func.max(_R.number)).where(_R.project == _L.project, _R.view == _L.view)
+    number = latest.correlate(LEASES).scalar_subquery().label("number")
+    rows = connection.execute(select(_L.view, number).where(_L.project == project, _L.view.in_(views)))
+    return {row.view: row.number for row in rows if row.number is not None}
+
+
+def _filling(connection: Connection, project: str, views: Sequence[str]) -> dict[int, tuple[int, ...]]:
+    """Row id of a version to the generation that a live run is filling for it."""
+    now = now_us(connection)
+    run = and_(_R.project == _L.project, _R.view == _L.view, _R.number == _L.run)
+    held = (
+        select(LEASES, _R.version_id, _R.generation)
+        .join(RUNS, run)
+        .where(_L.project == project, _L.view.in_(views), _L.run != NOBODY, _R.kind == RunKind.FULL)
+    )
+    rows = connection.execute(held).all()
+    return {row.version_id: (row.generation,) for row in rows if lease_of(row).is_live(now)}
 
 
 def _run(row: Row[Any], now: int) -> Run:
@@ -91,6 +153,6 @@ def _run(row: Row[Any], now: int) -> Run:
 
 
 def _is_live(row: Row[Any], now: int) -> bool:
-    if row.host is None:
+    if not row.held:
         return False
     return Lease(row.number, row.expires_us, Holder(row.host, row.process, row.process_started)).is_live(now)

@@ -15,7 +15,8 @@ from featurestore_registry.database import insert_into, now_us
 from featurestore_registry.holder import Holder
 from featurestore_registry.tables import LEASES
 
-_NOBODY = 0
+NOBODY = 0
+"""The run of a lease that is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,21 +29,15 @@ class Lease:
 
     def is_live(self, now: int) -> bool:
         """Whether its run is still to be waited for."""
-        return self.run != _NOBODY and self.expires_us > now and not self.holder.gone
-
-
-def read_lease(connection: Connection, project: str, view: str) -> Lease | None:
-    """The view's lease, None if no run of it has ever begun."""
-    row = connection.execute(_select(project, view)).first()
-    return None if row is None else _lease(row)
+        return self.run != NOBODY and self.expires_us > now and not self.holder.gone
 
 
 def lock_lease(connection: Connection, project: str, view: str) -> Lease:
     """The view's lease, made if need be: runs of the view begin and end one after the other."""
-    free = _row(_NOBODY, 0, Holder("", 0, 0))
+    free = _row(NOBODY, 0, Holder("", 0, 0))
     added = insert_into(connection, LEASES).values(project=project, view=view, **free)
     connection.execute(added.on_conflict_do_nothing())
-    return _lease(connection.execute(_select(project, view).with_for_update()).one())
+    return lease_of(connection.execute(_select(project, view).with_for_update()).one())
 
 
 def take_lease(connection: Connection, project: str, view: str, run: int, until: int) -> None:
@@ -64,7 +59,7 @@ def extend_lease(connection: Connection, run: Run, lease: timedelta) -> None:
 
 def release_lease(connection: Connection, run: Run) -> None:
     """Give the run's locked lease back."""
-    _write(connection, run.project, run.view, _row(_NOBODY, 0, Holder("", 0, 0)))
+    _write(connection, run.project, run.view, _row(NOBODY, 0, Holder("", 0, 0)))
 
 
 def held(project: str, view: str, lease: Lease) -> LeaseHeldError:
@@ -90,7 +85,8 @@ def _select(project: str, view: str) -> Select[Any]:
     return select(LEASES).where(LEASES.c.project == project, LEASES.c.view == view)
 
 
-def _lease(row: Row[Any]) -> Lease:
+def lease_of(row: Row[Any]) -> Lease:
+    """A row as a lease."""
     return Lease(row.run, row.expires_us, Holder(row.host, row.process, row.process_started))
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack, closing
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+from featurestore.definitions.uses import Key
 from featurestore.protocols.registry import (
     AuditEntry,
     Change,
@@ -17,7 +18,7 @@ from featurestore.protocols.registry import (
     VersionRecord,
     ViewState,
 )
-from featurestore.protocols.training_sets import TrainingSetRecord
+from featurestore.protocols.training_sets import ModelRelease, Reached, TrainingSetRecord
 from featurestore_registry import (
     activations,
     audit,
@@ -25,8 +26,10 @@ from featurestore_registry import (
     definitions,
     history,
     leases,
+    models,
     runs,
     training_sets,
+    uses,
     version_history,
 )
 from featurestore_registry.database import Database
@@ -104,6 +107,16 @@ class SQLRegistry:
             revision = definitions.read_revision(connection, project)
             return revision, definitions.read_definitions(connection, project)
 
+    def named(self, *, project: str, revision: int, names: Collection[Key]) -> list[StoredVersion]:
+        """See `RegistryReader.named`."""
+        with self._database.reading() as connection:
+            return definitions.read_named(connection, project, revision, names)
+
+    def users(self, *, project: str, revision: int, names: Collection[Key]) -> dict[Key, list[Key]]:
+        """See `RegistryReader.users`."""
+        with self._database.reading() as connection:
+            return uses.read_users(connection, project, revision, names)
+
     def version(self, *, project: str, kind: str, name: str, version: int | None = None) -> StoredVersion:
         """See `RegistryReader.version`."""
         with self._database.reading() as connection:
@@ -117,7 +130,17 @@ class SQLRegistry:
     def view_state(self, *, project: str, view: str, version: int) -> ViewState:
         """See `RegistryReader.view_state`."""
         with self._database.reading() as connection:
-            return history.read_view_state(connection, project, view, version)
+            return history.read_view_states(connection, project, [(view, version)])[0]
+
+    def view_states(self, *, project: str, versions: Collection[tuple[str, int]]) -> list[ViewState]:
+        """See `RegistryReader.view_states`."""
+        with self._database.reading() as connection:
+            return history.read_view_states(connection, project, versions)
+
+    def last_runs(self, *, project: str, views: Collection[str]) -> list[Run]:
+        """See `RegistryReader.last_runs`."""
+        with self._database.reading() as connection:
+            return history.read_last_runs(connection, project, views)
 
     def runs(self, *, project: str, view: str | None = None, limit: int = 100) -> list[Run]:
         """See `RegistryReader.runs`."""
@@ -154,6 +177,26 @@ class SQLRegistry:
         """See `TrainingSetRegistry.training_sets`."""
         with self._database.reading() as connection:
             return training_sets.read_training_sets(connection, project, view, limit)
+
+    def model_releases(
+        self,
+        *,
+        project: str,
+        training_set: str | None = None,
+        name: str | None = None,
+        version: str | None = None,
+        limit: int = 100,
+    ) -> list[ModelRelease]:
+        """See `TrainingSetRegistry.model_releases`."""
+        with self._database.reading() as connection:
+            return models.read_releases(
+                connection, project, training_set=training_set, name=name, version=version, limit=limit
+            )
+
+    def reached(self, *, project: str, kind: str, name: str) -> Reached:
+        """See `TrainingSetRegistry.reached`."""
+        with self._database.reading() as connection:
+            return models.read_reached(connection, project, kind, name)
 
     # Writing ---------------------------------------------------------------------------------------------
 
@@ -215,3 +258,8 @@ class SQLRegistry:
         """See `TrainingSetRegistry.annotate_training_set`."""
         with self._database.writing() as connection:
             return training_sets.write_annotation(connection, project, name, tags or {}, note)
+
+    def add_model_release(self, *, project: str, training_set: str, name: str, version: str) -> ModelRelease:
+        """See `TrainingSetRegistry.add_model_release`."""
+        with self._database.writing() as connection:
+            return models.write_release(connection, project, training_set, name, version)

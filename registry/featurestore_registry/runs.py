@@ -45,7 +45,7 @@ def begin_run(
     now = now_us(connection)
     if current.is_live(now):
         raise held(project, view, current)
-    _interrupt_others(connection, project, view, now)
+    _interrupt(connection, project, view, current.run, now)
     state = connection.execute(select(VIEW_STATES).where(VIEW_STATES.c.version_id == row_id)).first()
     _check_can_begin(f"view {view!r} version {version} of project {project!r}", kind, end_us, state)
     number = last_run_number(connection, project, view) + 1
@@ -137,8 +137,9 @@ def _check_can_begin(what: str, kind: RunKind, end_us: int, state: Row[Any] | No
         )
 
 
-def _interrupt_others(connection: Connection, project: str, view: str, now: int) -> None:
-    running = (_R.project == project, _R.view == view, _R.status == RunStatus.RUNNING)
+def _interrupt(connection: Connection, project: str, view: str, run: int, now: int) -> None:
+    """Record the end of the run that held the lease last: only that one can be without an end."""
+    running = (_R.project == project, _R.view == view, _R.number == run, _R.status == RunStatus.RUNNING)
     connection.execute(update(RUNS).where(*running).values(status=RunStatus.INTERRUPTED, ended_us=now))
 
 

@@ -4,13 +4,15 @@
 ``fs_schema_version``         one row: which migration the database is at (Alembic's)
 ``fs_projects``               one row per project; its revision is what commits compare and swap
 ``fs_commits``                one row per commit: when, by whom, why, from which code
-``fs_versions``               one row per version of a definition; never changed but to mark it retired
+``fs_versions``               one row per version of a definition; never changed but to mark it superseded or retired
 ``fs_payloads``               the JSON form of a version: one row at its creation and one per metadata change
+``fs_uses``                   which newest version of a name uses which other name, from and to which revision
 ``fs_active_versions``        which version an unversioned name of a view means
 ``fs_activations``            one row each time that another version became it
 ``fs_training_sets``          one row per training set: its manifest, which never changes, and its tags
 ``fs_training_set_views``     which versions of views it was made from
 ``fs_training_set_notes``     what people have noted about it
+``fs_model_releases``         one row per release of a model that was trained on a training set
 ``fs_audit``                  one row per change of the registry: who, when, from where, what, its effect
 ``fs_runs``                   one row per run of a view version
 ``fs_leases``                 one row per view: which run may write it, until when (run 0: none may)
@@ -19,7 +21,8 @@
 
 ``fs_audit`` is append-only, kept so by triggers. Nothing is deleted but the active version of what is retired: a
 project's definitions at revision R are the versions with ``created_revision <= R`` that were not retired by R,
-each with its payload of the greatest ``revision <= R``. What hangs off versions (runs and states; statistics and
+each with its payload of the greatest ``revision <= R``; the newest of a name is the one that was not superseded by R.
+What hangs off versions (runs and states; statistics and
 lineage when they come) refers to ``fs_versions.id``. Instants are microseconds since 1970 by the database's clock.
 """
 
@@ -73,7 +76,9 @@ VERSIONS = Table(
     Column("applied_us", BigInteger, nullable=False),
     Column("retired_revision", BigInteger),
     Column("retired_us", BigInteger),
+    Column("superseded_revision", BigInteger),
     UniqueConstraint("project", "kind", "name", "version", name="fs_versions_number"),
+    Index("fs_versions_newest", "project", "superseded_revision", "kind", "name", "version"),
 )
 
 PAYLOADS = Table(
@@ -83,6 +88,19 @@ PAYLOADS = Table(
     Column("revision", BigInteger, primary_key=True),
     Column("metadata_hash", Text, nullable=False),
     Column("payload", Text, nullable=False),
+)
+
+USES = Table(
+    "fs_uses",
+    METADATA,
+    Column("project", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("user_kind", Text, primary_key=True),
+    Column("user_name", Text, primary_key=True),
+    Column("since_revision", BigInteger, primary_key=True, autoincrement=False),
+    Column("until_revision", BigInteger),
+    Index("fs_uses_user", "project", "user_kind", "user_name", "until_revision"),
 )
 
 ACTIVE_VERSIONS = Table(
@@ -179,7 +197,9 @@ TRAINING_SETS = Table(
     Column("author", Text, nullable=False),
     Column("manifest", Text, nullable=False),
     Column("tags", Text, nullable=False),
+    Column("service", Text),
     UniqueConstraint("project", "name", name="fs_training_sets_name"),
+    Index("fs_training_sets_service", "project", "service"),
     Index("fs_training_sets_manifest", "project", "manifest_id"),
 )
 
@@ -199,4 +219,18 @@ TRAINING_SET_NOTES = Table(
     Column("author", Text, nullable=False),
     Column("text", Text, nullable=False),
     Index("fs_training_set_notes_set", "training_set_id"),
+)
+
+MODEL_RELEASES = Table(
+    "fs_model_releases",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("project", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("training_set_id", Integer, ForeignKey("fs_training_sets.id"), nullable=False),
+    Column("at_us", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    UniqueConstraint("project", "name", "version", "training_set_id", name="fs_model_releases_set"),
+    Index("fs_model_releases_trained", "training_set_id"),
 )

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, insert, or_, select, update
 
 from featurestore.definitions.base import canonical_json
 from featurestore.definitions.instants import from_microseconds
@@ -43,6 +43,7 @@ def write_training_set(
         "author": author(),
         "manifest": text,
         "tags": "{}",
+        "service": (manifest.get("service") or {}).get("name"),
     }
     added = insert_into(connection, TRAINING_SETS).values(row).on_conflict_do_nothing()
     row_id = connection.execute(added.returning(_T.id)).scalar()
@@ -68,9 +69,7 @@ def write_annotation(
     Raises:
         NotFoundError: if there is no such training set.
     """
-    row = connection.execute(_named(project, name).with_for_update()).first()
-    if row is None:
-        raise _not_found(connection, project, name)
+    row = find_training_set(connection, project, name, lock=True)
     kept = {**json.loads(row.tags), **tags}
     changed = {key: value for key, value in kept.items() if value is not None}
     connection.execute(update(TRAINING_SETS).where(_T.id == row.id).values(tags=canonical_json(changed)))
@@ -89,10 +88,20 @@ def read_training_set(connection: Connection, project: str, name: str) -> Traini
         NotFoundError: if there is none.
         RegistryIntegrityError: if its manifest does not match its id.
     """
-    row = connection.execute(_named(project, name)).first()
+    return _records(connection, [find_training_set(connection, project, name)])[0]
+
+
+def find_training_set(connection: Connection, project: str, name: str, *, lock: bool = False) -> Row[Any]:
+    """The row of a training set, by name or manifest id; locked until the transaction ends, if need be.
+
+    Raises:
+        NotFoundError: if there is none.
+    """
+    wanted = _named(project, name)
+    row = connection.execute(wanted.with_for_update() if lock else wanted).first()
     if row is None:
         raise _not_found(connection, project, name)
-    return _records(connection, [row])[0]
+    return row
 
 
 def read_training_sets(
@@ -103,21 +112,28 @@ def read_training_sets(
     Raises:
         RegistryIntegrityError: if a manifest does not match its id.
     """
-    wanted = select(TRAINING_SETS).where(_T.project == project).order_by(_T.id.desc()).limit(limit)
-    if view is not None:
-        made_from = (
-            select(TRAINING_SET_VIEWS.c.training_set_id)
-            .join(VERSIONS, VERSIONS.c.id == TRAINING_SET_VIEWS.c.version_id)
-            .where(VERSIONS.c.project == project, VERSIONS.c.kind == "feature_view", VERSIONS.c.name == view)
-        )
-        wanted = wanted.where(_T.id.in_(made_from))
-    return _records(connection, connection.execute(wanted).all())
+    if view is None:
+        wanted = select(TRAINING_SETS).where(_T.project == project)
+    else:
+        wanted = select(TRAINING_SETS).where(_T.id.in_(made_from(project, view)))
+    return _records(connection, connection.execute(wanted.order_by(_T.id.desc()).limit(limit)).all())
+
+
+def made_from(project: str, view: str) -> Select[Any]:
+    """The row ids of the training sets that were made from any version of a view."""
+    versions = VERSIONS.c
+    return (
+        select(TRAINING_SET_VIEWS.c.training_set_id)
+        .join(VERSIONS, versions.id == TRAINING_SET_VIEWS.c.version_id)
+        .where(versions.project == project, versions.kind == "feature_view", versions.name == view)
+    )
 
 
 def _named(project: str, name: str) -> Any:
     meant = [_T.name == name]
     if len(name) >= _SHORTEST_ID and set(name) <= set("0123456789abcdef"):
-        meant.append(_T.manifest_id.startswith(name, autoescape=True))
+        # Ids hold nothing after "f": a range, unlike LIKE, is found through the index in both databases.
+        meant.append(and_(_T.manifest_id >= name, _T.manifest_id < name + "g"))
     found = select(TRAINING_SETS).where(_T.project == project, or_(*meant))
     return found.order_by((_T.name == name).desc(), _T.id.desc()).limit(1)
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, and_, select
 from featurestore.definitions.instants import from_microseconds
 from featurestore.protocols.registry import ChangeAction, VersionRecord
 from featurestore_registry.audit import read_code
-from featurestore_registry.definitions import stored_version
+from featurestore_registry.definitions import ACTIVE, IS_ACTIVE, stored_version
 from featurestore_registry.tables import ACTIVE_VERSIONS, COMMITS, PAYLOADS, VERSIONS
 
 _V, _C = VERSIONS.c, COMMITS.c
@@ -22,13 +22,12 @@ def read_history(connection: Connection, project: str, kind: str, name: str) -> 
         RegistryIntegrityError: if one does not match its hash.
     """
     commit = and_(_C.project == _V.project, _C.revision == PAYLOADS.c.revision)
-    active = ACTIVE_VERSIONS.c.version_id
     wanted = (
-        select(VERSIONS, PAYLOADS.c.metadata_hash, PAYLOADS.c.payload, active.is_not(None).label("active"))
+        select(VERSIONS, PAYLOADS.c.metadata_hash, PAYLOADS.c.payload, IS_ACTIVE.label("active"))
         .add_columns(_C.revision, _C.message, _C.author, _C.committed_us, _C.git_commit, _C.git_dirty)
         .join(PAYLOADS, PAYLOADS.c.version_id == _V.id)
         .join(COMMITS, commit)
-        .outerjoin(ACTIVE_VERSIONS, active == _V.id)
+        .outerjoin(ACTIVE_VERSIONS, ACTIVE)
         .where(_V.project == project, _V.kind == kind, _V.name == name)
         .order_by(PAYLOADS.c.revision, _V.version)
     )

@@ -1,4 +1,4 @@
-"""training-set create, list, show, verify, recreate, compare, export, annotate."""
+"""training-set create, list, show, verify, recreate, compare, export, annotate, record-model."""
 
 from __future__ import annotations
 
@@ -111,3 +111,13 @@ def test_every_command_has_json_and_config(cli: CommandLine) -> None:
         shown = cli.text("training-set", command, "--help")
         assert "--json" in shown
         assert "--config" in shown
+
+
+def test_a_model_that_was_trained_on_it_is_shown_and_reached(made: CommandLine) -> None:
+    document = made.json("training-set", "record-model", "rides-1", "rides@7")
+    assert [(item["name"], item["version"]) for item in document["models"]] == [("rides", "7")]
+    assert "rides@7" in made.text("training-set", "show", "rides-1")
+    assert "rides@7" in made.text("lineage", "driver_stats")
+    assert "record" in made.text("audit", "rides@7")
+    refused = made.run("training-set", "record-model", "rides-1", "rides", code=1)
+    assert "neither a model nor its version" in refused.stderr

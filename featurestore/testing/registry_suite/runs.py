@@ -14,6 +14,7 @@ from featurestore.protocols.registry import ChangeAction, Registry, RunKind, Run
 from featurestore.testing.registry_suite.base import (
     HOUR,
     PROJECT,
+    SHORT,
     VIEW,
     active_version,
     begin,
@@ -165,6 +166,33 @@ class RunCases:
         assert [run.number for run in registry.runs(project=PROJECT, view=VIEW)] == [2, 1]
         assert [run.number for run in registry.runs(project=PROJECT, limit=1)] == [2]
         assert registry.runs(project="other") == []
+
+    def test_many_views_at_once_say_what_each_says_alone(self, registry: Registry) -> None:
+        views = [f"v{number}" for number in range(603)]
+        commit(registry, *(change(make_view(view)) for view in views))
+        registry.publish_run(run=begin(registry, view="v3"), rows=1)
+        registry.fail_run(run=begin(registry, view="v4"), error="x")
+        for view in ("v3", "v3", "v5"):
+            # Of two at once, the second takes over what the first has left.
+            registry.extend_lease(run=begin(registry, view=view, lease=SHORT), lease=SHORT)
+            time.sleep(0.1)
+        begin(registry, view="v6")
+        versions = [(view, 1) for view in views]
+        states = registry.view_states(project=PROJECT, versions=[*versions, ("v3", 1)])
+        assert [(state.view, state.version) for state in states] == sorted(versions)
+        for number in (3, 4, 5, 6, 7):
+            alone = registry.view_state(project=PROJECT, view=f"v{number}", version=1)
+            assert alone in states
+        found = registry.last_runs(project=PROJECT, views=views)
+        assert [(run.view, run.number, run.status) for run in found] == [
+            ("v3", 3, RunStatus.INTERRUPTED), ("v4", 1, RunStatus.FAILED),
+            ("v5", 1, RunStatus.INTERRUPTED), ("v6", 1, RunStatus.RUNNING),
+        ]  # fmt: skip
+        for run in found:
+            assert registry.runs(project=PROJECT, view=run.view, limit=1) == [run]
+        assert registry.last_runs(project=PROJECT, views=["v7"]) == []
+        with pytest.raises(NotFoundError, match="no version 2"):
+            registry.view_states(project=PROJECT, versions=[("v3", 1), ("v3", 2)])
 
     def test_readers_see_a_publication_whole_or_not_at_all(
         self, registry: Registry, another: Registry

@@ -1,0 +1,1 @@
+"""Registries of a given size, filled in bulk."""
