@@ -13,6 +13,7 @@ from featurestore.definitions.steps import in_words
 from featurestore.frames.atomic_file import atomic_path
 from featurestore.frames.convert import to_pandas, to_polars
 from featurestore.frames.types import arrow_type
+from featurestore.planning.places import engine_of_tables
 from featurestore.progress import Progress
 from featurestore.protocols.offline import ChoosesEngine, OfflineEngine, ViewPlan
 
@@ -98,6 +99,27 @@ class TrainingFrame:
         ):
             for batch in self.to_batches():
                 writer.write_batch(batch)
+
+    def to_table(self, name: str, *, replace: bool = False) -> None:
+        """Leave the frame in the database that all its views read, as a table; its rows do not come here.
+
+        Args:
+            name: of the table, as in a source: ``"frame"`` or ``"schema.frame"``.
+            replace: an existing table of that name; without it that is an error.
+
+        Raises:
+            RequestError: if the views read several places, or one that joins cannot run in.
+            SourceError: if the database refuses.
+        """
+        engine = engine_of_tables(self._engine, self._views)
+        engine.write_table(
+            views=self._views,
+            entities=self._entities(),
+            rows=pa.Table.from_batches(self._rows.batches(), self._rows.schema),
+            outputs=self._outputs,
+            name=name,
+            replace=replace,
+        )
 
     def explain(self) -> str:
         """The plan of each view, and the query that the engine runs for it."""

@@ -176,6 +176,38 @@ class JoinsInPlace(Protocol):
         ...
 
 
+@runtime_checkable
+class WritesTables(Protocol):
+    """An engine that can leave a training frame where it was made."""
+
+    def write_table(
+        self,
+        *,
+        views: Sequence[ViewPlan],
+        entities: pa.Table,
+        rows: pa.Table,
+        outputs: Sequence[str],
+        name: str,
+        replace: bool,
+    ) -> None:
+        """Make a table of the frame, all of it or none.
+
+        Args:
+            views: as for `historical_features`; all read one database.
+            entities: likewise.
+            rows: the entity rows with all their columns.
+            outputs: the feature columns in the order of the frame.
+            name: of the table, as definitions write it.
+            replace: an existing table of the name.
+
+        Raises:
+            RequestError: if the views cannot be answered there, or a column of the entity rows has a type that the
+                database has not.
+            SourceError: if the database refuses, e.g. because the table exists.
+        """
+        ...
+
+
 class OfflineEngine(Protocol):
     """Carries out plans over the sources; stateless between calls, safe to use from several threads."""
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from featurestore.definitions.database import PostgresSource
 from featurestore.definitions.types import (
     FLOATS,
+    Decimal,
     FeatureType,
     List,
     String,
@@ -18,6 +19,7 @@ from featurestore.definitions.types import (
     Vector,
     ZonedTimestamp,
 )
+from featurestore_connectors.names import name_parts, quoted
 from featurestore_connectors.postgres.sql import instant, interval, moment, rows_of, within
 from featurestore_connectors.postgres.types import Column
 
@@ -27,6 +29,28 @@ if TYPE_CHECKING:
 
 _TEXTS = ("text", "varchar")
 _INSTANT = pa.timestamp("us", "UTC")
+
+
+_SENT = {
+    pa.bool_(): pa.bool_(), pa.int8(): pa.int16(), pa.uint8(): pa.int16(), pa.int16(): pa.int16(),
+    pa.uint16(): pa.int32(), pa.int32(): pa.int32(), pa.uint32(): pa.int64(), pa.int64(): pa.int64(),
+    pa.float16(): pa.float32(), pa.float32(): pa.float32(), pa.float64(): pa.float64(), pa.string(): pa.string(),
+    pa.large_string(): pa.string(), pa.string_view(): pa.string(), pa.binary(): pa.binary(),
+    pa.large_binary(): pa.binary(), pa.date32(): pa.date32(),
+}  # fmt: skip
+_TYPES = {
+    "int8": "smallint", "uint8": "smallint", "int16": "smallint", "uint16": "integer", "int32": "integer",
+    "uint32": "bigint", "int64": "bigint", "uint64": "numeric(20)", "float16": "real", "float32": "real",
+    "float64": "double precision", "bool": "boolean", "string": "text", "bytes": "bytea", "date": "date",
+}  # fmt: skip
+
+
+def _type_of(dtype: FeatureType) -> str:
+    if isinstance(dtype, List | Vector):
+        return f"{_type_of(dtype.item)}[]"
+    if isinstance(dtype, Decimal):
+        return f"numeric({dtype.precision}, {dtype.scale})"
+    return "timestamptz" if isinstance(dtype, ZonedTimestamp) else _TYPES[str(dtype)]
 
 
 class PostgresDialect:
@@ -95,6 +119,32 @@ class PostgresDialect:
             instants = keys.cast(_INSTANT)
             return pc.if_else(pc.greater_equal(instants.cast(pa.int64()), self.earliest), instants, None)
         return keys if not pa.types.is_integer(keys.type) else keys.cast(pa.int64())
+
+    def sent_column(self, column: pa.ChunkedArray, sql: str) -> tuple[pa.ChunkedArray, str] | None:
+        """Any column as it is loaded; see `Dialect`."""
+        found = column.type
+        if pa.types.is_dictionary(found):
+            return self.sent_column(column.cast(found.value_type), sql)
+        if pa.types.is_decimal(found):
+            return column.cast(pa.string()), f"{sql}::numeric({found.precision}, {found.scale})"
+        if found == pa.uint64():
+            return column.cast(pa.string()), f"{sql}::numeric(20)"
+        if pa.types.is_timestamp(found):
+            return column.cast(pa.timestamp("us", found.tz and "UTC"), safe=False), sql
+        sent = _SENT.get(found)
+        return None if sent is None else (column.cast(sent), sql)
+
+    def stored(self, sql: str, column: Column, dtype: FeatureType, zone: str) -> str:  # noqa: ARG002
+        """A feature in the type that a table has for it; see `Dialect`."""
+        return f"{sql}::{_type_of(dtype)}"
+
+    def column_name(self, name: str) -> str:
+        """The name of a column; see `Dialect`."""
+        return name
+
+    def table_name(self, name: str) -> str:
+        """The name of a table as SQL; see `Dialect`."""
+        return ".".join(map(quoted, name_parts(name)))
 
     def refused(self, dtypes: Sequence[FeatureType]) -> str | None:  # noqa: ARG002 (it orders all)
         """What it cannot order; see `Dialect`."""

@@ -59,6 +59,14 @@ class Session(Protocol):
         """Make a temporary table of rows; from then on the session only reads."""
         ...
 
+    def stage(self, table: str, rows: pa.Table) -> None:
+        """Make a temporary table of rows."""
+        ...
+
+    def create_table(self, name: str, query: str, *, replace: bool) -> None:
+        """Make a table of a query's rows, which is there when all of it is."""
+        ...
+
     def batches(self, query: str) -> Iterator[pa.RecordBatch]:
         """The rows of a query as they come; the session is closed when they end, or are given up."""
         ...
@@ -121,6 +129,22 @@ class Dialect(Protocol):
 
     def sent_keys(self, keys: pa.ChunkedArray) -> pa.ChunkedArray:
         """Keys as they are loaded; those that no row of the database can have are null."""
+        ...
+
+    def sent_column(self, column: pa.ChunkedArray, sql: str) -> tuple[pa.ChunkedArray, str] | None:
+        """Any column as it is loaded, and what it was in SQL, given the loaded one; None if there is no such type."""
+        ...
+
+    def stored(self, sql: str, column: Any, dtype: FeatureType, zone: str) -> str:
+        """A feature as `value` returns it in the type that a table has for it."""
+        ...
+
+    def column_name(self, name: str) -> str:
+        """The name of a column in the database."""
+        ...
+
+    def table_name(self, name: str) -> str:
+        """The name of a table as SQL."""
         ...
 
     def refused(self, dtypes: Sequence[FeatureType]) -> str | None:

@@ -19,7 +19,7 @@ from featurestore.frames.types import arrow_type, converts
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, Suits, ViewPlan
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore_connectors.names import quoted
-from featurestore_connectors.push_down import match
+from featurestore_connectors.push_down import match, tables
 from featurestore_connectors.push_down.dialect import ENTITIES, GIVEN, Column, Columns, Dialect, Session
 from featurestore_connectors.push_down.rows import effective, entity_rows, given_keys
 
@@ -101,6 +101,40 @@ class PushDownEngine(ABC):
             condition = match.restricted(rows, at=until, since=since, changes=changes, given=keys is not None)
             yield from self._latest(session, view, match.latest(rows, until, condition))
 
+    def write_table(
+        self,
+        *,
+        views: Sequence[ViewPlan],
+        entities: pa.Table,
+        rows: pa.Table,
+        outputs: Sequence[str],
+        name: str,
+        replace: bool,
+    ) -> None:
+        """Make a table of the frame; see `WritesTables`."""
+        for view in views:
+            self._check(view)
+        if len({self.place(view.source) for view in views}) > 1:
+            raise RequestError(
+                "The views of the frame read several databases.",
+                hint="Use to_parquet, or frames of one database.",
+            )
+        session = self.session(views[0].source)
+        try:
+            found = [(view, self._wanted_columns(session, view)) for view in views]
+            tables.store(
+                session,
+                self.dialect,
+                found,
+                entities=entities,
+                rows=rows,
+                outputs=outputs,
+                name=name,
+                replace=replace,
+            )
+        finally:
+            session.close()
+
     def explain(self, *, views: Sequence[ViewPlan]) -> str:
         """The statement that `historical_features` runs for each view."""
         plans = []
@@ -124,14 +158,14 @@ class PushDownEngine(ABC):
                 f"The engine {self.name!r} runs SQL over the sources of one {self.system} database.",
                 hint="Give the entity rows as a frame, or ask another engine.",
             )
-        tables = ",\n".join(
+        named = ",\n".join(
             f"{self.table_name(name)} AS (SELECT * FROM {self.dialect.rows_of(source)})"
             for name, source in zip(sources, found, strict=True)
         )
         session = self.session(found[0])
         try:
             return session.table(
-                f"WITH {tables}\nSELECT * FROM (\n{sql.strip().removesuffix(';')}\n) AS asked"
+                f"WITH {named}\nSELECT * FROM (\n{sql.strip().removesuffix(';')}\n) AS asked"
             )
         finally:
             session.close()
@@ -178,18 +212,19 @@ class PushDownEngine(ABC):
             session.close()
 
     def _open(self, view: ViewPlan) -> tuple[Session, Columns]:
-        source = view.source
-        session = self.session(source)
+        session = self.session(view.source)
         try:
-            mapping = {old: new for new, old in source.mapping.items()}
-            columns = {
-                mapping.get(column.name, column.name): column for column in self.columns(session, source)
-            }
-            _check_columns(view, columns)
+            return session, self._wanted_columns(session, view)
         except BaseException:
             session.close()
             raise
-        return session, columns
+
+    def _wanted_columns(self, session: Session, view: ViewPlan) -> Columns:
+        mapping = {old: new for new, old in view.source.mapping.items()}
+        found = self.columns(session, view.source)
+        columns = {mapping.get(column.name, column.name): column for column in found}
+        _check_columns(view, columns)
+        return columns
 
     def _historical(self, view: ViewPlan, entities: pa.Table) -> Iterator[pa.RecordBatch]:
         session, columns = self._open(view)

@@ -35,10 +35,19 @@ class Rows:
         columns: of its source, by the names that the view uses.
         wanted: which rows can matter.
         dialect: of the database.
+        entities: the table of the entity rows.
     """
 
-    def __init__(self, view: ViewPlan, columns: Columns, wanted: WantedRows, dialect: Dialect) -> None:
+    def __init__(
+        self,
+        view: ViewPlan,
+        columns: Columns,
+        wanted: WantedRows,
+        dialect: Dialect,
+        entities: str = ENTITIES,
+    ) -> None:
         self.view = view
+        self.entities = entities
         self.dialect = dialect
         self.table = dialect.rows_of(view.source)
         self._columns = columns
@@ -124,20 +133,29 @@ class Rows:
 
 def training_frame(rows: Rows) -> str:
     """The features of each entity row, in order."""
-    source = rows.view.source
-    if rows.dialect.nearest and source.available_at is None and source.event_id is None:
-        return _nearest(rows)
-    return _running(rows)
+    select, body = _joined(rows)
+    return f"{body[0]}\nSELECT {select}\n{body[1]}\nORDER BY e.nr"
 
 
-def _nearest(rows: Rows) -> str:
+def numbered_frame(rows: Rows) -> str:
+    """The features of each entity row with its number, in any order."""
+    select, body = _joined(rows)
+    return f"{body[0]}\nSELECT e.nr AS nr, {select}\n{body[1]}"
+
+
+def _joined(rows: Rows) -> tuple[str, tuple[str, str]]:
+    """What is selected; and what stands before SELECT and after it."""
+    return _nearest(rows) if rows.dialect.nearest and rows.view.in_order else _running(rows)
+
+
+def _nearest(rows: Rows) -> tuple[str, tuple[str, str]]:
     """By ASOF JOIN: rows of one entity and event are one row first, as the join would choose any of them."""
     view, keys = rows.view, key_names(rows.view)
     order = ", ".join(["created DESC NULLS LAST", *(f"{b} DESC NULLS LAST" for b in rows.breakers)])
     young = "e.oldest IS NULL OR p.event >= e.oldest"
     features = ", ".join(f"CASE WHEN {young} THEN p.f{i} END AS f{i}" for i in range(len(view.features)))
-    return f"""WITH found AS (
-  {rows.query(_asked(rows, ENTITIES))}
+    before = f"""WITH found AS (
+  {rows.query(_asked(rows, rows.entities))}
 ),
 placed AS (
   SELECT * FROM (
@@ -145,13 +163,13 @@ placed AS (
     FROM found
   ) AS q WHERE place = 1
 )
-SELECT {features}
-FROM {ENTITIES} AS e
-ASOF JOIN placed AS p MATCH_CONDITION (e.until >= p.visible) ON {_same("e", "p", keys)}
-ORDER BY e.nr"""
+"""
+    after = f"""FROM {rows.entities} AS e
+ASOF JOIN placed AS p MATCH_CONDITION (e.until >= p.visible) ON {_same("e", "p", keys)}"""
+    return features, (before.rstrip(), after)
 
 
-def _running(rows: Rows) -> str:
+def _running(rows: Rows) -> tuple[str, tuple[str, str]]:
     """By a running maximum of places."""
     view, keys = rows.view, key_names(rows.view)
     listed, same = ", ".join(keys), _same("p", "e", keys)
@@ -169,14 +187,14 @@ def _running(rows: Rows) -> str:
         passing = f"""
 passing AS (
   SELECT e.nr, max(p.place) AS place
-  FROM placed AS p JOIN {ENTITIES} AS e ON {same} AND e.until >= p.visible AND e.until < p.gone
+  FROM placed AS p JOIN {rows.entities} AS e ON {same} AND e.until >= p.visible AND e.until < p.gone
   GROUP BY e.nr
 ),"""
         joined = "\nLEFT JOIN passing AS g ON g.nr = e.nr"
         winner = "greatest(coalesce(w.place, g.place), coalesce(g.place, w.place))"
     own = _prefixed("s", order)
-    return f"""WITH found AS (
-  {rows.query(_asked(rows, ENTITIES))}
+    before = f"""WITH found AS (
+  {rows.query(_asked(rows, rows.entities))}
 ),{corrected}
 placed AS (
   SELECT s.*, row_number() OVER (PARTITION BY {_prefixed("s", listed)} ORDER BY {own}) AS place, {gone} AS gone
@@ -189,14 +207,14 @@ lasting AS (
   FROM (
     SELECT {listed}, visible, place, CAST(NULL AS BIGINT) AS nr FROM placed WHERE gone IS NULL
     UNION ALL
-    SELECT {listed}, until, NULL, nr FROM {ENTITIES} WHERE until IS NOT NULL
+    SELECT {listed}, until, NULL, nr FROM {rows.entities} WHERE until IS NOT NULL
   ) AS u
 )
-SELECT {features}
-FROM {ENTITIES} AS e
+"""
+    after = f"""FROM {rows.entities} AS e
 LEFT JOIN lasting AS w ON w.nr = e.nr{joined}
-LEFT JOIN placed AS p ON {same} AND p.place = {winner} AND (e.oldest IS NULL OR p.event >= e.oldest)
-ORDER BY e.nr"""
+LEFT JOIN placed AS p ON {same} AND p.place = {winner} AND (e.oldest IS NULL OR p.event >= e.oldest)"""
+    return features, (before.rstrip(), after)
 
 
 def _corrected(keys: Sequence[str]) -> str:

@@ -81,6 +81,14 @@ class Session:
             return pa.Table.from_batches([_typed(batch, schema) for batch in batches], schema)
 
     def ingest(self, table: str, rows: pa.Table) -> None:
+        """Make a temporary table of rows; see `Session` of joins in databases."""
+        self.stage(table, rows)
+
+    def create_table(self, name: str, query: str, *, replace: bool) -> None:
+        """Make a table of a query's rows, which is there when all of it is."""
+        self.run(f"CREATE {'OR REPLACE ' if replace else ''}TABLE {name} AS\n{query}")
+
+    def stage(self, table: str, rows: pa.Table) -> None:
         """Make a temporary table of rows, by PUT and COPY INTO."""
         kinds = {field.name: _kind(field.type) for field in rows.schema}
         listed = ", ".join(f"{name} {kind}" for name, kind in kinds.items())
@@ -215,5 +223,7 @@ def _kind(found: pa.DataType) -> str:
     """The type of a temporary table's column."""
     if pa.types.is_integer(found):
         return _NUMBER
+    if pa.types.is_floating(found):
+        return "FLOAT"
     kinds = {pa.bool_(): "BOOLEAN", pa.string(): "VARCHAR", pa.binary(): "BINARY", pa.date32(): "DATE"}
     return kinds[found]

@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from featurestore.definitions.types import FLOATS, FeatureType, String, Timestamp, ZonedTimestamp
-from featurestore.frames.types import arrow_type
-from featurestore_connectors.snowflake.sql import instant, rows_of, within
+from featurestore.definitions.types import (
+    FLOATS,
+    Decimal,
+    FeatureType,
+    String,
+    Timestamp,
+    ZonedTimestamp,
+)
+from featurestore.frames.types import arrow_type, is_bytes, is_text
+from featurestore_connectors.names import quoted
+from featurestore_connectors.snowflake.sql import instant, rows_of, table_parts, within
+from featurestore_connectors.snowflake.types import shown_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +26,14 @@ if TYPE_CHECKING:
 
     from featurestore.definitions.database import SnowflakeSource
     from featurestore_connectors.snowflake.types import Column
+
+
+_TYPES = {"bool": "BOOLEAN", "string": "VARCHAR", "bytes": "BINARY", "date": "DATE"}
+
+
+def _time(microseconds: str, *, zoned: bool) -> str:
+    time = f"DATEADD(MICROSECOND, {microseconds}, '1970-01-01'::TIMESTAMP_NTZ)"
+    return f"{time}::TIMESTAMP_TZ" if zoned else time
 
 
 class SnowflakeDialect:
@@ -81,6 +98,41 @@ class SnowflakeDialect:
         if pa.types.is_timestamp(keys.type):
             return keys.cast(pa.timestamp("us", keys.type.tz)).cast(pa.int64())
         return keys
+
+    def sent_column(self, column: pa.ChunkedArray, sql: str) -> tuple[pa.ChunkedArray, str] | None:
+        """Any column as it is loaded; see `Dialect`."""
+        found = column.type
+        if pa.types.is_dictionary(found):
+            return self.sent_column(column.cast(found.value_type), sql)
+        if pa.types.is_timestamp(found):
+            ticks = column.cast(pa.timestamp("us", found.tz), safe=False).cast(pa.int64())
+            return ticks, _time(sql, zoned=found.tz is not None)
+        if pa.types.is_decimal(found):
+            return column.cast(pa.string()), f"{sql}::NUMBER({found.precision}, {found.scale})"
+        if is_text(found) or is_bytes(found):
+            return column.cast(pa.string() if is_text(found) else pa.binary()), sql
+        plain = pa.types.is_integer(found) or pa.types.is_floating(found) or pa.types.is_boolean(found)
+        return (column, sql) if plain or found == pa.date32() else None
+
+    def stored(self, sql: str, column: Column, dtype: FeatureType, zone: str) -> str:
+        """A feature in the type that a table has for it; see `Dialect`."""
+        if isinstance(dtype, ZonedTimestamp):
+            if column.kind in ("timestamp_ntz", "date") and zone != "UTC":
+                return _time(sql, zoned=True)
+            return f"{sql}::TIMESTAMP_TZ"
+        if isinstance(dtype, Decimal):
+            return f"{sql}::NUMBER({dtype.precision}, {dtype.scale})"
+        if dtype in FLOATS:
+            return f"{sql}::FLOAT"
+        return f"{sql}::{_TYPES.get(str(dtype), 'NUMBER(38, 0)')}"
+
+    def column_name(self, name: str) -> str:
+        """The name of a column; see `Dialect`."""
+        return name.upper() if shown_name(name.upper()) == name else name
+
+    def table_name(self, name: str) -> str:
+        """The name of a table as SQL; see `Dialect`."""
+        return ".".join(map(quoted, table_parts(name)))
 
     def refused(self, dtypes: Sequence[FeatureType]) -> str | None:
         """What it cannot order; see `Dialect`."""
