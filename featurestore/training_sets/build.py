@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from featurestore.definitions.source import Source
 from featurestore.errors import NotFoundError
 from featurestore.frames.entity_rows import ParquetRows
+from featurestore.lineage.personal import personal_outputs
 from featurestore.planning.historical import historical_features
 from featurestore.planning.request import Request
 from featurestore.project import Project
@@ -24,6 +25,10 @@ from featurestore.training_sets.content import Content
 from featurestore.training_sets.files import PartWriter, SetFolder
 from featurestore.training_sets.recipe import Recipe, resolve_recipe
 from featurestore.training_sets.sources import State, check_unchanged, source_stamp, source_state
+
+if TYPE_CHECKING:
+    from featurestore.statistics.collect import Collector
+    from featurestore.statistics.profile import Profile
 
 
 @dataclass
@@ -35,6 +40,8 @@ class Build:
         left_out: rows in no part: without a time, purged or under embargo.
         sources: the state of each source.
         located: the sources themselves, with absolute paths.
+        contents: part to what it holds.
+        profiles: part to what its values are like, if that was asked for.
     """
 
     request: Request
@@ -43,6 +50,7 @@ class Build:
     sources: list[State]
     located: list[Source]
     contents: dict[str, Content] = field(default_factory=dict)
+    profiles: dict[str, Profile] = field(default_factory=dict)
 
     def keep(self) -> None:
         """Give the files their names."""
@@ -51,8 +59,8 @@ class Build:
 
 
 @contextmanager
-def built(project: Project, recipe: Recipe, folder: SetFolder) -> Iterator[Build]:
-    """Compute a training set; what is not kept is gone at the end of the block.
+def built(project: Project, recipe: Recipe, folder: SetFolder, *, profiled: bool = False) -> Iterator[Build]:
+    """Compute a training set, and profile it on the way if wanted; what is not kept is gone at the end of the block.
 
     Raises:
         NotFoundError: if the entity rows are gone.
@@ -73,15 +81,18 @@ def built(project: Project, recipe: Recipe, folder: SetFolder) -> Iterator[Build
         event_timestamp=recipe.event_timestamp,
         timezone=recipe.timezone,
         as_of=recipe.as_of,
+        personal=lambda: personal_outputs(request, project.catalog()),
     )
     assigned = _assigned(recipe, ParquetRows(path), request)
     with folder.staged(frame.schema, recipe.parts) as parts:
-        _write(frame.to_batches(), assigned, parts)
+        collectors = [frame.collector() for _ in parts] if profiled else []
+        _write(frame.to_batches(), assigned, parts, collectors)
         for source, stamp in zip(located, stamps, strict=True):
             check_unchanged(source, stamp)
         left_out = int((assigned == NO_PART).sum())
         contents = {part.name: part.finish() for part in parts}
-        yield Build(request, parts, left_out, states, located, contents)
+        profiles = {name: each.result() for name, each in zip(contents, collectors, strict=False)}
+        yield Build(request, parts, left_out, states, located, contents, profiles)
 
 
 def entity_file(folder: SetFolder, recipe: Recipe) -> Path:
@@ -113,7 +124,9 @@ def _assigned(recipe: Recipe, rows: ParquetRows, request: Request) -> Any:
     )
 
 
-def _write(batches: Iterator[pa.RecordBatch], assigned: Any, parts: list[PartWriter]) -> None:
+def _write(
+    batches: Iterator[pa.RecordBatch], assigned: Any, parts: list[PartWriter], collectors: list[Collector]
+) -> None:
     start = 0
     for batch in batches:
         numbers = pa.array(assigned[start : start + batch.num_rows])
@@ -122,3 +135,5 @@ def _write(batches: Iterator[pa.RecordBatch], assigned: Any, parts: list[PartWri
             chosen = batch if len(parts) == 1 else batch.filter(pc.equal(numbers, number))
             if chosen.num_rows:
                 part.add(chosen)
+                if collectors:
+                    collectors[number].add(chosen)
