@@ -137,8 +137,12 @@ def test_a_column_that_changes_its_type_in_between(snowflake_url: str):
         external_rows(source(table="changing"), {"x": pa.float64()}, EVERY_ROW, expected=before)
 
 
-# Version 4 of the driver leaves its sockets open then.
-@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+# Version 4 of the driver leaves its sockets open then, and fails in a thread of its own too.
+@pytest.mark.filterwarnings(
+    "ignore::ResourceWarning",
+    "ignore::pytest.PytestUnraisableExceptionWarning",
+    "ignore::pytest.PytestUnhandledThreadExceptionWarning",
+)
 @pytest.mark.parametrize("engine", ["duckdb", "polars", "snowflake"])
 def test_a_server_that_dies_under_a_query_leaves_no_frame(
     snowflake_to_break: SnowflakeServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, engine: str

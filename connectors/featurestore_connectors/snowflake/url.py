@@ -11,10 +11,10 @@ _DEFAULTS: dict[str, Any] = {
     "arrow_number_to_decimal": True,
     "login_timeout": 60,  # seconds; the URL's own parameters win
 }
-# What the major versions of the driver do not share. Version 4 waits for a server that is gone without an end, and
-# version 5 warns of a default that it is going to change.
+# What the major versions of the driver do not share. Version 4 tries a server that is gone again without an end, and
+# this limit, which is one for queries too, is all that ends it. Version 5 warns of a default that it will change.
 _OF_VERSION: dict[str, dict[str, Any]] = {
-    "4": {"network_timeout": 600},
+    "4": {"network_timeout": 4 * 3600},
     "5": {"enable_server_session_keep_alive_auto_detection": False},
 }
 # Times come and are compared in UTC, whatever the user's own settings are.
