@@ -13,7 +13,7 @@ CAN_BE_USED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c '$(CAN_BE_USED)' >/dev/null 2>&1; then echo $$python; break; fi; done)
 
-.PHONY: help setup demo demo-warehouse test test-servers fuzz lint format types wheel bench bench-smoke clean
+.PHONY: help setup browser demo demo-warehouse test test-servers fuzz lint format types wheel bench bench-smoke clean
 
 help: ## show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -28,6 +28,14 @@ $(READY): pyproject.toml
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,dev]'
 	@touch $(READY)
+
+browser: $(READY) ## get a Chromium for the tests that look at the report, where there is none and one can be had
+	@$(BIN)/python -m tests.report.browser >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get install --yes --quiet chromium || { apt-get update --quiet && apt-get install --yes --quiet chromium; }; \
+	else $(BIN)/python -m playwright install --no-shell chromium; fi >/dev/null || true; \
+	$(BIN)/python -m tests.report.browser || echo "The tests that need a browser will be skipped."
 
 demo: $(READY) ## run the flights example on the embedded stores, or with ONLINE=redis on a Redis that it starts
 	@$(BIN)/python -m examples.flights $(if $(ONLINE),--online $(ONLINE))

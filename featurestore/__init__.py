@@ -11,17 +11,23 @@ import typing as _typing
 from featurestore.definitions import (
     LIFETIME,
     Aggregation,
+    AllowedValues,
     CSVSource,
     DuckDBSource,
     Entity,
     EntitySplit,
+    Expectation,
     Feature,
     FeatureService,
     FeatureView,
+    Freshness,
     InMemorySource,
+    NullShare,
     ParquetSource,
     PostgresSource,
     RandomSplit,
+    RowCount,
+    RowsArrived,
     Schedule,
     SnowflakeSource,
     Source,
@@ -30,6 +36,8 @@ from featurestore.definitions import (
     StratifiedSplit,
     TimeSplit,
     Transform,
+    UniqueKeys,
+    ValueRange,
     ViewReference,
     transform,
 )
@@ -63,18 +71,25 @@ if _typing.TYPE_CHECKING:
     from featurestore.leakage.report import LeakageReport
     from featurestore.online.response import OnlineFeatures, Status
     from featurestore.planning.training_frame import TrainingFrame
+    from featurestore.report.report import Report
+    from featurestore.statistics.drift import DriftReport
     from featurestore.statistics.profile import FeatureProfile, Profile
+    from featurestore.statistics.thresholds import DriftThresholds, FeatureThresholds
     from featurestore.store import FeatureStore
     from featurestore.training_sets.training_set import TrainingSet
 
 __version__ = "0.1.0"
 
 _LAZY = {
+    "DriftReport": "featurestore.statistics.drift",
+    "DriftThresholds": "featurestore.statistics.thresholds",
     "FeatureProfile": "featurestore.statistics.profile",
     "FeatureStore": "featurestore.store",
+    "FeatureThresholds": "featurestore.statistics.thresholds",
     "LeakageReport": "featurestore.leakage.report",
     "OnlineFeatures": "featurestore.online.response",
     "Profile": "featurestore.statistics.profile",
+    "Report": "featurestore.report.report",
     "Status": "featurestore.online.response",
     "TrainingFrame": "featurestore.planning.training_frame",
     "TrainingSet": "featurestore.training_sets.training_set",
@@ -84,23 +99,29 @@ _LAZY = {
 __all__ = [
     "LIFETIME",
     "Aggregation",
+    "AllowedValues",
     "Bool",
     "Bytes",
     "CSVSource",
     "Date",
     "Decimal",
+    "DriftReport",
+    "DriftThresholds",
     "DuckDBSource",
     "Entity",
     "EntitySplit",
+    "Expectation",
     "Feature",
     "FeatureProfile",
     "FeatureService",
     "FeatureStore",
+    "FeatureThresholds",
     "FeatureType",
     "FeatureView",
     "Float16",
     "Float32",
     "Float64",
+    "Freshness",
     "InMemorySource",
     "Int8",
     "Int16",
@@ -109,11 +130,15 @@ __all__ = [
     "LeakageReport",
     "List",
     "Map",
+    "NullShare",
     "OnlineFeatures",
     "ParquetSource",
     "PostgresSource",
     "Profile",
     "RandomSplit",
+    "Report",
+    "RowCount",
+    "RowsArrived",
     "Schedule",
     "SnowflakeSource",
     "Source",
@@ -131,6 +156,8 @@ __all__ = [
     "UInt16",
     "UInt32",
     "UInt64",
+    "UniqueKeys",
+    "ValueRange",
     "Vector",
     "ViewReference",
     "ZonedTimestamp",

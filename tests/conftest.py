@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -16,6 +17,9 @@ from featurestore.testing.servers import postgres as postgres_servers
 from featurestore.testing.servers import redis as redis_servers
 from tests.servers import snowflake_server
 from tests.servers.snowflake_server import SnowflakeServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Generated cases share two cores with other test processes: the time of a single one says nothing.
 hypothesis.settings.register_profile("featurestore", deadline=None, print_blob=True)
@@ -27,6 +31,7 @@ _MARKS = {
     "s3": {"s3_server", "s3_bucket"},
     "gcs": {"gcs_bucket"},
     "snowflake": {"snowflake_server_url", "snowflake_url", "snowflake_to_break"},
+    "browser": {"browser"},
 }
 
 
@@ -153,3 +158,14 @@ def snowflake_to_break(monkeypatch: pytest.MonkeyPatch) -> Iterator[SnowflakeSer
     with SnowflakeServer.start_new() as server:
         monkeypatch.setenv("SNOWFLAKE_URL", server.url)
         yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium. Not for longer than a module: while it is there, no test can run an event loop."""
+    from tests.report.browser import VARIABLE, opened_browser
+
+    with opened_browser() as found:
+        if found is None:
+            pytest.skip(f"there is no Chromium on this machine: run `make browser`, or set {VARIABLE}")
+        yield found

@@ -16,7 +16,7 @@ def is_view(store: FeatureStore, name: str) -> bool:
     view = name.partition(":")[0].partition("@")[0]
     if not view.isidentifier():
         return False
-    return view in store.project.catalog().newest("feature_view")
+    return store.project.catalog().find("feature_view", view) is not None
 
 
 def document(name: str, profile: Profile) -> Document:

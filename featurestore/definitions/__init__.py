@@ -3,6 +3,16 @@
 from featurestore.definitions.aggregation import Aggregation
 from featurestore.definitions.database import DuckDBSource, PostgresSource, SnowflakeSource, SqlSource
 from featurestore.definitions.entity import Entity
+from featurestore.definitions.expectations import (
+    AllowedValues,
+    Expectation,
+    Freshness,
+    NullShare,
+    RowCount,
+    RowsArrived,
+    UniqueKeys,
+    ValueRange,
+)
 from featurestore.definitions.feature import Feature
 from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.schedule import Schedule
@@ -16,17 +26,23 @@ from featurestore.definitions.windows import LIFETIME
 __all__ = [
     "LIFETIME",
     "Aggregation",
+    "AllowedValues",
     "CSVSource",
     "DuckDBSource",
     "Entity",
     "EntitySplit",
+    "Expectation",
     "Feature",
     "FeatureService",
     "FeatureView",
+    "Freshness",
     "InMemorySource",
+    "NullShare",
     "ParquetSource",
     "PostgresSource",
     "RandomSplit",
+    "RowCount",
+    "RowsArrived",
     "Schedule",
     "SnowflakeSource",
     "Source",
@@ -35,6 +51,8 @@ __all__ = [
     "StratifiedSplit",
     "TimeSplit",
     "Transform",
+    "UniqueKeys",
+    "ValueRange",
     "ViewReference",
     "transform",
 ]

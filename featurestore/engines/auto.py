@@ -69,6 +69,12 @@ class AutoEngine:
             engine = there[0] if there is not None and there[1].better else engine
         yield from engine.latest_features(view=view, at=at, changes=changes, keys=keys)
 
+    def visible_rows(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows that are visible at the instant `at`; see `OfflineEngine`."""
+        yield from _duckdb().visible_rows(view=view, at=at, changes=changes)
+
     def explain(self, *, views: Sequence[ViewPlan]) -> str:
         """What DuckDB would run; a training frame explains the engine that is chosen for its rows."""
         return _duckdb().explain(views=views)

@@ -97,11 +97,11 @@ def _personal_keys(view: FeatureView, columns: frozenset[str]) -> Iterator[str]:
 
 def _tagged(catalog: Catalog, sources: set[str]) -> Iterator[FeatureView]:
     """The registered views of some sources in which something is tagged; the others need not be built to know."""
-    for stored in catalog.stored:
-        if stored.kind == "feature_view" and _mentions(stored.payload):
-            view = catalog.load_view(stored)
-            if view.origin.name in sources:
-                yield view
+    catalog.read_users(("source", source) for source in sources)
+    for source in sorted(sources):
+        for stored in catalog.users("source", source):
+            if stored.kind == "feature_view" and _mentions(stored.payload):
+                yield catalog.load_view(stored)
 
 
 def _mentions(payload: Mapping[str, Any]) -> bool:

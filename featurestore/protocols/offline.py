@@ -6,7 +6,7 @@ All instants in a plan are whole microseconds since 1970-01-01T00:00Z (UTC).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from featurestore.definitions.functions import Empty
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TIME_COLUMN = "__fs_time"
 EVENT_COLUMN = "__fs_event"
 CREATED_COLUMN = "__fs_created"
+VISIBLE_COLUMN = "__fs_visible"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,10 @@ class ViewPlan:
     def inputs(self) -> tuple[FeatureColumn, ...]:
         """The columns of the rows, with their types, that values are made of."""
         return self.tie_breakers if self.windows else (*self.tie_breakers, *self.features)
+
+    def without_features(self) -> ViewPlan:
+        """The same rows, of which nothing but keys and times is read."""
+        return replace(self, features=(), tie_breakers=(), windows=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +252,28 @@ class OfflineEngine(Protocol):
             Batches in any order, one row per entity that has a visible row: key columns by name,
             `EVENT_COLUMN` (int64), `CREATED_COLUMN` (int64, nullable), then the view's features. For
             aggregations the event is the effective time of `at`, and created is null.
+
+        Raises:
+            SourceError: as for `historical_features`.
+        """
+        ...
+
+    def visible_rows(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows that are visible at the instant `at` (rule 2), without their features.
+
+        Rows of which a key is null are left out, and of rows with one event id only the last is
+        there, of equal ones any one.
+
+        Args:
+            view: the view; its grid is applied to `at`.
+            at: the instant.
+            changes: only rows of entities that may have changed.
+
+        Returns:
+            Batches in any order: key columns by name, `EVENT_COLUMN` (int64), `CREATED_COLUMN` (int64, nullable)
+            and `VISIBLE_COLUMN` (int64), the instant from which the row was visible.
 
         Raises:
             SourceError: as for `historical_features`.

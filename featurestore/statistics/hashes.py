@@ -1,4 +1,8 @@
-"""Hashes of whole columns of any feature type: those of `featurestore.windows.hashes`, taken on to lists and maps."""
+"""Hashes of whole columns of any feature type, for counting what differs: the same in every run and on every computer.
+
+What takes eight bytes is hashed by one step of SplitMix64, which gives different words different hashes; the rest as by
+`featurestore.windows.hashes`, taken on to lists and maps.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore.windows.hashes import INCREMENT, Words, mix, value_hashes, word_hashes
+from featurestore.windows.hashes import INCREMENT, Words, mix, value_hashes, value_words, word_hashes
 
 _NULL = np.uint64(0x6E756C6C)
 
@@ -18,9 +22,17 @@ def column_hashes(values: pa.Array) -> Words:
         # The negative zero is the other one: adding zero makes it so.
         numbers = values.to_numpy(zero_copy_only=False).astype(np.float64) + 0.0
         numbers[np.isnan(numbers)] = np.nan
-        return float_hashes(numbers)
+        return mix(numbers.view(np.uint64) + INCREMENT)
     if pa.types.is_fixed_size_list(found):
         return _vectors(values)
+    if pa.types.is_primitive(found) and not pa.types.is_decimal(found):
+        return mix(value_words(values) + INCREMENT)
+    # Of what is empty it would be zero, which a sketch cannot hold.
+    return _of_any_length(values) ^ INCREMENT
+
+
+def _of_any_length(values: pa.Array) -> Words:
+    found = values.type
     if pa.types.is_map(found):
         offsets = np.asarray(values.offsets)
         first, last = int(offsets[0]), int(offsets[-1])
@@ -30,11 +42,6 @@ def column_hashes(values: pa.Array) -> Words:
     if pa.types.is_list(found) or pa.types.is_large_list(found):
         return word_hashes(_with_nulls(values.flatten()), np.diff(np.asarray(values.offsets)) * 8)
     return value_hashes(values)
-
-
-def float_hashes(numbers: npt.NDArray[np.float64]) -> Words:
-    """The hash of each float of an array without negative zeros and without other NaNs than numpy's."""
-    return mix(np.uint64(8) + mix(numbers.view(np.uint64) + INCREMENT))
 
 
 def _with_nulls(values: pa.Array) -> Words:

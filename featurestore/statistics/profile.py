@@ -229,6 +229,11 @@ class Profile:
     def __iter__(self) -> Iterator[FeatureProfile]:
         return iter(self.features)
 
+    def _repr_html_(self) -> str:
+        from featurestore.statistics.sections import profile_fragment
+
+        return str(profile_fragment(self))
+
     def merge(self, other: Profile) -> Profile:
         """The profile of the rows of both; of slices what is certain of both.
 

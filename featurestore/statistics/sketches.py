@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from featurestore.statistics.values import from_json_value, to_json_value
-from featurestore.windows.hashes import INCREMENT, Words
+from featurestore.windows.hashes import Words
 
 _LOG_HASHES: Final = 10
 MOST_HASHES: Final = 2**_LOG_HASHES
@@ -42,9 +42,7 @@ class DistinctHashes:
 
     def add(self, hashes: Words) -> None:
         """Take the hashes of more values."""
-        # The hash of what is empty is zero, which a Theta sketch cannot hold.
-        halves = (hashes ^ INCREMENT) >> np.uint64(1)
-        low = halves[halves < np.uint64(self._bound)]
+        low = hashes[hashes < np.uint64(2 * self._bound)] >> np.uint64(1)
         if not len(low):
             return
         kept = np.sort(np.concatenate([self._kept, low]))

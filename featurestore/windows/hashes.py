@@ -32,10 +32,11 @@ def value_hashes(values: pa.Array) -> Words:
     if pa.types.is_string(found) or pa.types.is_binary(found):
         return word_hashes(*_padded(values.cast(pa.large_binary())))
     # What `word_hashes` gives for one word each, without looking for where the values begin.
-    return mix(np.uint64(8) + mix(_words(values) + INCREMENT))
+    return mix(np.uint64(8) + mix(value_words(values) + INCREMENT))
 
 
-def _words(values: pa.Array) -> Words:
+def value_words(values: pa.Array) -> Words:
+    """The canonical bytes of values that take eight of them, each as one word."""
     found = values.type
     if pa.types.is_floating(found):
         numbers = values.to_numpy(zero_copy_only=False).astype(np.float64)

@@ -19,7 +19,8 @@ from featurestore.testing.engine_suite.peers import PeerCases
 from featurestore.testing.engine_suite.rules import RuleCases
 from featurestore.testing.engine_suite.times import TimeCases
 from featurestore.testing.engine_suite.values import ValueCases
-from featurestore.testing.judge import check_historical, check_latest
+from featurestore.testing.engine_suite.visible import VisibleCases
+from featurestore.testing.judge import check_historical, check_latest, check_visible
 from featurestore.testing.strategies import Case, cases, window_cases
 from featurestore_connectors.snowflake import SnowflakeEngine
 from tests.engines.available import ENGINES, make_engine
@@ -61,12 +62,19 @@ class OverSnowflake:
     ) -> Iterator[pa.RecordBatch]:
         return self._engine.latest_features(view=self._loaded(view), at=at, changes=changes, keys=keys)
 
+    def visible_rows(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        return self._engine.visible_rows(view=self._loaded(view), at=at, changes=changes)
+
     def explain(self, *, views: Sequence[ViewPlan]) -> str:
         return self._engine.explain(views=[self._loaded(view) for view in views])
 
 
 @pytest.mark.snowflake
-class TestSnowflakeEngine(BoundaryCases, PeerCases, RuleCases, ValueCases, TimeCases, LatestCases):
+class TestSnowflakeEngine(
+    BoundaryCases, PeerCases, RuleCases, ValueCases, TimeCases, LatestCases, VisibleCases
+):
     @pytest.fixture
     def engine(self, snowflake_url: str) -> Any:
         return OverSnowflake()
@@ -85,6 +93,7 @@ def test_it_is_the_oracle(snowflake_url: str, case: Case):
     assert stored is not None
     check_historical(SnowflakeEngine(), stored)
     check_latest(SnowflakeEngine(), stored)
+    check_visible(SnowflakeEngine(), stored)
 
 
 @pytest.fixture(params=ENGINES, scope="module")
@@ -102,3 +111,4 @@ def test_engines_over_snowflake_are_the_oracle(engine, snowflake_url: str, case:
     assert stored is not None
     check_historical(engine, stored)
     check_latest(engine, stored)
+    check_visible(engine, stored)

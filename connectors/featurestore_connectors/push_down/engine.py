@@ -16,7 +16,14 @@ from featurestore.definitions.types import FeatureType
 from featurestore.errors import RequestError, SourceError
 from featurestore.frames.batches import side_by_side
 from featurestore.frames.types import arrow_type, converts
-from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, Suits, ViewPlan
+from featurestore.protocols.offline import (
+    CREATED_COLUMN,
+    EVENT_COLUMN,
+    VISIBLE_COLUMN,
+    Changes,
+    Suits,
+    ViewPlan,
+)
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore_connectors.names import quoted
 from featurestore_connectors.push_down import match, tables
@@ -91,15 +98,25 @@ class PushDownEngine(ABC):
     ) -> Iterator[pa.RecordBatch]:
         """The row that each entity has at the instant `at`; see `OfflineEngine`."""
         self._check(view)
-        until = effective(at, view.grid)
-        latest = None if changes is not None else until - view.delay
         with self._opened(view) as (session, columns):
-            rows = match.Rows(view, columns, WantedRows(latest=latest), self.dialect)
             if keys is not None:
                 session.ingest(GIVEN, given_keys(view, keys, self.dialect))
-            since = 0 if changes is None else effective(changes.since, view.grid)
-            condition = match.restricted(rows, at=until, since=since, changes=changes, given=keys is not None)
+            rows, until, condition = self._rows_at(view, columns, at, changes, given=keys is not None)
             yield from self._latest(session, view, match.latest(rows, until, condition))
+
+    def visible_rows(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows that are visible at the instant `at`, without their features; see `OfflineEngine`."""
+        self._check(view)
+        with self._opened(view) as (session, columns):
+            rows, until, condition = self._rows_at(view, columns, at, changes, given=False)
+            for batch in session.batches(match.visible_rows(rows, until, condition)):
+                times = (EVENT_COLUMN, CREATED_COLUMN, VISIBLE_COLUMN)
+                found = zip(times, batch.columns[-3:], strict=True)
+                yield pa.RecordBatch.from_pydict(
+                    self._keys(view, batch) | {name: column.cast(pa.int64()) for name, column in found}
+                )
 
     def write_table(
         self,
@@ -245,15 +262,26 @@ class PushDownEngine(ABC):
             for column, feature in zip(found, view.features, strict=True)
         ]
 
+    def _rows_at(
+        self, view: ViewPlan, columns: Columns, at: int, changes: Changes | None, *, given: bool
+    ) -> tuple[match.Rows, int, str]:
+        """The source's rows that matter at an instant, its effective time, and the condition on them."""
+        until = effective(at, view.grid)
+        latest = None if changes is not None else until - view.delay
+        rows = match.Rows(view, columns, WantedRows(latest=latest), self.dialect)
+        since = 0 if changes is None else effective(changes.since, view.grid)
+        return rows, until, match.restricted(rows, at=until, since=since, changes=changes, given=given)
+
+    def _keys(self, view: ViewPlan, batch: pa.RecordBatch) -> dict[str, pa.Array]:
+        return {
+            key.name: self.declared(column, key.dtype, source=view.source.name, what=f"join key {key.name!r}")
+            for key, column in zip(view.keys, batch.columns, strict=False)
+        }
+
     def _latest(self, session: Session, view: ViewPlan, query: str) -> Iterator[pa.RecordBatch]:
         keys = max(1, len(view.keys))
         for batch in session.batches(query):
-            columns: dict[str, pa.Array] = {
-                key.name: self.declared(
-                    column, key.dtype, source=view.source.name, what=f"join key {key.name!r}"
-                )
-                for key, column in zip(view.keys, batch.columns, strict=False)
-            }
+            columns = self._keys(view, batch)
             columns[EVENT_COLUMN] = batch.column(keys).cast(pa.int64())
             columns[CREATED_COLUMN] = batch.column(keys + 1).cast(pa.int64())
             values = self._features(view, batch.columns[keys + 2 :])

@@ -237,24 +237,36 @@ def latest(rows: Rows, until: int, condition: str) -> str:
     order = ", ".join(
         ["event DESC", "created DESC NULLS LAST", *(f"{b} DESC NULLS LAST" for b in rows.breakers)]
     )
-    alive = "SELECT found.* FROM found WHERE visible <= " + rows.dialect.moment(until)
-    if view.source.event_id is not None:
-        nth = f"rank() OVER (PARTITION BY {listed}, id ORDER BY created DESC NULLS LAST, event DESC)"
-        alive = (
-            f"SELECT * FROM (SELECT a.*, {nth} AS nth FROM ({alive}) AS a) AS b WHERE id IS NULL OR nth = 1"
-        )
     features = "".join(f", f{i}" for i in range(len(view.features)))
-    return f"""WITH found AS (
-  {rows.query(condition)}
-),
-alive AS (
-  {alive}
-)
+    return f"""{_alive(rows, until, condition, "rank")}
 SELECT {listed}, event, created{features}
 FROM (
   SELECT alive.*, row_number() OVER (PARTITION BY {listed} ORDER BY {order}) AS place FROM alive
 ) AS p
 WHERE place = 1"""
+
+
+def visible_rows(rows: Rows, until: int, condition: str) -> str:
+    """Keys, times and the instant of becoming visible of all visible rows that exist."""
+    listed = ", ".join(key_names(rows.view))
+    return f"{_alive(rows, until, condition, 'row_number')}\nSELECT {listed}, event, created, visible\nFROM alive"
+
+
+def _alive(rows: Rows, until: int, condition: str, ranked: str) -> str:
+    """The rows that are visible and not corrected; of equal corrections all by rank, any one by row number."""
+    alive = "SELECT found.* FROM found WHERE visible <= " + rows.dialect.moment(until)
+    if rows.view.source.event_id is not None:
+        listed = ", ".join(key_names(rows.view))
+        nth = f"{ranked}() OVER (PARTITION BY {listed}, id ORDER BY created DESC NULLS LAST, event DESC)"
+        alive = (
+            f"SELECT * FROM (SELECT a.*, {nth} AS nth FROM ({alive}) AS a) AS b WHERE id IS NULL OR nth = 1"
+        )
+    return f"""WITH found AS (
+  {rows.query(condition)}
+),
+alive AS (
+  {alive}
+)"""
 
 
 def restricted(rows: Rows, *, at: int, since: int, changes: Changes | None, given: bool) -> str:
