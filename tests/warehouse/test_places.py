@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -108,18 +109,12 @@ def test_few_rows_are_read(store: fs.FeatureStore, rides: DatabaseSource):
     if rides.kind == "snowflake":
         snowflake_loading.run(made.replace("CREATE", "CREATE OR REPLACE"))
     else:
-        with psycopg.connect(loading_url(), autocommit=True) as connection:
+        with psycopg.connect(os.environ["WAREHOUSE_URL"], autocommit=True) as connection:
             connection.execute(made.encode())
             connection.execute("ANALYZE few")
     few = rides.model_copy(update={"table": name})
     shown = store.get_historical_features(asked(), [view(few)]).explain()
     assert f"not {rides.kind}: the sources have about 100 rows, which are read quickly" in shown
-
-
-def loading_url() -> str:
-    import os
-
-    return os.environ["WAREHOUSE_URL"]
 
 
 def test_a_user_without_temporary_tables_is_served_here(store: fs.FeatureStore, warehouse: str):
