@@ -43,7 +43,7 @@ demo: $(READY) ## run the flights example on the embedded stores, or with ONLINE
 demo-warehouse: $(READY) ## run the warehouse example on a PostgreSQL server that it starts
 	@$(BIN)/python -m examples.warehouse
 
-test: $(READY) ## run the tests, against real Redis-protocol and PostgreSQL servers (ARGS="-k name" for some)
+test: $(READY) ## run the tests, against real Redis-protocol and PostgreSQL servers and a local Snowflake (ARGS="-k name" for some)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal $(ARGS)
 
 test-servers: $(READY) ## run the Redis tests again on each other server that can be had (Redis 8.2 and 6.2)
@@ -81,5 +81,5 @@ bench-smoke: $(READY) ## run every benchmark once on little data, to see that it
 	$(BIN)/python -m benchmarks --scale smoke --runs 2 --no-feast $(ARGS)
 
 clean: ## remove .venv, caches and what was built
-	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .snowflake-venv .snowflake-venv.lock .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -46,7 +46,7 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs, StatisticsVerbs, ExpectationV
         registry: ``sqlite:///registry.db`` or ``postgresql://user@host/database``.
         online: ``sqlite:///online.db``, ``redis://host:6379/0``, ``rediss://…`` or ``memory://``.
         offline: name of the offline engine: ``duckdb`` (with settings: ``duckdb?memory_limit=4GB&threads=2``),
-            ``polars``, or ``auto`` (the default), which takes the faster one for each request.
+            ``polars``, ``postgres``, ``snowflake``, or ``auto`` (the default), which takes the best for each request.
         project: namespace of names, in the registry and in the online store.
         config: a feature_store.toml. Without it and without `registry`, the nearest one from the working
             directory upwards is used; arguments win over the file.

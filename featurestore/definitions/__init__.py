@@ -1,7 +1,7 @@
 """Definitions: entities, sources, features, views, services, and their types and hashes."""
 
 from featurestore.definitions.aggregation import Aggregation
-from featurestore.definitions.database import DuckDBSource, PostgresSource, SqlSource
+from featurestore.definitions.database import DuckDBSource, PostgresSource, SnowflakeSource, SqlSource
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.expectations import (
     AllowedValues,
@@ -44,6 +44,7 @@ __all__ = [
     "RowCount",
     "RowsArrived",
     "Schedule",
+    "SnowflakeSource",
     "Source",
     "Split",
     "SqlSource",

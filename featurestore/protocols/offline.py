@@ -160,6 +160,59 @@ class ChoosesEngine(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Suits:
+    """Whether a request is better carried out by an engine than elsewhere, and why (not)."""
+
+    better: bool
+    reason: str
+
+
+@runtime_checkable
+class JoinsInPlace(Protocol):
+    """An engine in the database that sources of one kind are in; it has the name of the kind."""
+
+    def suits(self, *, views: Sequence[ViewPlan], entity_rows: int) -> Suits:
+        """Whether a training frame of so many rows is better made there than by reading the sources.
+
+        Raises:
+            SourceError: if the database cannot be reached.
+        """
+        ...
+
+
+@runtime_checkable
+class WritesTables(Protocol):
+    """An engine that can leave a training frame where it was made."""
+
+    def write_table(
+        self,
+        *,
+        views: Sequence[ViewPlan],
+        entities: pa.Table,
+        rows: pa.Table,
+        outputs: Sequence[str],
+        name: str,
+        replace: bool,
+    ) -> None:
+        """Make a table of the frame, all of it or none.
+
+        Args:
+            views: as for `historical_features`; all read one database.
+            entities: likewise.
+            rows: the entity rows with all their columns.
+            outputs: the feature columns in the order of the frame.
+            name: of the table, as definitions write it.
+            replace: an existing table of the name.
+
+        Raises:
+            RequestError: if the views cannot be answered there, or a column of the entity rows has a type that the
+                database has not.
+            SourceError: if the database refuses, e.g. because the table exists.
+        """
+        ...
+
+
 class OfflineEngine(Protocol):
     """Carries out plans over the sources; stateless between calls, safe to use from several threads."""
 
