@@ -69,8 +69,10 @@ from featurestore.definitions.types import (
 if _typing.TYPE_CHECKING:
     from featurestore.leakage.frame import check_frame
     from featurestore.leakage.report import LeakageReport
+    from featurestore.monitoring.reports import ExpectationReport, Suggestion
     from featurestore.online.response import OnlineFeatures, Status
     from featurestore.planning.training_frame import TrainingFrame
+    from featurestore.protocols.expectations import CheckResult
     from featurestore.report.report import Report
     from featurestore.statistics.drift import DriftReport
     from featurestore.statistics.profile import FeatureProfile, Profile
@@ -81,8 +83,10 @@ if _typing.TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "CheckResult": "featurestore.protocols.expectations",
     "DriftReport": "featurestore.statistics.drift",
     "DriftThresholds": "featurestore.statistics.thresholds",
+    "ExpectationReport": "featurestore.monitoring.reports",
     "FeatureProfile": "featurestore.statistics.profile",
     "FeatureStore": "featurestore.store",
     "FeatureThresholds": "featurestore.statistics.thresholds",
@@ -91,6 +95,7 @@ _LAZY = {
     "Profile": "featurestore.statistics.profile",
     "Report": "featurestore.report.report",
     "Status": "featurestore.online.response",
+    "Suggestion": "featurestore.monitoring.reports",
     "TrainingFrame": "featurestore.planning.training_frame",
     "TrainingSet": "featurestore.training_sets.training_set",
     "check_frame": "featurestore.leakage.frame",
@@ -103,6 +108,7 @@ __all__ = [
     "Bool",
     "Bytes",
     "CSVSource",
+    "CheckResult",
     "Date",
     "Decimal",
     "DriftReport",
@@ -111,6 +117,7 @@ __all__ = [
     "Entity",
     "EntitySplit",
     "Expectation",
+    "ExpectationReport",
     "Feature",
     "FeatureProfile",
     "FeatureService",
@@ -147,6 +154,7 @@ __all__ = [
     "Status",
     "StratifiedSplit",
     "String",
+    "Suggestion",
     "TimeSplit",
     "Timestamp",
     "TrainingFrame",

@@ -163,8 +163,8 @@ def _failing_rows(settings: Mapping[str, Any], root: Path) -> Path:
     if "failing_rows" in settings:
         return root / str(settings["failing_rows"])
     registry = _anchor(settings["registry"], root)
-    beside = Path(registry.removeprefix(_SQLITE)).parent if registry.startswith(_SQLITE) else root
-    return beside / "failing_rows"
+    on_disk = registry.startswith(_SQLITE) and registry != _SQLITE + ":memory:"
+    return (Path(registry.removeprefix(_SQLITE)).parent if on_disk else root) / "failing_rows"
 
 
 def _anchor(url: str, root: Path) -> str:

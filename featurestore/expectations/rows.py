@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,6 +24,9 @@ from featurestore.protocols.offline import (
     ViewPlan,
 )
 from featurestore.sources.wanted import effective
+
+if TYPE_CHECKING:
+    import polars as pl
 
 _LOOKED_AT: Final = 10_000
 """So many hashes that come twice are looked up, to count the rows exactly."""
@@ -130,8 +132,9 @@ class RowChecks:
             return outcome(
                 expectation, found.rows >= expectation.at_least, f"{found.rows:,} rows", rows=found.rows
             )
-        if self._plan.grid is not None and since == until:
-            return skipped(expectation, "no new instant of the schedule since the last run")
+        if since == until:
+            what = "instant" if self._plan.grid is None else "instant of the schedule"
+            return skipped(expectation, f"the last run was for the same {what}")
         when = from_microseconds(since).isoformat()
         text = f"{found.arrived:,} new rows since {when}"
         return outcome(expectation, found.arrived >= expectation.at_least, text, rows=found.arrived)
@@ -152,6 +155,8 @@ class RowChecks:
 
     def _groups(self, several: npt.NDArray[np.uint64]) -> pa.Table:
         """Rows that are there more than once, each of them once, and how often."""
+        import polars as pl
+
         tables = []
         for batch in self._batches(self._instant.changes):
             hashes = self._hashes(batch)
@@ -177,6 +182,9 @@ class RowChecks:
 
 
 def _to_frame(batch: pa.RecordBatch) -> pl.DataFrame:
+    # Not at the top: a process that only serves does without Polars.
+    import polars as pl
+
     return pl.DataFrame(pl.from_arrow(pa.Table.from_batches([batch])))
 
 

@@ -97,14 +97,16 @@ class ExpectationVerbs:
         files = FailingRowFiles(self._project.config.failing_rows, self._project.name)
         if training_set is not None:
             path = files.of_training_set(stored.name, stored.version, training_set)
-            return files.read(path, f"training set {training_set!r} and view {stored.name!r}")
+            rows = files.read(path, f"training set {training_set!r} and view {stored.name!r}")
+            return self._without_personal(rows, stored.name, stored.version)
         found = self.get_expectation_results(view, run=run, limit=1)
         if not found:
             which = "no run" if run is None else f"no run {run}"
             raise NotFoundError(f"View {stored.name!r} has {which} with results of expectations.")
         its = found[0].run
         path = files.of_run(its.view, its.version, its.number)
-        return files.read(path, f"run {its.number} of view {its.view!r}")
+        rows = files.read(path, f"run {its.number} of view {its.view!r}")
+        return self._without_personal(rows, its.view, its.version)
 
     def suggest_expectations(
         self, view: str | FeatureView, *, profile: Profile | None = None, engine: str | None = None
@@ -122,6 +124,12 @@ class ExpectationVerbs:
         """
         request = resolve_request(view, self._project.catalog())
         return suggest(self._project, request, profile=profile, engine=self._project.engine(engine))
+
+    def _without_personal(self, rows: pa.Table, view: str, version: int) -> pa.Table:
+        """The rows without what is tagged personal by now, even if it was not when they were kept."""
+        catalog = self._project.catalog()
+        personal = personal_outputs(resolve_request(f"{view}@{version}", catalog), catalog)
+        return rows.select([name for name in rows.column_names if name not in personal])
 
     def _checked(
         self, view: FeatureView, *, given: bool, version: int | None, at: int, engine: str | None

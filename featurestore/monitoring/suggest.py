@@ -39,6 +39,7 @@ from featurestore.statistics.profile import FeatureProfile, Profile
 ENOUGH_ROWS: Final = 100
 """Fewer values say too little about those that are to come."""
 MOST_VALUES: Final = 20
+MOST_RUNS: Final = 20
 ROWS_PER_VALUE: Final = 20
 """A set of values is proposed if each was seen about so often."""
 _STEPS: Final = tuple(
@@ -79,6 +80,8 @@ def suggest(
 def _known(
     project: Project, request: Request, plan: ViewPlan, profile: Profile | None, engine: OfflineEngine
 ) -> _Known:
+    # What is tagged by now counts, whenever it was recorded.
+    personal = personal_outputs(request, project.catalog())
     runs = _recorded(project, request)
     plain = not plan.windows
     ages = [age for run, each in runs if plain and (age := _age(each, run.end_us)) is not None]
@@ -90,27 +93,27 @@ def _known(
         profile = full[-1] if full else runs[-1][1]
     if profile is None:
         now = time.time_ns() // 1000
-        collector = run_collector(request.views[0].view, personal_outputs(request, project.catalog()))
+        collector = run_collector(request.views[0].view, personal)
         for batch in engine.latest_features(view=plan, at=now):
             collector.add(batch)
         profile = collector.result()
         age = _age(profile, now)
         ages = [age] if plain and age is not None else []
-    return _Known(profile, ages, done, newer)
+    return _Known(profile.without_values(personal), ages, done, newer)
 
 
 def _recorded(project: Project, request: Request) -> list[tuple[Run, Profile]]:
     """The last runs of the view's version with their profiles, oldest first."""
     view = request.views[0]
-    if view.given or not any(
-        stored.kind == "feature_view" and stored.name == view.view.name for stored in project.catalog().stored
-    ):
+    if view.given:
         return []
     stored = project.registered(
         view.view.name if view.version is None else f"{view.view.name}@{view.version}"
     )
     registry = project.registry
-    runs = registry.profiled_runs(project=project.name, view=stored.name, version=stored.version)[-20:]
+    runs = registry.profiled_runs(
+        project=project.name, view=stored.name, version=stored.version, limit=MOST_RUNS
+    )
     return [
         (run, Profile.from_json(registry.run_profile(project=run.project, view=run.view, number=run.number)))
         for run in runs

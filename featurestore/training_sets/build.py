@@ -101,10 +101,7 @@ def built(
     assigned = _assigned(recipe, ParquetRows(path), request)
     with folder.staged(frame.schema, recipe.parts) as parts:
         collectors = [frame.collector() for _ in parts] if profiled else []
-        batches = _write(frame.to_batches(), assigned, parts, collectors)
-        for batch in batches:
-            if checks is not None:
-                checks.add(batch)
+        _write(frame.to_batches(), assigned, parts, collectors, checks)
         for source, stamp in zip(located, stamps, strict=True):
             check_unchanged(source, stamp)
         left_out = int((assigned == NO_PART).sum())
@@ -143,9 +140,12 @@ def _assigned(recipe: Recipe, rows: ParquetRows, request: Request) -> Any:
 
 
 def _write(
-    batches: Iterator[pa.RecordBatch], assigned: Any, parts: list[PartWriter], collectors: list[Collector]
-) -> Iterator[pa.RecordBatch]:
-    """Write the rows to their parts, and give those that were written."""
+    batches: Iterator[pa.RecordBatch],
+    assigned: Any,
+    parts: list[PartWriter],
+    collectors: list[Collector],
+    checks: SetChecks | None,
+) -> None:
     start = 0
     for batch in batches:
         numbers = pa.array(assigned[start : start + batch.num_rows])
@@ -156,4 +156,5 @@ def _write(
                 part.add(chosen)
                 if collectors:
                     collectors[number].add(chosen)
-                yield chosen
+                if checks is not None:
+                    checks.add(chosen)

@@ -156,7 +156,9 @@ def test_an_empty_source(store: fs.FeatureStore, arrivals: Arrivals) -> None:
     with pytest.raises(
         ExpectationError, match="rows_arrived: expected at least 1 new row, found 0 new rows since"
     ):
-        store.materialize(end=NOON)
+        store.materialize(end=NOON + HOUR)
+    store.materialize(end=NOON)  # the same instant again: nothing can have arrived
+    assert outcomes(store) == {"rows_arrived": "skipped", "freshness": "failed"}
 
 
 def test_rows_arrived_since_the_last_run(store: fs.FeatureStore, arrivals: Arrivals) -> None:
@@ -170,6 +172,19 @@ def test_rows_arrived_since_the_last_run(store: fs.FeatureStore, arrivals: Arriv
     arrivals.add("N0", NOON + 2 * HOUR, 1.0)
     store.materialize_incremental(end=NOON + 2 * HOUR)
     assert online_values(store, ["N0"], NOON + 2 * HOUR) == [1.0]
+
+
+def test_with_a_schedule_rows_arrive_at_its_instants(store: fs.FeatureStore, arrivals: Arrivals) -> None:
+    fill(arrivals)
+    daily = fs.Schedule(every=timedelta(days=1))
+    store.apply([arrivals.view(schedule=daily, expectations=[fs.RowsArrived()])])
+    with pytest.raises(ExpectationError, match="found 0 rows"):  # at noon, midnight's values are served
+        store.materialize(end=NOON)
+    store.materialize(end=NOON + 12 * HOUR)
+    store.materialize(end=NOON + 20 * HOUR)
+    assert outcomes(store)["rows_arrived"] == "skipped"
+    with pytest.raises(ExpectationError, match="found 0 new rows"):
+        store.materialize_incremental(end=NOON + 36 * HOUR)
 
 
 def test_freshness(store: fs.FeatureStore, arrivals: Arrivals) -> None:
@@ -278,6 +293,19 @@ def test_personal_values_are_not_kept(store: fs.FeatureStore, tmp_path: Path) ->
     assert rows.column_names == ["expectation", "on_failure", "event_timestamp", "size"]
     assert rows.column("size").to_pylist() == [None, -1]
     assert "ann" not in str(store.get_expectation_results("people"))
+
+
+def test_what_is_tagged_later_is_not_shown(store: fs.FeatureStore, arrivals: Arrivals) -> None:
+    fill(arrivals, 200)
+    expecting = [fs.ValueRange("delay", 500, on_failure="warn")]
+    store.apply([arrivals.view(expectations=expecting)])
+    store.materialize(end=NOON)
+    assert "delay" in store.failing_rows("punctuality").column_names
+    assert "value_range:delay" in {s.expectation.name for s in store.suggest_expectations("punctuality")}
+    tagged = [fs.Feature("delay", fs.Float64, tags={"pii": "yes"})]
+    store.apply([arrivals.view(features=tagged, expectations=expecting)])
+    assert "delay" not in store.failing_rows("punctuality").column_names
+    assert "value_range:delay" not in {s.expectation.name for s in store.suggest_expectations("punctuality")}
 
 
 def test_columns_of_our_own_do_not_hide_the_views(store: fs.FeatureStore) -> None:

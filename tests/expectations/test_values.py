@@ -97,7 +97,7 @@ def test_timestamps_are_instants(zone: str) -> None:
 
 
 def test_dates() -> None:
-    days = [date(1969, 12, 31), date(1970, 1, 1), date(2024, 2, 29), None]
+    days: list[Any] = [date(1969, 12, 31), date(1970, 1, 1), date(2024, 2, 29), None]
     column = pa.array(days, pa.date32())
     assert outside(column, fs.Date, date(1970, 1, 1), date(2024, 2, 28)).to_pylist() == [
         True,
