@@ -6,37 +6,32 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from featurestore.configuration import load_configuration
 from featurestore.definitions.base import Definition
 from featurestore.definitions.instants import to_microseconds
 from featurestore.definitions.source import Source
 from featurestore.definitions.view import FeatureView
-from featurestore.leakage.check import check_views
-from featurestore.leakage.report import LeakageReport
-from featurestore.lineage.personal import personal_request
-from featurestore.materialize.run import MaterializationReport
-from featurestore.materialize.views import filled_versions, materialize_views, retire_online
 from featurestore.monitoring.expectation_verbs import ExpectationVerbs
 from featurestore.monitoring.verbs import StatisticsVerbs
 from featurestore.online.push import delete_rows, push_rows
 from featurestore.online.reader import OnlineReader
 from featurestore.online.response import OnlineFeatures
-from featurestore.planning.apply import apply_definitions
 from featurestore.planning.changes import Plan, plan_changes
-from featurestore.planning.determinism import check_planned
-from featurestore.planning.historical import historical_features, latest_features
 from featurestore.planning.point_in_time import plan_view
 from featurestore.planning.request import FeaturesArgument, resolve_request
-from featurestore.planning.retirement import plan_retirement
-from featurestore.planning.training_frame import TrainingFrame
 from featurestore.project import Project
 from featurestore.protocols.registry import RunKind
 from featurestore.report.verbs import ReportVerbs
 from featurestore.sources.files import locate_source
 from featurestore.training_sets.verbs import TrainingSetVerbs
 from featurestore.versions.verbs import VersionVerbs
+
+if TYPE_CHECKING:
+    from featurestore.leakage.report import LeakageReport
+    from featurestore.materialize.run import MaterializationReport
+    from featurestore.planning.training_frame import TrainingFrame
 
 
 class FeatureStore(VersionVerbs, TrainingSetVerbs, StatisticsVerbs, ExpectationVerbs, ReportVerbs):
@@ -86,6 +81,8 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs, StatisticsVerbs, ExpectationV
             DefinitionError: if the definitions contradict each other or what is registered.
             TransformError: if a new transform fails on the source's first rows, or does not do the same twice.
         """
+        from featurestore.planning.determinism import check_planned
+
         root = self._project.config.root
         plan = plan_changes(objects, self._project.catalog(), project=self._project.name, root=root)
         check_planned(plan, objects, root)
@@ -110,6 +107,8 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs, StatisticsVerbs, ExpectationV
             StaleRegistryError: if the registry has moved since `what` was planned (retryable).
             DefinitionError, TransformError: as for `plan`.
         """
+        from featurestore.planning.apply import apply_definitions
+
         committer = self._committer(message, evolve)
         if isinstance(what, Plan):
             committer.commit(what)
@@ -130,6 +129,9 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs, StatisticsVerbs, ExpectationV
             DefinitionError: if a service that stays still uses a view.
             RegistryError: if a single version is the active or the newest one.
         """
+        from featurestore.materialize.views import filled_versions, retire_online
+        from featurestore.planning.retirement import plan_retirement
+
         plan = plan_retirement(names, self._project.catalog(), project=self._project.name)
         filled = filled_versions(self._project, plan)
         self._committer(message).commit(plan)
@@ -172,6 +174,9 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs, StatisticsVerbs, ExpectationV
             EntityDataError: if a key or the time is missing or of the wrong type.
             SourceError: if a source lacks what a view wants of it.
         """
+        from featurestore.lineage.personal import personal_request
+        from featurestore.planning.historical import historical_features
+
         request, personal = personal_request(features, self._project.catalog(), full=full_feature_names)
         return historical_features(
             entity_df,
@@ -211,6 +216,9 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs, StatisticsVerbs, ExpectationV
         Raises:
             RequestError: if `entities` is needed.
         """
+        from featurestore.lineage.personal import personal_request
+        from featurestore.planning.historical import latest_features
+
         request, personal = personal_request(features, self._project.catalog(), full=full_feature_names)
         return latest_features(
             entities,
@@ -247,6 +255,8 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs, StatisticsVerbs, ExpectationV
             SourceError: if a source cannot be read.
             TransformError: if a transform fails.
         """
+        from featurestore.leakage.check import check_views
+
         request = resolve_request(features, self._project.catalog(), full_feature_names=True)
         root = self._project.config.root
         return check_views(
@@ -381,6 +391,8 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs, StatisticsVerbs, ExpectationV
         engine: str | None,
         overlap: timedelta,
     ) -> list[MaterializationReport]:
+        from featurestore.materialize.views import materialize_views
+
         try:
             return materialize_views(
                 self._project, kind=kind, end=end, views=views, engine=engine, overlap=overlap

@@ -11,20 +11,16 @@ from featurestore.definitions.instants import to_microseconds
 from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import NotFoundError, RequestError
-from featurestore.expectations.files import FailingRowFiles
-from featurestore.expectations.rows import Instant
-from featurestore.expectations.run import Checked, RunChecks
-from featurestore.lineage.personal import personal_outputs
-from featurestore.monitoring.reports import CheckedView, ExpectationReport, RunExpectations, Suggestions
-from featurestore.monitoring.suggest import suggest
 from featurestore.planning.point_in_time import plan_view
 from featurestore.planning.request import FeaturesArgument, resolve_request
 from featurestore.project import Project
 from featurestore.protocols.registry import RunKind, RunStatus, StoredVersion
-from featurestore.statistics.profile import Profile
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from featurestore.monitoring.reports import CheckedView, ExpectationReport, RunExpectations, Suggestions
+    from featurestore.statistics.profile import Profile
 
 
 class ExpectationVerbs:
@@ -46,6 +42,8 @@ class ExpectationVerbs:
             NotFoundError: for an unknown name.
             SourceError: if a source cannot be read.
         """
+        from featurestore.monitoring.reports import ExpectationReport
+
         instant = time.time_ns() // 1000 if at is None else to_microseconds(at, what="at")
         request = resolve_request(features, self._project.catalog(), full_feature_names=True)
         views = {(view.view.name, view.version): view for view in request.views}
@@ -69,6 +67,8 @@ class ExpectationVerbs:
         Raises:
             NotFoundError: if there is no such view.
         """
+        from featurestore.monitoring.reports import RunExpectations
+
         stored = self._project.registered(view)
         by_version = isinstance(view, str) and ViewReference.parse(view).version is not None
         found = self._project.registry.run_checks(
@@ -93,6 +93,8 @@ class ExpectationVerbs:
         Raises:
             NotFoundError: if there is no such view or run, or no rows of it were kept.
         """
+        from featurestore.expectations.files import FailingRowFiles
+
         stored = self._project.registered(view)
         files = FailingRowFiles(self._project.config.failing_rows, self._project.name)
         if training_set is not None:
@@ -122,11 +124,15 @@ class ExpectationVerbs:
             NotFoundError: if there is no such view.
             SourceError: if its source cannot be read.
         """
+        from featurestore.monitoring.suggest import suggest
+
         request = resolve_request(view, self._project.catalog())
         return suggest(self._project, request, profile=profile, engine=self._project.engine(engine))
 
     def _without_personal(self, rows: pa.Table, view: str, version: int) -> pa.Table:
         """The rows without what is tagged personal by now, even if it was not when they were kept."""
+        from featurestore.lineage.personal import personal_outputs
+
         catalog = self._project.catalog()
         personal = personal_outputs(resolve_request(f"{view}@{version}", catalog), catalog)
         return rows.select([name for name in rows.column_names if name not in personal])
@@ -134,6 +140,11 @@ class ExpectationVerbs:
     def _checked(
         self, view: FeatureView, *, given: bool, version: int | None, at: int, engine: str | None
     ) -> CheckedView:
+        from featurestore.expectations.rows import Instant
+        from featurestore.expectations.run import Checked, RunChecks
+        from featurestore.lineage.personal import personal_outputs
+        from featurestore.monitoring.reports import CheckedView
+
         stored = self._stored(view, given=given, version=version)
         request = resolve_request(view, None)
         plan = plan_view(request.views[0], root=self._project.config.root)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from featurestore.definitions.instants import to_microseconds
 from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import NotFoundError
-from featurestore.lineage.personal import personal_outputs
 from featurestore.planning.request import FeaturesArgument, resolve_request
 from featurestore.project import Project
 from featurestore.protocols.registry import Run
-from featurestore.statistics.profile import Profile
+
+if TYPE_CHECKING:
+    from featurestore.statistics.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class StatisticsVerbs:
         Raises:
             NotFoundError: for an unknown name.
         """
+        from featurestore.lineage.personal import personal_outputs
+
         catalog = self._project.catalog()
         request = resolve_request(features, catalog)
         found = personal_outputs(request, catalog)
@@ -83,6 +87,9 @@ class StatisticsVerbs:
     def _run_statistics(
         self, view: str | FeatureView, since: datetime | None, until: datetime | None, number: int | None
     ) -> Iterator[RunStatistics]:
+        from featurestore.lineage.personal import personal_outputs
+        from featurestore.statistics.profile import Profile
+
         stored = self._project.registered(view)
         registry = self._project.registry
         wanted = ViewReference.parse(view).features if isinstance(view, str) else None

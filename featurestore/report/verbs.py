@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from featurestore.lineage.build import lineage_of
 from featurestore.project import Project
-from featurestore.report.report import Report
-from featurestore.report.subjects import Found, Subject, aligned, find
-from featurestore.statistics.drift import DriftReport, detect_drift
-from featurestore.statistics.thresholds import DriftThresholds
+
+if TYPE_CHECKING:
+    from featurestore.report.report import Report
+    from featurestore.report.subjects import Found, Subject
+    from featurestore.statistics.drift import DriftReport
+    from featurestore.statistics.thresholds import DriftThresholds
 
 
 class ReportVerbs:
@@ -44,6 +45,8 @@ class ReportVerbs:
             NotFoundError: if there is no such thing, or no statistics of it.
             RequestError: if the two have no feature in common, or a threshold is wrong.
         """
+        from featurestore.report.subjects import find
+
         return _compared(find(self._project, reference), find(self._project, current), thresholds)
 
     def report(
@@ -66,6 +69,10 @@ class ReportVerbs:
         Raises:
             NotFoundError, RequestError: as for `detect_drift`.
         """
+        from featurestore.lineage.build import lineage_of
+        from featurestore.report.report import Report
+        from featurestore.report.subjects import find
+
         found = find(self._project, subject)
         drift = None
         if reference is not None:
@@ -86,5 +93,8 @@ class ReportVerbs:
 def _compared(
     reference: Found, current: Found, thresholds: DriftThresholds | Mapping[str, Any] | None
 ) -> DriftReport:
+    from featurestore.report.subjects import aligned
+    from featurestore.statistics.drift import detect_drift
+
     before, now = aligned(reference, current)
     return detect_drift(before, now, thresholds=thresholds, names=(reference.name, current.name))

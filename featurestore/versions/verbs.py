@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from featurestore.lineage.build import lineage_of
-from featurestore.lineage.graph import Lineage
 from featurestore.online.reader import OnlineReader
 from featurestore.planning.apply import Committer
 from featurestore.planning.changes import Plan
 from featurestore.project import Project
 from featurestore.protocols.registry import AuditEntry, VersionRecord
-from featurestore.versions.active import promote_version, roll_back
-from featurestore.versions.diff import VersionDiff, version_diff
-from featurestore.versions.history import version_history
+
+if TYPE_CHECKING:
+    from featurestore.lineage.graph import Lineage
+    from featurestore.versions.diff import VersionDiff
 
 
 class VersionVerbs:
@@ -28,6 +28,8 @@ class VersionVerbs:
         Raises:
             NotFoundError: if nothing was ever registered under the name.
         """
+        from featurestore.versions.history import version_history
+
         return version_history(self._project, name, kind)
 
     def diff(self, name: str, old: int | None = None, new: int | None = None) -> VersionDiff:
@@ -36,6 +38,8 @@ class VersionVerbs:
         Raises:
             NotFoundError: if there is no such name or version.
         """
+        from featurestore.versions.diff import version_diff
+
         return version_diff(self._project, name, old, new)
 
     def promote(self, version: str, *, message: str = "", evolve: Collection[str] = ()) -> Plan:
@@ -46,6 +50,8 @@ class VersionVerbs:
             RegistryError: if it is retired, or served online and was never filled.
             BreakingChangeError: if a service that is not named in `evolve` would lose what it relies on.
         """
+        from featurestore.versions.active import promote_version
+
         plan = promote_version(self._project, version, self._committer(message, evolve))
         self._forget()
         return plan
@@ -58,6 +64,8 @@ class VersionVerbs:
             StaleRegistryError: if somebody else has changed the registry meanwhile (retryable).
             BreakingChangeError: as for `promote`.
         """
+        from featurestore.versions.active import roll_back
+
         plan = roll_back(self._project, view, self._committer(message, evolve))
         self._forget()
         return plan
@@ -75,6 +83,8 @@ class VersionVerbs:
         Raises:
             NotFoundError: if nothing is called so.
         """
+        from featurestore.lineage.build import lineage_of
+
         return lineage_of(self._project, name)
 
     def audit(self, name: str | None = None, *, limit: int = 100) -> list[AuditEntry]:
