@@ -58,7 +58,7 @@ def list_remote(source: str, path: str, kind: str) -> list[str]:
         SourceError: if there is none, or the store refuses.
         SourceUnavailableError: if it cannot be reached.
     """
-    store, pattern = _store(), path.removeprefix(PREFIX).rstrip("/")
+    store, pattern = object_store(), path.removeprefix(PREFIX).rstrip("/")
     with reported(source, path):
         if not _WILD.search(pattern):
             if store.get_file_info(pattern).type != pa.fs.FileType.Directory:
@@ -89,12 +89,12 @@ def _expression(pattern: str) -> str:
 
 def open_file(path: str) -> Any:
     """A file, to be read at any place."""
-    return _store().open_input_file(path.removeprefix(PREFIX))
+    return object_store().open_input_file(path.removeprefix(PREFIX))
 
 
 def open_stream(path: str) -> Any:
     """A file, to be read from its beginning, decompressed if its name says so."""
-    return _store().open_input_stream(path.removeprefix(PREFIX))
+    return object_store().open_input_stream(path.removeprefix(PREFIX))
 
 
 def version_of(file: Any) -> Version:
@@ -168,7 +168,8 @@ def reported(source: str, path: str) -> Iterator[None]:
         raise SourceError(f"Source {source!r}: {path} cannot be read: {message}", hint=hint) from error
 
 
-def _store() -> Any:
+def object_store() -> Any:
+    """The storage that the environment names."""
     environment = os.environ
     return pa.fs.S3FileSystem(
         endpoint_override=environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL"),

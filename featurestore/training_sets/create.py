@@ -21,10 +21,12 @@ from featurestore.planning.request import FeaturesArgument
 from featurestore.project import Project
 from featurestore.protocols.training_sets import TrainingSetRecord
 from featurestore.sources.files import locate_source
+from featurestore.sources.remote import is_remote
 from featurestore.training_sets.build import Build, built
 from featurestore.training_sets.content import Content
 from featurestore.training_sets.files import SetFolder
 from featurestore.training_sets.recipe import Recipe, pin_features, resolve_recipe, used_service
+from featurestore.training_sets.remote_files import open_folder
 
 FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -45,7 +47,7 @@ class Order:
     entity_df: Any
     split: Split | None
     seed: int
-    folder: Path | None
+    folder: Path | str | None
     event_timestamp: str
     timezone: str
     full_feature_names: bool
@@ -64,7 +66,8 @@ def create(project: Project, order: Order) -> TrainingSetRecord:
     """
     _check_name(project, order.name)
     began = time.time_ns() // 1000
-    folder = SetFolder(order.folder or project.config.training_sets)
+    location = order.folder or project.config.training_sets
+    folder = open_folder(location)
     recipe = Recipe(
         features=pin_features(order.features, project, full=order.full_feature_names),
         full_feature_names=order.full_feature_names,
@@ -84,7 +87,7 @@ def create(project: Project, order: Order) -> TrainingSetRecord:
         build.keep()
     manifest |= {"service": service, "began_us": began}
     record = project.registry.add_training_set(
-        project=project.name, name=order.name, manifest=manifest, folder=_shown(folder.path, project)
+        project=project.name, name=order.name, manifest=manifest, folder=_shown(location, project)
     )
     folder.write_manifest(record.manifest_id, manifest)
     if order.tags or order.note:
@@ -164,6 +167,8 @@ def library_versions() -> dict[str, str]:
     return found | {name: importlib.metadata.version(name) for name in _LIBRARIES}
 
 
-def _shown(folder: Path, project: Project) -> str:
-    absolute, root = folder.resolve(), project.config.root.resolve()
+def _shown(location: Path | str, project: Project) -> str:
+    if is_remote(str(location)):
+        return str(location).rstrip("/")
+    absolute, root = Path(location).resolve(), project.config.root.resolve()
     return (absolute.relative_to(root) if absolute.is_relative_to(root) else absolute).as_posix()

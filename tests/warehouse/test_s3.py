@@ -40,7 +40,7 @@ def engine(request):
 
 
 def store() -> Any:
-    return remote._store()
+    return remote.object_store()
 
 
 def upload(folder: Path, bucket: str) -> str:
