@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import subprocess
 import sys
 
 from rich.console import Console
 
-from benchmarks import report
+from benchmarks import offline_suites, online_suites, registry_suites, report, suites
 from benchmarks.data import SCALES, Scale
-from benchmarks.suites import SUITES, Options
+from benchmarks.suites import Options
+
+SUITES = suites.SUITES | offline_suites.SUITES | online_suites.SUITES | registry_suites.SUITES
+DATA = dict.fromkeys(suites.SUITES, "data") | {"aggregations": "events"} | offline_suites.DATA
+"""Which module makes a benchmark's data; the others make their own."""
 
 
 def main() -> int:
@@ -22,11 +27,11 @@ def main() -> int:
     scale = SCALES[arguments.scale]
     feast_runs = 0 if arguments.no_feast else min(arguments.feast_runs, arguments.runs)
     options = Options(scale=scale, runs=arguments.runs, feast_runs=feast_runs, only=arguments.only)
-    if set(arguments.benchmark or SUITES) - {"registry", "imports"}:
-        _generate(scale)
     console = Console() if sys.stdout.isatty() else Console(width=150)
     wrong = []
     for name in arguments.benchmark or SUITES:
+        if name in DATA:
+            _generate(scale, DATA[name])
         outcome = SUITES[name](options)
         path = report.write(name, outcome, options)
         report.show(console, outcome)
@@ -48,18 +53,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _generate(scale: Scale) -> None:
+def _generate(scale: Scale, module: str) -> None:
     """Make the data, and read it once so that the first contender does not pay for a cold disk.
 
     In a process of its own: see `harness` on peak memory.
     """
-    program = """
-from benchmarks import data, events
-data.ensure(data.SCALES[{0!r}])
-events.ensure(data.SCALES[{0!r}])
-"""
-    subprocess.run([sys.executable, "-c", program.format(scale.name)], check=True)
-    for path in sorted(scale.directory.glob("*.parquet")):
+    program = f"from benchmarks import data, {module}; {module}.ensure(data.SCALES[{scale.name!r}])"
+    subprocess.run([sys.executable, "-c", program], check=True)
+    folder = importlib.import_module(f"benchmarks.{module}").FOLDER
+    for path in sorted((scale.directory / folder).glob("*.parquet")):
         with path.open("rb") as file:
             while file.read(2**24):
                 pass

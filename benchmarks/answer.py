@@ -40,7 +40,7 @@ def of_matrix(values: np.ndarray[tuple[int, int], np.dtype[np.float64]]) -> str:
     """The checksum of features without nulls, one row per entity."""
     import pyarrow as pa
 
-    return of_features(pa.table({name: values[:, i].copy() for i, name in enumerate(FEATURES)}))
+    return of_columns([pa.array(column.copy()) for column in values.T])
 
 
 def _bits(column: pa.Array) -> Hashes:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     Ints = npt.NDArray[np.int64]
 
+FOLDER = ""
 DATA_DIR = Path(__file__).parent / ".data"
 SEED = 20_130_101
 FEATURES = tuple(f"f{number:02}" for number in range(20))
@@ -28,12 +29,12 @@ DAYS = 90
 END = START + timedelta(days=DAYS)
 ROW_GROUP = 131_072
 ORDERS = ("sorted", "shuffled")
+UNKNOWN_KEY_SHARE = 0.01
 
 _START_US = int(START.timestamp()) * 1_000_000
 _SPAN_US = DAYS * 86_400_000_000
 _CREATED_LAG_US = 3_600_000_000
 _TIED_SHARE = 0.01
-_UNKNOWN_KEY_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +71,9 @@ SCALES = {
 }
 
 
-def describe(scale: Scale) -> dict[str, Any]:
-    """What was measured on, for the result file."""
-    files = sorted(scale.directory.glob("*.parquet"))
+def describe(scale: Scale, folder: str) -> dict[str, Any]:
+    """What was measured on, for the result file: the sizes, and the files in one of the scale's folders."""
+    files = sorted((scale.directory / folder).glob("*.parquet"))
     return {
         **asdict(scale),
         "features": len(FEATURES),
@@ -80,7 +81,7 @@ def describe(scale: Scale) -> dict[str, Any]:
         "seed": SEED,
         "row_group": ROW_GROUP,
         "tied_share": _TIED_SHARE,
-        "unknown_key_share": _UNKNOWN_KEY_SHARE,
+        "unknown_key_share": UNKNOWN_KEY_SHARE,
         "bytes": {file.name: file.stat().st_size for file in files},
     }
 
@@ -114,14 +115,14 @@ def once(scale: Scale, name: str, version: int, make: Callable[[], None]) -> Non
 def _write_sources(scale: Scale) -> None:
     import numpy as np
 
-    keys, events, created = _source_rows(scale)
+    keys, events, created = source_rows(scale)
     numbers = np.arange(scale.source_rows, dtype=np.int64)
     orders = {"sorted": numbers, "shuffled": np.random.default_rng(SEED + 1).permutation(numbers)}
     for order in ORDERS:
         write(scale.source(order), _source_tables(keys, events, created, orders[order]))
 
 
-def _source_rows(scale: Scale) -> tuple[Ints, Ints, Ints]:
+def source_rows(scale: Scale) -> tuple[Ints, Ints, Ints]:
     """Key, event and created time of each row, in the order of events.
 
     Some rows are written twice: the same key and event timestamp, another created timestamp. First writings
@@ -153,17 +154,17 @@ def _source_tables(keys: Ints, events: Ints, created: Ints, order: Ints) -> Iter
             "event_timestamp": times(events[rows]),
             "created_timestamp": times(created[rows]),
         }
-        yield pa.table(columns | {name: _feature(rows, i) for i, name in enumerate(FEATURES)})
+        yield pa.table(columns | {name: feature(rows, i) for i, name in enumerate(FEATURES)})
 
 
-def _feature(rows: Ints, number: int) -> npt.NDArray[np.float64]:
-    """Feature `number` of some rows: uniform in [0, 1), from SplitMix64 of (row, feature).
+def feature(rows: Ints, number: int, of: int = len(FEATURES)) -> npt.NDArray[np.float64]:
+    """Feature `number` of some rows that have so many: uniform in [0, 1), from SplitMix64 of (row, feature).
 
     https://prng.di.unimi.it/splitmix64.c
     """
     import numpy as np
 
-    state = rows.astype(np.uint64) * np.uint64(len(FEATURES)) + np.uint64(number + 1)
+    state = rows.astype(np.uint64) * np.uint64(of) + np.uint64(number + 1)
     state *= np.uint64(0x9E3779B97F4A7C15)
     state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -171,21 +172,25 @@ def _feature(rows: Ints, number: int) -> npt.NDArray[np.float64]:
 
 
 def _write_entity_rows(scale: Scale) -> None:
+    import numpy as np
+
+    write(scale.entity_frame, iter([entity_table(np.random.default_rng(SEED + 2), scale)]))
+
+
+def entity_table(rng: np.random.Generator, scale: Scale) -> pa.Table:
     """Random keys (a few of them unknown) at random times, in random order, with a label."""
     import numpy as np
     import pyarrow as pa
 
-    rng = np.random.default_rng(SEED + 2)
     keys = rng.integers(0, scale.entities, scale.entity_rows)
-    unknown = rng.random(scale.entity_rows) < _UNKNOWN_KEY_SHARE
-    table = pa.table(
+    unknown = rng.random(scale.entity_rows) < UNKNOWN_KEY_SHARE
+    return pa.table(
         {
             "entity_id": pa.array(np.where(unknown, keys + scale.entities, keys)),
             "event_timestamp": times(_START_US + rng.integers(0, _SPAN_US, scale.entity_rows)),
             "label": pa.array(rng.integers(0, 2, scale.entity_rows)),
         }
     )
-    write(scale.entity_frame, iter([table]))
 
 
 def times(microseconds: Ints) -> pa.Array:
@@ -199,6 +204,7 @@ def write(path: Path, tables: Iterator[pa.Table]) -> None:
     """Tables as one Parquet file."""
     import pyarrow.parquet as pq
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     first = next(tables)
     with pq.ParquetWriter(path, first.schema, compression="zstd", use_dictionary=False) as writer:
         writer.write_table(first, row_group_size=ROW_GROUP)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+FOLDER = ""
 SKEWS = ("uniform", "hot")
 AMOUNTS = ("x0", "x1", "x2")
 HOT = 0

@@ -15,7 +15,7 @@ from feast import Entity, FeatureStore, FeatureView, Field, FileSource, ValueTyp
 from feast.repo_config import RepoConfig
 from feast.types import Float64, Int64
 
-from benchmarks import answer
+from benchmarks import answer, rows
 from benchmarks.data import END, FEATURES, SCALES, START, Scale
 from benchmarks.protocol import Job, Measurement, Run, serve, timed, timed_calls
 
@@ -37,7 +37,8 @@ def prepare(job: Job) -> Run:
         entity_key_serialization_version=3,
     )
     store = FeatureStore(config=config, repo_path=directory)
-    store.apply(_definitions(scale.source(job["order"])))
+    served = job["benchmark"] == "online"
+    store.apply(_served_definitions(scale) if served else _definitions(scale.source(job["order"])))
     runs: dict[str, Callable[[FeatureStore, Scale], Run]] = {
         "historical": _historical,
         "materialize": lambda store, _: _materialize(store),
@@ -87,30 +88,56 @@ def _materialize(store: FeatureStore) -> Run:
     return run
 
 
+def _served_definitions(scale: Scale) -> list[Any]:
+    entity = Entity(name="customer", join_keys=[rows.KEY], value_type=ValueType.INT64)
+    source = FileSource(name="rows", path=str(rows.path(scale)), timestamp_field=rows.EVENT)
+    views = [
+        FeatureView(
+            name=view,
+            entities=[entity],
+            source=source,
+            ttl=_NO_LIMIT,
+            schema=[Field(name=rows.KEY, dtype=Int64), *(Field(name=name, dtype=Float64) for name in names)],
+        )
+        for view, names in _served_views(rows.VIEWS).items()
+    ]
+    return [entity, source, *views]
+
+
+def _served_views(views: int) -> dict[str, tuple[str, ...]]:
+    width = rows.WIDTH
+    return {f"part_{view}": rows.NAMES[view * width : (view + 1) * width] for view in range(views)}
+
+
 def _online(store: FeatureStore, scale: Scale) -> Run:
     """Written by `write_to_online_store`: what is measured are the reads, not a materialization."""
-    rows = pd.read_parquet(scale.source("sorted")).sort_values(["event_timestamp", "created_timestamp"])
-    store.write_to_online_store(VIEW, rows.drop_duplicates("entity_id", keep="last"))
+    frame = pd.read_parquet(rows.path(scale))
+    for view, names in _served_views(rows.VIEWS).items():
+        store.write_to_online_store(view, frame[[rows.KEY, rows.EVENT, *names]])
 
     def run(message: Job) -> Measurement:
         rng = random.Random(message["seed"])
-        count, population = message["entities"], range(scale.entities)
-        entities = [rng.choices(population, k=count) for _ in range(message["calls"])]
-        requests = [[{"entity_id": entity} for entity in some] for some in entities]
-        measured = timed_calls(lambda request: _read(store, request), requests)
-        return measured | {"answer": _checked(store, count)}
+        count, views, population = message["entities"], message["views"], range(scale.entities)
+        references = [f"{view}:{name}" for view, names in _served_views(views).items() for name in names]
+        calls = [rng.choices(population, k=count) for _ in range(message["calls"])]
+        requests = [[{rows.KEY: entity} for entity in some] for some in calls]
+        measured = timed_calls(lambda request: _read(store, references, request), requests)
+        measured["cpu_us_per_value"] = measured["cpu_us_per_call"] / (count * views * rows.WIDTH)
+        checked = _read(store, references, [{rows.KEY: entity} for entity in range(count)])
+        names = rows.NAMES[: views * rows.WIDTH]
+        return measured | {"answer": answer.of_matrix(np.array([checked[name] for name in names]).T)}
 
     return run
 
 
-def _read(store: FeatureStore, request: list[dict[str, int]]) -> dict[str, list[Any]]:
-    values: dict[str, list[Any]] = store.get_online_features(REFERENCES, request).to_dict()
+def _read(store: FeatureStore, references: list[str], request: list[dict[str, int]]) -> dict[str, list[Any]]:
+    values: dict[str, list[Any]] = store.get_online_features(references, request).to_dict()
     return values
 
 
 def _checked(store: FeatureStore, entities: int) -> str:
     """The checksum of the first entities, read back."""
-    values = _read(store, [{"entity_id": entity} for entity in range(entities)])
+    values = _read(store, REFERENCES, [{"entity_id": entity} for entity in range(entities)])
     return answer.of_matrix(np.array([values[name] for name in FEATURES], dtype=np.float64).T)
 
 

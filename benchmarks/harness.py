@@ -14,9 +14,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 from benchmarks import feast_env
+from benchmarks.figures import Figure
 from benchmarks.redis_server import Server
 
 ROOT = Path(__file__).parents[1]
@@ -35,24 +37,30 @@ class Contender:
     Attributes:
         name: shown, and unique in its table.
         job: what its process prepares.
-        floor: the contender that it is compared with.
+        floor: the contender that it is compared with; of several the fastest.
         goal: the ratio to the floor that is to be reached.
         feast_goal: how many times faster than Feast it is to be.
+        read_goal: how many times the bytes that are needed it may read from the disk.
         database: its database on the Redis server, emptied before each process.
         peak_goal: the bytes of memory that it is to stay under.
+        peak_ratio_goal: the same, in times of its floor's.
         runs: fewer than the others, for those that take minutes.
         forms: of an online read, those that it has.
+        figures: what else is shown.
     """
 
     name: str
     job: Job
-    floor: str | None = None
+    floor: str | tuple[str, ...] | None = None
     goal: float | None = None
     feast_goal: float | None = None
     peak_goal: int | None = None
+    peak_ratio_goal: float | None = None
+    read_goal: float | None = None
     database: int | None = None
     runs: int | None = None
     forms: tuple[str, ...] = ("dicts", "numpy")
+    figures: tuple[Figure, ...] = ()
     measurements: list[Measurement] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
 
@@ -122,7 +130,7 @@ def measure(contenders: Sequence[Contender], runs: int, server: Server | None) -
 
 
 def measure_calls(
-    contenders: Sequence[Contender], runs: int, server: Server, messages: Sequence[Job]
+    contenders: Sequence[Contender], runs: int, server: Server | None, messages: Sequence[Job]
 ) -> list[list[Contender]]:
     """One process for each contender, all alive, and bursts of calls in turn; one list for each message."""
     tables = [[replace(c, measurements=[]) for c in contenders if m["form"] in c.forms] for m in messages]
@@ -139,27 +147,30 @@ def measure_calls(
     return [[replace(c, versions=by_name[c.name]) for c in table] for table in tables]
 
 
-def measure_imports(contenders: Sequence[Contender], runs: int) -> None:
-    """A fresh interpreter for each import, in turn, after one that warms the disk."""
+def measure_scripts(contenders: Sequence[Contender], runs: int) -> None:
+    """A fresh interpreter for each script, in turn, after one that warms the disk."""
     for number in range(-1, runs):
         for contender in contenders:
             python = str(feast_env.ensure()) if contender.is_feast else sys.executable
-            script = _IMPORT.format(module=contender.job["module"])
-            ended = subprocess.run([python, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, check=True)
+            program = _TIMED.format(contender.job["script"])
+            start = perf_counter()
+            ended = subprocess.run([python, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, check=True)
+            measured = {"process_seconds": perf_counter() - start} | json.loads(ended.stdout.splitlines()[-1])
             if number >= 0:
-                contender.measurements.append(json.loads(ended.stdout))
+                contender.measurements.append(measured)
 
 
-_IMPORT = """
+# Only what the script itself takes counts: starting Python and the clock's own imports do not.
+_TIMED = """
 import sys
 from time import perf_counter
 start = perf_counter()
-import {module}
+{}
 seconds = perf_counter() - start
 modules = len(sys.modules)
 import json
 from benchmarks.protocol import peak_bytes
-print(json.dumps(dict(seconds=seconds, rows=modules, peak_bytes=peak_bytes())))
+print(json.dumps(dict(seconds=seconds, modules=modules, peak_bytes=peak_bytes())))
 """
 
 

@@ -12,8 +12,8 @@ import os
 import platform
 import resource
 import sys
-from collections.abc import Callable, Iterable
-from time import perf_counter
+from collections.abc import Awaitable, Callable, Iterable
+from time import perf_counter, process_time
 from typing import Any, TypeVar
 
 Job = dict[str, Any]
@@ -53,11 +53,37 @@ def timed_calls(call: Callable[[Any], object], arguments: Iterable[Any]) -> Meas
     for argument in arguments[:20]:
         call(argument)
     latencies = []
+    began = process_time()
     for argument in arguments:
         start = perf_counter()
         call(argument)
         latencies.append((perf_counter() - start) * 1e6)
-    return {"latencies": latencies, "peak_bytes": peak_bytes()}
+    return _calls(latencies, process_time() - began)
+
+
+async def timed_awaits(call: Callable[[Any], Awaitable[object]], arguments: Iterable[Any]) -> Measurement:
+    """The same of calls that are awaited, one after the other."""
+    keep_to_cpu(os.getpid(), first=True)
+    arguments = list(arguments)
+    for argument in arguments[:20]:
+        await call(argument)
+    latencies = []
+    began = process_time()
+    for argument in arguments:
+        start = perf_counter()
+        await call(argument)
+        latencies.append((perf_counter() - start) * 1e6)
+    return _calls(latencies, process_time() - began)
+
+
+def _calls(latencies: list[float], cpu_seconds: float) -> Measurement:
+    rate = len(latencies) / (sum(latencies) / 1e6)
+    return {
+        "latencies": latencies,
+        "calls_per_second": rate,
+        "cpu_us_per_call": cpu_seconds * 1e6 / len(latencies),
+        "peak_bytes": peak_bytes(),
+    }
 
 
 def keep_to_cpu(pid: int, *, first: bool) -> None:

@@ -15,13 +15,25 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table as RichTable
 
 from benchmarks import data
+from benchmarks.figures import Reading
 from benchmarks.harness import Contender, Measurement
 from benchmarks.suites import Options, Outcome, Table
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_COLUMNS = ("contender", "median", "min … max", "p99", "n", "peak", "to its floor", "Feast is", "answer")
+_COLUMNS = (
+    "contender",
+    "median",
+    "min … max",
+    "p99",
+    "n",
+    "peak",
+    "read",
+    "to its floor",
+    "Feast is",
+    "answer",
+)
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -79,11 +91,12 @@ def show(console: Console, outcome: Outcome) -> None:
 def _rich(table: Table) -> RichTable:
     rows = [_cells(contender, table) for contender in table.contenders]
     shown = RichTable(title=table.title, title_justify="left")
-    filled = [name for name in _COLUMNS if any(row[name] for row in rows)]
+    figures = dict.fromkeys(figure.name for contender in table.contenders for figure in contender.figures)
+    filled = [name for name in (*_COLUMNS, *figures) if any(row.get(name) for row in rows)]
     for name in filled:
         shown.add_column(name, justify="left" if name in ("contender", "answer") else "right")
     for row in rows:
-        shown.add_row(*(row[name] for name in filled))
+        shown.add_row(*(row.get(name, "") for name in filled))
     return shown
 
 
@@ -95,16 +108,46 @@ def _cells(contender: Contender, table: Table) -> dict[str, str]:
         f"{_time(summary.low)} … {_time(summary.high)}",
         "" if summary.p99 is None else _time(summary.p99),
         str(summary.count),
-        _with_goal(f"{summary.peak / 2**30:.2f} GB", contender.peak_goal, summary.peak, 2**30, " GB"),
+        _peak(contender, summary, table),
+        _read(contender),
         _floor_ratio(contender, summary, table),
         _feast_ratio(contender, summary, _feast_median(table)),
         _agreement(contender, table) or "",
     )
-    return dict(zip(_COLUMNS, cells, strict=True))
+    figures = {reading.name: str(reading) for reading in _readings(contender, table)}
+    return dict(zip(_COLUMNS, cells, strict=True)) | figures
+
+
+def _readings(contender: Contender, table: Table) -> list[Reading]:
+    """The contender's other figures, each beside its peer's."""
+    found = []
+    for figure in contender.figures:
+        peer = next((other for other in table.contenders if other.name == figure.peer), None)
+        found.append(Reading.of(figure, contender.measurements, peer.measurements if peer else None))
+    return [reading for reading in found if reading is not None]
+
+
+def _peak(contender: Contender, summary: Summary, table: Table) -> str:
+    text = f"{summary.peak / 2**30:.2f} GB"
+    floor, goal = _floor(table, contender), contender.peak_ratio_goal
+    if goal is None or floor is None or floor is contender:
+        return _with_goal(text, contender.peak_goal, summary.peak, 2**30, " GB")
+    ratio = summary.peak / Summary.of(floor.measurements).peak
+    return _with_goal(f"{text}, {ratio:.1f}×", goal, ratio, 1, "×")
+
+
+def _read(contender: Contender) -> str:
+    """What was read from the disk, beside what is needed."""
+    pairs = [(m["read_bytes"], m["needed_bytes"]) for m in contender.measurements if "read_bytes" in m]
+    if not pairs:
+        return ""
+    read = statistics.median(read for read, _ in pairs)
+    ratio = read / pairs[0][1]
+    return _with_goal(f"{read / 2**20:.1f} MB, {ratio:.2f}× needed", contender.read_goal, ratio, 1, "×")
 
 
 def _floor_ratio(contender: Contender, summary: Summary, table: Table) -> str:
-    floor = _named(table, contender.floor)
+    floor = _floor(table, contender)
     if floor is None or floor is contender:
         return ""
     ratio = summary.median / Summary.of(floor.measurements).median
@@ -129,7 +172,7 @@ def _met(met: bool) -> str:
 def _agreement(contender: Contender, table: Table) -> str | None:
     """How a contender's answer compares with its floor's; floors are held to the first of the table."""
     first = table.contenders[0]
-    floor = _named(table, contender.floor) or _named(table, first.floor) or first
+    floor = _floor(table, contender) or _floor(table, first) or first
     if floor is contender:
         floor = first
     mine = Summary.of(contender.measurements).answer
@@ -141,8 +184,11 @@ def _agreement(contender: Contender, table: Table) -> str | None:
     return "other order" if mine.rpartition(":")[0] == expected.rpartition(":")[0] else "differs"
 
 
-def _named(table: Table, name: str | None) -> Contender | None:
-    return next((contender for contender in table.contenders if contender.name == name), None)
+def _floor(table: Table, contender: Contender) -> Contender | None:
+    """The contender that another is compared with, as far as it was measured; of several the fastest."""
+    names = (contender.floor,) if isinstance(contender.floor, str) else contender.floor or ()
+    found = [one for one in table.contenders if one.name in names]
+    return min(found, key=lambda one: Summary.of(one.measurements).median, default=None)
 
 
 def _feast_median(table: Table) -> float | None:
@@ -162,9 +208,10 @@ def write(name: str, outcome: Outcome, options: Options) -> Path:
         "at": moment.isoformat(timespec="seconds"),
         "runs": options.runs,
         "feast_runs": options.feast_runs,
-        "data": data.describe(options.scale),
+        "data": data.describe(options.scale, outcome.folder),
         "machine": _machine(),
         "server": outcome.server,
+        "model": outcome.model,
         "tables": [
             {"title": table.title, "contenders": [_record(c, table) for c in table.contenders]}
             for table in outcome.tables
@@ -178,7 +225,7 @@ def write(name: str, outcome: Outcome, options: Options) -> Path:
 
 def _record(contender: Contender, table: Table) -> dict[str, Any]:
     summary = Summary.of(contender.measurements)
-    floor = _named(table, contender.floor)
+    floor = _floor(table, contender)
     feast = _feast_median(table)
     return {
         "name": contender.name,
@@ -188,7 +235,11 @@ def _record(contender: Contender, table: Table) -> dict[str, Any]:
         "p99_seconds": summary.p99,
         "count": summary.count,
         "peak_bytes": summary.peak,
-        "floor": contender.floor,
+        "floor": floor.name if floor else None,
+        "goal": contender.goal,
+        "feast_goal": contender.feast_goal,
+        "peak_goal": contender.peak_goal,
+        "figures": [reading.record() for reading in _readings(contender, table)],
         "ratio_to_floor": summary.median / Summary.of(floor.measurements).median if floor else None,
         "times_faster_than_feast": feast / summary.median if feast else None,
         "answer": _agreement(contender, table),

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmarks.data import ORDERS, Scale
-from benchmarks.harness import Contender, measure, measure_calls, measure_imports
-from benchmarks.redis_server import Server, started
-from benchmarks.registries.acts import ACTS, GROWS
+from benchmarks.harness import Contender, measure
+from benchmarks.redis_server import started
 
-_OURS, _BARE, _FEAST = 1, 2, 3
+OURS, BARE, FEAST = 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +40,19 @@ class Table:
 
 @dataclass(slots=True)
 class Outcome:
-    """What one command measured."""
+    """What one command measured.
+
+    Attributes:
+        tables: to be shown one below the other.
+        server: the version of the online store's server.
+        folder: of the scale's files, where those that were read are.
+        model: the costs that explain the times, by engine.
+    """
 
     tables: list[Table]
     server: str | None = None
+    folder: str = ""
+    model: dict[str, Any] = field(default_factory=dict)
 
 
 def historical(options: Options) -> Outcome:
@@ -76,7 +84,7 @@ def _historical(job: dict[str, Any], feast_runs: int) -> list[Contender]:
         )
         for engine in ("duckdb", "polars")
     ]
-    return [*floors, *ours, _feast(job, "duckdb", feast_runs)]
+    return [*floors, *ours, feast(job, "duckdb", feast_runs)]
 
 
 def materialize(options: Options) -> Outcome:
@@ -102,42 +110,13 @@ def _materialize(job: dict[str, Any], feast_runs: int) -> list[Contender]:
             job | {"kind": "ours", "engine": engine},
             floor=f"{engine} query only",
             feast_goal=7.0 if target == "redis" else None,
-            database=_OURS if target == "redis" else None,
+            database=OURS if target == "redis" else None,
         )
         for engine in ("duckdb", "polars")
         for target in ("redis", "sqlite")
     ]
     # Feast's DuckDB offline store fails in `materialize` on DuckDB 2 (TIMESTAMPTZ_NS): its default is used.
-    return [*floors, *ours, _feast(job, "dask", feast_runs)]
-
-
-def online(options: Options) -> Outcome:
-    """(b) An online read of one and of a hundred entities."""
-    job = {"benchmark": "online", "scale": options.scale.name, "order": "sorted"}
-    messages = [
-        {"entities": entities, "form": form, "calls": calls}
-        for entities, calls in ((1, 200), (100, 100))
-        for form in ("dicts", "numpy")
-    ]
-    with started() as server:
-        server.keep_to_last_cpu()
-        contenders = options.chosen(_online(job, server, options.feast_runs))
-        measured = measure_calls(contenders, options.runs, server, messages)
-        version = server.version()
-    titles = [f"online read of {m['entities']}, into {m['form']}" for m in messages]
-    return Outcome([Table(*pair) for pair in zip(titles, measured, strict=True)], version)
-
-
-def _online(job: dict[str, Any], server: Server, feast_runs: int) -> list[Contender]:
-    bare = job | {"kind": "bare", "model": server.url(_OURS)}
-    feast = _feast(job, "dask", feast_runs)
-    feast.forms = ("dicts",)
-    return [
-        # Ours comes first: the bare read takes the sizes of its keys and rows.
-        Contender("ours", job | {"kind": "ours"}, floor="bare MGET", goal=2.0, database=_OURS),
-        Contender("bare MGET", bare, database=_BARE),
-        feast,
-    ]
+    return [*floors, *ours, feast(job, "dask", feast_runs)]
 
 
 def transforms(options: Options) -> Outcome:
@@ -202,48 +181,10 @@ def _without_answer(
     return replace(contender, name=name, floor=floor, goal=goal, measurements=kept)
 
 
-def registry(options: Options) -> Outcome:
-    """A registry of 5,000 views, 100 versions each and a million runs, beside one of a tenth of it."""
-    from benchmarks.registries.suite import filled
-
-    tables = []
-    for database in ("sqlite", "postgresql"):
-        with filled(database, options.scale.name) as registries:
-            contenders = options.chosen([c for act in ACTS for c in _asked(act, registries)])
-            measure(contenders, options.runs, None)
-            sizes = ", ".join(f"{r['size']}: {r['megabytes']:,.0f} MB" for r in registries)
-        tables.append(Table(f"registry in {database} ({sizes})", contenders))
-    return Outcome(tables)
-
-
-def _asked(act: str, registries: list[dict[str, Any]]) -> list[Contender]:
-    job = {"benchmark": "registry", "kind": "ours", "act": act}
-    smaller, larger = ({**job, **one, "calls": 3 if act in GROWS else 20} for one in registries)
-    goal = None if act in GROWS else 1.5
-    return [
-        Contender(f"{act}, {smaller['size']}", smaller),
-        Contender(f"{act}, {larger['size']}", larger, floor=f"{act}, {smaller['size']}", goal=goal),
-    ]
-
-
-def imports(options: Options) -> Outcome:
-    """The time to import the package."""
-    contenders = [
-        Contender("import featurestore", {"kind": "ours", "module": "featurestore"}, feast_goal=10.0),
-        Contender("import feast", {"kind": "feast", "module": "feast"}),
-    ]
-    chosen = options.chosen(contenders)
-    measure_imports(chosen, options.runs)
-    return Outcome([Table("import", chosen)])
-
-
-def _feast(job: dict[str, Any], engine: str, runs: int) -> Contender:
+def feast(job: dict[str, Any], engine: str, runs: int) -> Contender:
     return Contender(
-        f"feast ({engine})", job | {"kind": "feast", "engine": engine}, database=_FEAST, runs=runs
+        f"feast ({engine})", job | {"kind": "feast", "engine": engine}, database=FEAST, runs=runs
     )  # fmt: skip
 
 
-SUITES = {
-    suite.__name__: suite
-    for suite in (historical, transforms, aggregations, online, materialize, registry, imports)
-}
+SUITES = {suite.__name__: suite for suite in (historical, transforms, aggregations, materialize)}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import inspect
 from typing import Any, cast
+from urllib.parse import parse_qsl
 
 from featurestore.errors import ConfigurationError, MissingDependencyError
 from featurestore.protocols.offline import OfflineEngine
@@ -40,12 +42,23 @@ def open_online_store(url: str) -> OnlineStore:
 
 
 def open_engine(name: str) -> OfflineEngine:
-    """The offline engine called ``duckdb`` or ``polars``, or one that another package provides.
+    """The offline engine called ``duckdb``, ``polars`` or ``auto``, or one that another package provides.
+
+    Settings of the engine may follow: ``duckdb?memory_limit=4GB&threads=2``.
 
     Raises:
-        ConfigurationError: for an unknown name.
+        ConfigurationError: for an unknown name or setting.
     """
-    return cast(OfflineEngine, _adapter(OFFLINE_ENGINES, name, "offline engine")())
+    plain, _, query = name.partition("?")
+    adapter = _adapter(OFFLINE_ENGINES, plain, "offline engine")
+    settings = {key: int(value) if value.isdecimal() else value for key, value in parse_qsl(query, True)}
+    known = inspect.signature(adapter).parameters
+    if unknown := [key for key in settings if key not in known]:
+        raise ConfigurationError(
+            f"{unknown[0]!r} is not a setting of the offline engine {plain!r}.",
+            hint=f"Its settings are: {', '.join(known)}." if known else "This engine has no settings.",
+        )
+    return cast(OfflineEngine, adapter(**settings))
 
 
 def open_source_reader(kind: str) -> SourceReader:

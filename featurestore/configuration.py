@@ -3,7 +3,7 @@
     project = "flights"
     registry = "sqlite:///registry.db"
     online = "redis://:${REDIS_PASSWORD}@localhost:6379/0"
-    offline = "duckdb"
+    offline = "auto"
     definitions = ["features"]
     training_sets = "training_sets"
 
@@ -29,7 +29,7 @@ _PROJECT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _DEFAULTS = {
     "registry": "sqlite:///registry.db",
     "online": "sqlite:///online.db",
-    "offline": "duckdb",
+    "offline": "auto",
     "training_sets": "training_sets",
 }
 
@@ -68,7 +68,7 @@ def load_configuration(
     Args:
         registry: registry URL.
         online: online store URL.
-        offline: name of the offline engine.
+        offline: name of the offline engine, with settings if need be: ``duckdb?memory_limit=4GB``.
         project: project name.
         path: the file itself, instead of looking for one.
 

@@ -41,7 +41,8 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs):
     Args:
         registry: ``sqlite:///registry.db`` or ``postgresql://user@host/database``.
         online: ``sqlite:///online.db``, ``redis://host:6379/0``, ``rediss://…`` or ``memory://``.
-        offline: name of the offline engine, ``duckdb`` or ``polars``.
+        offline: name of the offline engine: ``duckdb`` (with settings: ``duckdb?memory_limit=4GB&threads=2``),
+            ``polars``, or ``auto`` (the default), which takes the faster one for each request.
         project: namespace of names, in the registry and in the online store.
         config: a feature_store.toml. Without it and without `registry`, the nearest one from the working
             directory upwards is used; arguments win over the file.
@@ -156,7 +157,7 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs):
             features: a service, views, parts of views, or names such as ``"view:feature"``.
             event_timestamp: the time column of the entity rows.
             full_feature_names: name columns ``view__feature``.
-            engine: ``duckdb`` or ``polars``, by default the store's.
+            engine: ``duckdb``, ``polars`` or ``auto``, by default the store's.
             as_of: only rows that were known then: an earlier state of the sources.
             timezone: zone of naive times in the entity rows.
 
@@ -198,7 +199,7 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs):
             entities: a frame with the entities in question; by default all that any of the views knows,
                 for which the views must have the same join keys.
             full_feature_names: name columns ``view__feature``.
-            engine: ``duckdb`` or ``polars``, by default the store's.
+            engine: ``duckdb``, ``polars`` or ``auto``, by default the store's.
             as_of: only rows that were known then.
 
         Returns:
@@ -232,7 +233,7 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs):
             samples: at how many instants to look, spread over the times at which rows became known.
             available_at: a column with the time from which a row was known, where the source does not declare it.
             snapshots: the source as it was at some instants, to find what was overwritten since.
-            engine: ``duckdb`` or ``polars``, by default the store's.
+            engine: ``duckdb``, ``polars`` or ``auto``, by default the store's.
 
         Returns:
             Every value that changes; `report.clean` says whether there are none.
@@ -265,7 +266,7 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs):
         Args:
             end: the instant, by default now.
             views: names or objects, by default all views that are served online.
-            engine: ``duckdb`` or ``polars``, by default the store's.
+            engine: ``duckdb``, ``polars`` or ``auto``, by default the store's.
 
         Raises:
             InvalidTimeError: if `end` is later than the clock or before the view's watermark.
@@ -289,7 +290,7 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs):
         Args:
             end: the instant, by default now.
             views: names or objects, by default all views that are served online.
-            engine: ``duckdb`` or ``polars``, by default the store's.
+            engine: ``duckdb``, ``polars`` or ``auto``, by default the store's.
             overlap: how long after its created or available time a row may still arrive in the source.
 
         Raises:

@@ -1,72 +1,132 @@
-"""(b) An online read of some entities, all features: the library, and a bare MGET."""
+"""Online reads on Redis: the library, and a bare MGET with a bare decode."""
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from time import perf_counter, process_time
+from typing import Any, Protocol
 
 import numpy as np
 
-from benchmarks import answer
-from benchmarks.data import END, FEATURES, SCALES, Scale
-from benchmarks.floors import latest
-from benchmarks.floors.online import BareRows, Matrix, sizes_in_use
-from benchmarks.protocol import Job, Measurement, Run, timed_calls
+from benchmarks import answer, rows
+from benchmarks.data import END, SCALES, Scale
+from benchmarks.protocol import Job, Measurement, Run, peak_bytes, timed_awaits, timed_calls
 
-Entities = list[int]
-Reads = dict[str, Callable[[Any], Any]]
-Contender = tuple[Callable[[Entities], Any], Reads, Measurement]
+Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
+
+
+class Reader(Protocol):
+    """One way to read."""
+
+    def request(self, entities: list[int], views: int) -> Any:
+        """What is known before the clock starts."""
+
+    def read(self, request: Any, form: str) -> Any:
+        """Read into a form."""
+
+    async def read_async(self, request: Any, form: str) -> Any:
+        """The same, awaited."""
 
 
 def prepare(job: Job) -> Run:
     """Fill the contender's online store; each run makes many timed reads into one form."""
     scale = SCALES[job["scale"]]
-    request, reads, facts = _ours(job, scale) if job["kind"] == "ours" else _bare(job, scale)
+    reader: Reader = _Ours(job, scale) if job["kind"] == "ours" else _Bare(job, scale)
+    runner = asyncio.Runner()
 
     def run(message: Job) -> Measurement:
         rng = random.Random(message["seed"])
-        count, population = message["entities"], range(scale.entities)
-        entities = [rng.choices(population, k=count) for _ in range(message["calls"])]
-        read = reads[message["form"]]
-        measured = timed_calls(read, [request(some) for some in entities])
-        checked = read(request(list(range(count))))
-        return measured | facts | {"answer": answer.of_matrix(_matrix(checked))}
+        count, views, form = message["entities"], message["views"], message["form"]
+        calls = [rng.choices(range(scale.entities), k=count) for _ in range(message["calls"])]
+        requests = [reader.request(some, views) for some in calls]
+        if message["mode"] == "sync":
+            measured = timed_calls(lambda request: reader.read(request, form), requests)
+        elif at_once := message.get("at_once"):
+            measured = runner.run(_together(lambda r: reader.read_async(r, form), requests, at_once))
+        else:
+            measured = runner.run(timed_awaits(lambda r: reader.read_async(r, form), requests))
+        measured["cpu_us_per_value"] = measured["cpu_us_per_call"] / (count * views * rows.WIDTH)
+        checked = reader.read(reader.request(list(range(count)), views), form)
+        return measured | {"answer": answer.of_matrix(_matrix(checked, views))}
 
     return run
 
 
-def _ours(job: Job, scale: Scale) -> Contender:
-    from benchmarks import ours
+async def _together(
+    read: Callable[[Any], Awaitable[object]], requests: list[Any], at_once: int
+) -> Measurement:
+    """All reads, so many of them under way at any moment."""
+    waiting = iter(requests)
 
-    source = scale.source("sorted")
-    store = ours.open_store(Path(job["directory"]), source, online=job["online"], engine="duckdb")
-    store.materialize(end=END)
-    reads: Reads = {
-        "dicts": lambda rows: store.get_online_features(ours.SERVICE, rows).to_dicts(),
-        "numpy": lambda rows: store.get_online_features(ours.SERVICE, rows).to_numpy(),
+    async def work() -> None:
+        for request in waiting:
+            await read(request)
+
+    await asyncio.gather(*(read(request) for request in requests[:at_once]))
+    began, cpu = perf_counter(), process_time()
+    await asyncio.gather(*(work() for _ in range(at_once)))
+    seconds, cpu = perf_counter() - began, process_time() - cpu
+    return {
+        "seconds": seconds / len(requests),
+        "calls_per_second": len(requests) / seconds,
+        "cpu_us_per_call": cpu * 1e6 / len(requests),
+        "peak_bytes": peak_bytes(),
     }
-    return lambda entities: [{"entity_id": entity} for entity in entities], reads, {}
 
 
-def _bare(job: Job, scale: Scale) -> Contender:
-    key_bytes, row_bytes = sizes_in_use(job["model"])
-    bare = BareRows(job["online"], key_bytes=key_bytes, row_bytes=row_bytes)
-    rows = latest.in_polars(scale.source("sorted"), END).sort_by("entity_id")
-    bare.load(np.column_stack([rows[name].to_numpy() for name in FEATURES]))
-    reads: Reads = {
-        "dicts": lambda request: bare.to_dicts(*request),
-        "numpy": lambda request: bare.to_numpy(request[1]),
-    }
-    facts = {"key_bytes": key_bytes, "row_bytes": row_bytes}
-    return lambda entities: (entities, [bare.key(entity) for entity in entities]), reads, facts
+class _Ours:
+    def __init__(self, job: Job, scale: Scale) -> None:
+        self._store = rows.open_store(
+            Path(job["directory"]), job["online"], rows.definitions(rows.path(scale))
+        )
+        self._store.materialize(end=END)
+
+    def request(self, entities: list[int], views: int) -> tuple[str, list[dict[str, int]]]:
+        return rows.service(views), [{rows.KEY: entity} for entity in entities]
+
+    def read(self, request: Any, form: str) -> Any:
+        answered = self._store.get_online_features(*request)
+        return answered.to_dicts() if form == "dicts" else answered.to_numpy()
+
+    async def read_async(self, request: Any, form: str) -> Any:
+        answered = await self._store.get_online_features_async(*request)
+        return answered.to_dicts() if form == "dicts" else answered.to_numpy()
 
 
-def _matrix(read: Any) -> Matrix:
+class _Bare:
+    def __init__(self, job: Job, scale: Scale) -> None:
+        from benchmarks.floors.online import BareRows, sizes_in_use
+
+        key_bytes, row_bytes = sizes_in_use(job["model"])
+        self._rows = {
+            views: BareRows(
+                job["online"], key_bytes=key_bytes, row_bytes=row_bytes,
+                names=rows.NAMES[: views * rows.WIDTH], width=rows.WIDTH,
+            )
+            for views in (1, rows.VIEWS)
+        }  # fmt: skip
+        self._rows[rows.VIEWS].load(rows.values(rows.path(scale), len(rows.NAMES)))
+
+    def request(self, entities: list[int], views: int) -> Any:
+        bare = self._rows[views]
+        return bare, entities, [bare.key(view, entity) for view in range(views) for entity in entities]
+
+    def read(self, request: Any, form: str) -> Any:
+        bare, entities, keys = request
+        decode = bare.to_dicts if form == "dicts" else bare.to_numpy
+        return decode(entities, bare.read(keys))
+
+    async def read_async(self, request: Any, form: str) -> Any:
+        bare, entities, keys = request
+        decode = bare.to_dicts if form == "dicts" else bare.to_numpy
+        return decode(entities, await bare.read_async(keys))
+
+
+def _matrix(read: Any, views: int) -> Matrix:
     """The features of one read, whatever form they are in."""
     if isinstance(read, np.ndarray):
         return read
-    if isinstance(read, Sequence):
-        return np.array([[row[name] for name in FEATURES] for row in read])
-    return np.column_stack([read[name] for name in FEATURES])
+    return np.array([[row[name] for name in rows.NAMES[: views * rows.WIDTH]] for row in read])

@@ -40,22 +40,23 @@ def _match(source: Path, spine: pl.DataFrame) -> pl.Series:
     events = pl.col("event_timestamp").to_physical()
     narrow = pl.scan_parquet(source).select("entity_id", events, "created_timestamp").collect()
     first, last = narrow.select(events.min().alias("first"), events.max().alias("last")).row(0)
+    first -= 1  # what is asked for before any event lies below all of them
     time_bits = (last - first).bit_length()
     code = narrow.select(pl.col("entity_id") * 2**time_bits + events - first).to_series()
-    order = _order(narrow, code)
+    order = order_of(narrow, code)
     code = code.gather(order)
 
     wanted = spine.select(
-        code=pl.col("entity_id") * 2**time_bits + (events - first).clip(-1, 2**time_bits - 1)
+        code=pl.col("entity_id") * 2**time_bits + (events - first).clip(0, 2**time_bits - 1)
     ).with_row_index("position").sort("code")  # fmt: skip
     found = code.search_sorted(wanted["code"], side="right").cast(pl.Int64) - 1
     same_key = code.gather(found.clip(0)) // 2**time_bits == wanted["code"] // 2**time_bits
     hits = wanted.select("position", found=pl.when(found >= 0, same_key).then(found))
-    chosen = _settle_ties(code, order, narrow["created_timestamp"], hits["found"])
+    chosen = settle_ties(code, order, narrow["created_timestamp"], hits["found"])
     return hits.select("position", row=chosen).sort("position")["row"]
 
 
-def _order(narrow: pl.DataFrame, code: pl.Series) -> pl.Series:
+def order_of(narrow: pl.DataFrame, code: pl.Series) -> pl.Series:
     """Row numbers in the order of (key, event timestamp)."""
     if not narrow["event_timestamp"].is_sorted():
         return code.arg_sort()
@@ -65,7 +66,7 @@ def _order(narrow: pl.DataFrame, code: pl.Series) -> pl.Series:
     return numbered.to_frame("n").select((pl.col("n") & (2**row_bits - 1)).cast(pl.UInt32)).to_series()
 
 
-def _settle_ties(code: pl.Series, order: pl.Series, created: pl.Series, found: pl.Series) -> pl.Series:
+def settle_ties(code: pl.Series, order: pl.Series, created: pl.Series, found: pl.Series) -> pl.Series:
     """The source row with the last created time among those that tie with each found position."""
     best = order.gather(found)
     offset = 1

@@ -32,7 +32,7 @@ EvolveOption = Annotated[
     typer.Option(metavar="SERVICES", help="Services whose readers are ready for what breaks them."),
 ]
 EngineOption = Annotated[
-    str | None, typer.Option(metavar="NAME", help="duckdb or polars; by default the project's.")
+    str | None, typer.Option(metavar="NAME", help="duckdb, polars or auto; by default the project's.")
 ]
 FeaturesOption = Annotated[
     list[str],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -56,9 +57,9 @@ class Split(Definition):
         super().__init__(**fields)
 
     @property
+    @abstractmethod
     def names(self) -> tuple[str, ...]:
         """The names of the parts, in order."""
-        raise NotImplementedError
 
 
 class FractionSplit(Split):

@@ -5,6 +5,8 @@ The entity's code stands in the high digits, so that the rows of an entity are n
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,8 +75,21 @@ class Places:
 
 
 def count_not_after(places: Int64Array, asked: Int64Array) -> Int64Array:
-    """How many of the sorted places are not after each that is asked for; sorted look-ups stay in the cache."""
-    order = np.argsort(asked)
+    """How many of the sorted places are not after each that is asked for, on all processors.
+
+    Look-ups in the order of the places stay in the cache, and so does a part of them while it is sorted.
+    """
     found = np.empty(len(asked), np.int64)
-    found[order] = np.searchsorted(places, asked[order], side="right")
+
+    def look_up(start: int) -> None:
+        part = asked[start : start + _AT_ONCE]
+        order = np.argsort(part)
+        found[start : start + _AT_ONCE][order] = np.searchsorted(places, part[order], side="right")
+
+    starts = range(0, len(asked), _AT_ONCE)
+    if len(starts) > 1:
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            list(pool.map(look_up, starts))
+    elif starts:
+        look_up(0)
     return found

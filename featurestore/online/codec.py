@@ -29,6 +29,7 @@ from featurestore.online.row_layout import (
     NULLS,
     VERSION,
     WRITTEN,
+    Pick,
     RowLayout,
 )
 from featurestore.online.variable_width import to_bytes
@@ -96,6 +97,10 @@ class RowCodec:
             fixed[name] = ends
         rows: list[bytes] = join([fixed_width_array(fixed, layout.size), *variable]).to_pylist()
         return rows
+
+    def pick(self, names: Sequence[str]) -> Pick | None:
+        """See `RowLayout.pick`."""
+        return self._layout.pick(names)
 
     def decode(self, rows: Sequence[bytes | None]) -> DecodedRows:
         """Stored rows, None where there was none.

@@ -14,7 +14,7 @@ from featurestore.online.few_rows import FEW, FewRows
 from featurestore.online.fixed_width import Mask, Values, from_stored
 from featurestore.online.header import FORMAT_VERSION, SIGN
 from featurestore.online.python_values import plain_values
-from featurestore.online.row_layout import EVENT, FINGERPRINT, NULLS, VERSION, RowLayout
+from featurestore.online.row_layout import EVENT, FINGERPRINT, NULLS, VERSION, Pick, RowLayout
 from featurestore.online.variable_width import Slices, from_bytes
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ class DecodedRows:
         self._layout = layout
         self._given = rows
         self._missing = None in rows
-        self._rows: list[bytes] = [layout.blank if row is None else row for row in rows]
+        filled = [layout.blank if row is None else row for row in rows] if self._missing else rows
+        self._rows: list[bytes] = filled  # type: ignore[assignment]  # none of them is missing
         self._few = FewRows(layout, self._rows) if len(rows) <= FEW else None
         if self._few is None:
             self._check()
@@ -57,6 +58,10 @@ class DecodedRows:
         """The event timestamps, if there are only a few rows and none is missing."""
         return None if self._few is None or self._missing else self._few.events()
 
+    def picked(self, pick: Pick, oldest: int | None, newest: int) -> list[tuple[Any, ...]] | None:
+        """See `FewRows.picked`; None where there are more rows."""
+        return None if self._few is None else self._few.picked(pick, oldest, newest)
+
     def nulls(self, name: str) -> Mask:
         """Where a feature is null or its row is missing."""
         return self._null_matrix[:, self._layout.positions[name]]
@@ -68,7 +73,7 @@ class DecodedRows:
     def column(self, name: str) -> pa.Array:
         """A feature's values in Arrow, null where the row is missing."""
         dtype = self._layout.columns[name]
-        nulls = self.nulls(name) if self._has_nulls else None
+        nulls = self.nulls(name) if self.any_null else None
         if name in self._layout.variable:
             return from_bytes(self._slices(name), nulls, dtype)
         return from_stored(self._fixed[name], nulls, dtype)
@@ -92,7 +97,7 @@ class DecodedRows:
                 return [None if pairs is None else dict(pairs) for pairs in values]
             return values
         plain, convert = plain_values(self._fixed[name]), layout.converters.get(name)
-        if self._has_nulls:
+        if self.any_null:
             pairs = zip(plain, self.nulls(name).tolist(), strict=True)
             return [None if null else convert(value) if convert else value for value, null in pairs]
         return list(map(convert, plain)) if convert else plain
@@ -103,7 +108,8 @@ class DecodedRows:
         return np.frombuffer(b"".join(heads), self._layout.dtype)
 
     @cached_property
-    def _has_nulls(self) -> bool:
+    def any_null(self) -> bool:
+        """Whether any feature is null, or any row is missing."""
         return bool(self._fixed[NULLS].any())
 
     @cached_property

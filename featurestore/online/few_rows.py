@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
 
 from featurestore.online.header import FORMAT_VERSION, HEADER_SIZE, SIGN
-from featurestore.online.row_layout import RowLayout
+from featurestore.online.row_layout import Pick, RowLayout
 
 FEW: Final = 8
 
@@ -22,23 +23,34 @@ class FewRows:
     def __init__(self, layout: RowLayout, rows: list[bytes]) -> None:
         self._layout = layout
         self._rows = rows
-        self._columns = list(zip(*map(self._unpack, rows), strict=True)) or [()] * len(layout.slots)
-        self._nulls = [int.from_bytes(bits, "little") for bits in self._columns[0]]
-        self._any_null = any(self._nulls)
+        self._values = [self._unpack(row) for row in rows]
 
     def _unpack(self, row: bytes) -> tuple[Any, ...]:
         layout = self._layout
         if len(row) < layout.size or row[0] != FORMAT_VERSION or row[2:10] != layout.fingerprint:
             raise layout.rejection(row)
         values: tuple[Any, ...] = layout.body.unpack_from(row, HEADER_SIZE)
-        ends = (0, *values[1 + len(layout.fixed) :])
-        if len(row) != layout.size + ends[-1] or any(end < begin for begin, end in pairwise(ends)):
+        if layout.variable:
+            ends = (0, *values[1 + len(layout.fixed) :])
+            if len(row) != layout.size + ends[-1] or any(end < begin for begin, end in pairwise(ends)):
+                raise layout.rejection(row)
+        elif len(row) != layout.size:
             raise layout.rejection(row)
         return values
 
     def events(self) -> list[int]:
         """Event timestamps in microseconds."""
         return [int.from_bytes(row[10:18], "big") - SIGN for row in self._rows]
+
+    def picked(self, pick: Pick, oldest: int | None, newest: int) -> list[tuple[Any, ...]] | None:
+        """The values of each row that `RowLayout.pick` takes; None if one is null, or an event not in between."""
+        found, no_nulls = [], self._layout.no_nulls
+        for row, values in zip(self._rows, self._values, strict=True):
+            event = int.from_bytes(row[10:18], "big") - SIGN
+            if values[0] != no_nulls or event > newest or (oldest is not None and event < oldest):
+                return None
+            found.append(pick(values))
+        return found
 
     def columns(self, names: Sequence[str]) -> list[Sequence[Any]]:
         """The values of several features that are no lists, faster than one by one."""
@@ -54,6 +66,14 @@ class FewRows:
                 found.append(self._columns[slot])
         return found
 
+    @cached_property
+    def _any_null(self) -> bool:
+        return any(values[0] != self._layout.no_nulls for values in self._values)
+
+    @cached_property
+    def _columns(self) -> list[tuple[Any, ...]]:
+        return list(zip(*self._values, strict=True)) or [()] * len(self._layout.slots)
+
     def python(self, name: str) -> list[Any]:
         """The values of a feature that is no list."""
         layout = self._layout
@@ -61,7 +81,7 @@ class FewRows:
         plain = list(self._columns[slot]) if slot <= len(layout.fixed) else self._slices(slot)
         if self._any_null:
             position = layout.positions[name]
-            nulls = [bits >> position & 1 for bits in self._nulls]
+            nulls = [int.from_bytes(bits, "little") >> position & 1 for bits in self._columns[0]]
             pairs = zip(plain, nulls, strict=True)
             return [None if null else convert(value) if convert else value for value, null in pairs]
         return list(map(convert, plain)) if convert else plain

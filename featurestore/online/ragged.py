@@ -9,7 +9,6 @@ import pyarrow.compute as pc
 
 Octets = npt.NDArray[np.uint8]
 Positions = npt.NDArray[np.int64]
-_NOTHING = pa.scalar(b"", pa.large_binary())
 
 
 def gather(buffer: Octets, starts: Positions, lengths: Positions) -> Octets:
@@ -51,7 +50,9 @@ def join(parts: list[pa.LargeBinaryArray], *, nulls: str = "replace") -> pa.Larg
     """The parts of each row side by side; nulls count as empty, or (``emit_null``) make the row null."""
     if len(parts) == 1 and parts[0].null_count == 0:
         return parts[0]
-    return pc.binary_join_element_wise(*parts, _NOTHING, null_handling=nulls, null_replacement=b"")
+    # Made here: the first scalar makes Arrow import pandas, which a process that only reads does not need.
+    nothing = pa.scalar(b"", pa.large_binary())
+    return pc.binary_join_element_wise(*parts, nothing, null_handling=nulls, null_replacement=b"")
 
 
 def validity(nulls: npt.NDArray[np.bool_] | None) -> pa.Buffer | None:

@@ -30,6 +30,7 @@ from featurestore.protocols.online import SpaceKeys
 from featurestore.protocols.registry import ViewState
 
 Columns = Mapping[str, Sequence[Any]]
+_MOST_CHECKED = 100
 
 
 class OnlineReader:
@@ -124,18 +125,24 @@ class _Lookup:
         self._plan = plan
         self._now = time.time_ns() // 1000 if now is None else to_microseconds(now, what="now")
         self._columns, self._count, self._table = _entity_columns(rows, plan)
-        self._keys = [self._encode(view) for view in plan.views]
-        self.requests = [
-            SpaceKeys(view.space, [key for key in keys if key is not None])
-            for view, keys in zip(plan.views, self._keys, strict=True)
-        ]
+        self._keys: list[list[bytes | None]] = []
+        self.requests: list[SpaceKeys] = []
+        for number, (view, same) in enumerate(zip(plan.views, plan.same_keys, strict=True)):
+            if same < number:
+                self._keys.append(self._keys[same])
+                self.requests.append(SpaceKeys(view.space, self.requests[same].keys))
+                continue
+            keys = self._encode(view)
+            self._keys.append(keys)
+            self.requests.append(SpaceKeys(view.space, [key for key in keys if key is not None]))
 
     def _encode(self, view: ServedView) -> list[bytes | None]:
         if not view.entity_columns:
             return [b""] if self._count else []
-        encoder, join_keys = view.layout.keys, view.layout.view.join_keys
+        encoder = view.layout.keys
         if self._table is None:
             return encoder.encode_rows({key: self._columns[column] for key, column in view.entity_columns})
+        join_keys = view.layout.view.join_keys
         keys = {
             key: key_column(self._table.column(column), join_keys[key], name=column)
             for key, column in view.entity_columns
@@ -171,8 +178,8 @@ def _from_dicts(rows: list[Mapping[str, Any]], plan: ServingPlan) -> Columns:
     if not rows:
         return {column: [] for column in plan.entity_columns()}
     try:
-        first = rows[0].keys()
-        _check_columns(list(first), plan)
+        first = tuple(rows[0].keys())
+        _check_columns(first, plan)
         return {name: [row[name] for row in rows] for name in first}
     except (KeyError, AttributeError, TypeError) as error:
         raise EntityDataError(
@@ -182,14 +189,16 @@ def _from_dicts(rows: list[Mapping[str, Any]], plan: ServingPlan) -> Columns:
 
 
 def _length(columns: Columns, plan: ServingPlan) -> int:
-    _check_columns(list(columns), plan)
+    _check_columns(tuple(columns), plan)
     lengths = {len(values) for values in columns.values()}
     if len(lengths) > 1:
         raise EntityDataError(f"The columns of the entity rows have different lengths: {sorted(lengths)}.")
     return lengths.pop() if lengths else 0
 
 
-def _check_columns(names: list[str], plan: ServingPlan) -> None:
+def _check_columns(names: Sequence[str], plan: ServingPlan) -> None:
+    if (known := tuple(names)) in plan.checked:
+        return
     for name in names:
         if name in plan.outputs:
             raise NameClashError(
@@ -204,3 +213,5 @@ def _check_columns(names: list[str], plan: ServingPlan) -> None:
                     f"{', '.join(names) or 'none'}.",
                     hint=f'Add it, or take the key from another column: view.with_join_keys({{"{key}": "…"}}).',
                 )
+    if len(plan.checked) < _MOST_CHECKED:
+        plan.checked.add(known)

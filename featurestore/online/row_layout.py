@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from operator import itemgetter
+from typing import Any, Final, Self, TypeAlias
 
 import numpy as np
 
@@ -35,6 +36,9 @@ _CODES = {"b1": "?", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2"
 _CODES |= {"f2": "e", "f4": "f", "f8": "d"}
 
 
+Pick: TypeAlias = Callable[[tuple[Any, ...]], tuple[Any, ...]]
+
+
 @dataclass(frozen=True)
 class RowLayout:
     """The layout of a row.
@@ -51,6 +55,7 @@ class RowLayout:
         converters: from plain values (numbers, bytes) to those of Python, for types whose values are not plain.
         size: bytes of `dtype`.
         fingerprint: the schema's.
+        no_nulls: the bitmap of a row without a null.
         blank: a row in which all is null, to stand for one that is not there.
     """
 
@@ -65,6 +70,7 @@ class RowLayout:
     converters: Mapping[str, Callable[[Any], Any]]
     size: int
     fingerprint: bytes
+    no_nulls: bytes
     blank: bytes
 
     @classmethod
@@ -90,8 +96,17 @@ class RowLayout:
             converters={name: convert for name, dtype in columns if (convert := converter(dtype))},
             size=dtype.itemsize,
             fingerprint=fingerprint,
+            no_nulls=bytes(nulls.itemsize),
             blank=blank.ljust(dtype.itemsize, b"\0"),
         )
+
+    def pick(self, names: Sequence[str]) -> Pick | None:
+        """What takes some features' values out of those of `body`, None where not all are plain."""
+        if not names or any(name in self.converters or name in self.variable for name in names):
+            return None
+        slots = [self.slots[name] for name in names]
+        first, after = slots[0], slots[-1] + 1
+        return itemgetter(slice(first, after)) if slots == list(range(first, after)) else itemgetter(*slots)
 
     def rejection(self, row: bytes) -> RowFormatError:
         """The error for a row of another format or schema, or one that is not as long as it has to be."""

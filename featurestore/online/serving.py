@@ -13,10 +13,12 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 from featurestore.definitions.types import FeatureType
 from featurestore.online.layout import ViewLayout
+from featurestore.online.row_layout import Pick
 
 MOST_PLANS = 1_000
 _log = logging.getLogger(__name__)
@@ -63,6 +65,11 @@ class ServedView:
         return {feature.name: feature.empty for feature in self.features if feature.empty is not None}
 
     @cached_property
+    def pick(self) -> Pick | None:
+        """What takes the features out of a row whose values can be used as they are; see `RowLayout.pick`."""
+        return self.layout.codec.pick([feature.name for feature in self.features])
+
+    @cached_property
     def feature_names(self) -> tuple[list[str], list[str]]:
         """The features' names in the row, and in the answer."""
         return [feature.name for feature in self.features], [feature.output for feature in self.features]
@@ -74,6 +81,23 @@ class ServingPlan:
 
     views: tuple[ServedView, ...]
     outputs: tuple[str, ...]
+
+    @cached_property
+    def in_order(self) -> Callable[[tuple[Any, ...]], tuple[Any, ...]] | None:
+        """What puts the values of all views, one after another, into the order of `outputs`; None: they are in it."""
+        given = [feature.output for view in self.views for feature in view.features]
+        return None if given == list(self.outputs) else itemgetter(*map(given.index, self.outputs))
+
+    @cached_property
+    def same_keys(self) -> tuple[int, ...]:
+        """For each view the number of the first one with the same entity keys."""
+        keys = [(view.entity_columns, tuple(view.layout.view.join_keys.items())) for view in self.views]
+        return tuple(map(keys.index, keys))
+
+    @cached_property
+    def checked(self) -> set[tuple[str, ...]]:
+        """Columns of entity rows that have been found right."""
+        return set()
 
     def entity_columns(self) -> dict[str, FeatureType]:
         """The columns that the entity rows must have, and their types."""

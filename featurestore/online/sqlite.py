@@ -19,6 +19,8 @@ from featurestore.protocols.online import MaterializedWrite, PushedWrite, SpaceK
 
 _PREFIX = "sqlite:///"
 _KEYS_PER_BATCH = 1_000
+_KEYS_TOGETHER = 8
+_TOGETHER = [sql.read_together(count) for count in range(_KEYS_TOGETHER + 1)]
 
 
 class SQLiteOnlineStore:
@@ -56,6 +58,11 @@ class SQLiteOnlineStore:
     def read(self, *, requests: Sequence[SpaceKeys]) -> list[bytes | None]:
         """See `OnlineStore.read`."""
         now = _milliseconds_now()
+        pairs = [part for request in requests for key in request.keys for part in (request.space, key)]
+        count = len(pairs) // 2
+        if count <= _KEYS_TOGETHER:
+            # One statement sees one state of the file, without a transaction around it.
+            return list(self._connections.row(_TOGETHER[count], (now, *pairs))) if count else []
         rows: list[bytes | None] = []
         with self._connections.reading() as connection:
             execute = connection.execute

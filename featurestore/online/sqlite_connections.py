@@ -6,8 +6,9 @@ import contextlib
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from featurestore.errors import OnlineStoreError, OnlineStoreUnavailableError
 from featurestore.online.sqlite_statements import SCHEMA, USER_VERSION
@@ -16,6 +17,15 @@ _BUSY_SECONDS = 30.0
 _MOST_IDLE = 16
 # A child must not even close what it has inherited (https://www.sqlite.org/howtocorrupt.html, section 2.6).
 _inherited: list[list[sqlite3.Connection]] = []
+_forks = [0]  # of this process and its ancestors: cheaper to compare than the process id
+
+
+def _count_fork() -> None:
+    _forks[0] += 1
+
+
+if hasattr(os, "register_at_fork"):  # Windows does not fork
+    os.register_at_fork(after_in_child=_count_fork)
 
 
 class SQLiteConnections:
@@ -24,7 +34,7 @@ class SQLiteConnections:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._idle: list[sqlite3.Connection] = []
-        self._pid = os.getpid()
+        self._forks = _forks[0]
         with self._translated():
             connection = self._open()
             try:
@@ -33,6 +43,20 @@ class SQLiteConnections:
                 connection.close()
                 raise
             self._idle.append(connection)
+
+    def row(self, statement: str, parameters: Sequence[object]) -> tuple[Any, ...]:
+        """The one row that a statement gives."""
+        try:
+            connection = self._take()
+            try:
+                found: tuple[Any, ...] = connection.execute(statement, parameters).fetchall()[0]
+            except BaseException:
+                connection.close()
+                raise
+            self._give_back(connection)
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+        return found
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -65,9 +89,9 @@ class SQLiteConnections:
             self._give_back(connection)
 
     def _take(self) -> sqlite3.Connection:
-        if self._pid != os.getpid():
+        if self._forks != _forks[0]:
             _inherited.append(self._idle)
-            self._idle, self._pid = [], os.getpid()
+            self._idle, self._forks = [], _forks[0]
         try:
             return self._idle.pop()
         except IndexError:
@@ -91,15 +115,16 @@ class SQLiteConnections:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.OperationalError as error:
-            raise OnlineStoreUnavailableError(
+        except sqlite3.Error as error:
+            raise self._error(error) from error
+
+    def _error(self, error: sqlite3.Error) -> OnlineStoreError:
+        if isinstance(error, sqlite3.OperationalError):
+            return OnlineStoreUnavailableError(
                 f"The online store {self._path} cannot be used: {error}.",
                 hint="Check that the folder exists, that the disk is not full, and that no process holds a lock.",
-            ) from error
-        except sqlite3.Error as error:
-            raise OnlineStoreError(
-                f"The online store {self._path} cannot be read or written: {error}."
-            ) from error
+            )
+        return OnlineStoreError(f"The online store {self._path} cannot be read or written: {error}.")
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -24,6 +24,10 @@ SPACE_ID: Final = "SELECT id FROM spaces WHERE name = ?"
 RETIRE: Final = "UPDATE spaces SET expires_at = ? WHERE name = ?"
 READABLE_SPACE: Final = "SELECT id FROM spaces WHERE name = ? AND (expires_at IS NULL OR expires_at > ?)"
 READ: Final = "SELECT row FROM rows WHERE space = ? AND key = ? AND (expires_at IS NULL OR expires_at > ?)"
+_READ_ONE: Final = (
+    "(SELECT rows.row FROM spaces JOIN rows ON rows.space = spaces.id WHERE spaces.name = ? AND rows.key = ?"
+    " AND (spaces.expires_at IS NULL OR spaces.expires_at > ?1) AND (rows.expires_at IS NULL OR rows.expires_at > ?1))"
+)
 DELETE: Final = "DELETE FROM rows WHERE space = (SELECT id FROM spaces WHERE name = ?) AND key = ?"
 
 # ?1 key, ?2 row, ?3 space, ?4 expires_at, ?5 now, ?6 run, ?7 end
@@ -62,3 +66,11 @@ PUSHED_KEYS: Final = (
     "SELECT key FROM rows INDEXED BY pushed_rows WHERE space = (SELECT id FROM spaces WHERE name = ?)"
     " AND substr(row, 2, 1) = x'01' AND key >= ? ORDER BY key LIMIT ?"
 )
+
+
+def read_together(count: int) -> str:
+    """A statement for a few rows, a column each; ?1 is now, then come the space and the key of each."""
+    return "SELECT " + ", ".join(
+        _READ_ONE.replace("= ? AND rows.key = ?", f"= ?{2 * i + 2} AND rows.key = ?{2 * i + 3}")
+        for i in range(count)
+    )

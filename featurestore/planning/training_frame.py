@@ -14,7 +14,7 @@ from featurestore.frames.atomic_file import atomic_path
 from featurestore.frames.convert import to_pandas, to_polars
 from featurestore.frames.types import arrow_type
 from featurestore.progress import Progress
-from featurestore.protocols.offline import OfflineEngine, ViewPlan
+from featurestore.protocols.offline import ChoosesEngine, OfflineEngine, ViewPlan
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,9 +101,13 @@ class TrainingFrame:
 
     def explain(self) -> str:
         """The plan of each view, and the query that the engine runs for it."""
-        lines = [f"Point-in-time join on engine {self._engine.name}: {self.num_rows:,} entity rows"]
+        engine, why = self._engine, []
+        if isinstance(engine, ChoosesEngine):
+            choice = engine.choose(views=self._views, entity_rows=self.num_rows)
+            engine, why = choice.engine, [f"    chosen because {choice.reason}"]
+        lines = [f"Point-in-time join on engine {engine.name}: {self.num_rows:,} entity rows", *why]
         lines += [_describe(view) for view in self._views]
-        return "\n".join([*lines, "", self._engine.explain(views=self._views)])
+        return "\n".join([*lines, "", engine.explain(views=self._views)])
 
     def __repr__(self) -> str:
         return f"TrainingFrame({self.num_rows:,} rows, features: {', '.join(self._outputs)})"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from featurestore.definitions.functions import Empty
 from featurestore.definitions.source import Source
@@ -115,6 +115,11 @@ class ViewPlan:
     steps: tuple[Step, ...] = ()
 
     @property
+    def in_order(self) -> bool:
+        """Whether rows come in the order of their events and never go: then the nearest one is the latest."""
+        return self.source.available_at is None and self.source.event_id is None
+
+    @property
     def inputs(self) -> tuple[FeatureColumn, ...]:
         """The columns of the rows, with their types, that values are made of."""
         return self.tie_breakers if self.windows else (*self.tie_breakers, *self.features)
@@ -131,6 +136,23 @@ class Changes:
 
     since: int
     known_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class EngineChoice:
+    """The engine that one request goes to, and why."""
+
+    engine: OfflineEngine
+    reason: str
+
+
+@runtime_checkable
+class ChoosesEngine(Protocol):
+    """An engine that hands each request to another one."""
+
+    def choose(self, *, views: Sequence[ViewPlan], entity_rows: int) -> EngineChoice:
+        """The engine for a training frame of so many rows, and why."""
+        ...
 
 
 class OfflineEngine(Protocol):

@@ -134,6 +134,23 @@ def stream_rows(
     return pa.RecordBatchReader.from_batches(chosen, batches)
 
 
+def row_count(source: Source) -> int | None:
+    """How many rows a source has before any steps, None where only reading them tells.
+
+    Raises:
+        SourceError: if the source cannot be read.
+    """
+    if isinstance(source, InMemorySource):
+        return int(_frame(source).num_rows)
+    if isinstance(source, ParquetSource) and on_disk(source):
+        return sum(int(_guarded(source, file, _rows_of_parquet)) for file in list_files(source))
+    return None
+
+
+def _rows_of_parquet(_: ParquetSource, file: str) -> int:
+    return int(pq.read_metadata(file).num_rows)
+
+
 def first_rows(source: Source, count: int) -> pa.Table:
     """Up to so many of a source's first rows, with all columns; those of CSV files as text, but for times.
 

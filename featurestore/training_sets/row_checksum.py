@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import duckdb
 import pyarrow as pa
 
 from featurestore.definitions.base import canonical_json
@@ -37,6 +36,8 @@ class RowChecksum:
 
 def row_checksum(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> RowChecksum:
     """The checksum of all rows of some batches."""
+    import duckdb
+
     rows, low, high = 0, 0, 0
     # The order of columns is that of the request, which is no property of the rows.
     names = sorted(schema.names)

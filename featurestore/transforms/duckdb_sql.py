@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import duckdb
 import pyarrow as pa
 
 from featurestore.definitions.row_sql import TABLE
@@ -21,6 +20,8 @@ def run_sql(rows: pa.Table, statement: str, *, what: str) -> pa.Table:
     Raises:
         TransformError: naming `what`, with DuckDB's words.
     """
+    import duckdb  # not at the start of a process that only serves
+
     with duckdb.connect(":memory:", config={**SETTINGS, "enable_external_access": False}) as connection:
         try:
             connection.execute("SET TimeZone = 'UTC'")

@@ -38,11 +38,6 @@ class Answers:
         return [column.take(pa.array(points)) for column in self.columns]
 
 
-def needs_lives(view: ViewPlan) -> bool:
-    """Whether rows come late or go, so that an instant is not simply one position in the order of events."""
-    return view.source.available_at is not None or view.source.event_id is not None
-
-
 def earliest_event(view: ViewPlan, earliest: int | None) -> int | None:
     """Events up to this instant cannot matter to points from `earliest` on; None if all may."""
     longest = [w.window * (w.series or 1) + w.offset for w in view.windows if w.window is not None]

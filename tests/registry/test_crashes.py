@@ -54,7 +54,7 @@ def copy(registry_url: str, do: Do, tmp_path: Path, request: pytest.FixtureReque
     if registry_url.startswith("sqlite"):
         yield lambda: _copied(registry_url, tmp_path)
         return
-    server = str(request.getfixturevalue("postgres_server_url"))
+    server: str = request.getfixturevalue("postgres_server_url")
     made: list[str] = []
 
     def one() -> str:

@@ -282,7 +282,7 @@ def test_a_foreign_row_is_an_error_never_a_misread(ready: fs.FeatureStore, arriv
         ({"registry": "registry.db"}, "is not a URL"),
         ({"registry": "oracle://x"}, "(?s)'oracle' is not a known registry URL; known are: .*sqlite"),
         ({"online": "cassandra://x"}, "'cassandra' is not a known online store URL; known are: .*redis"),
-        ({"offline": "spark"}, "'spark' is not a known offline engine; known are: duckdb, polars"),
+        ({"offline": "spark"}, "'spark' is not a known offline engine; known are: auto, duckdb, polars"),
         ({"project": "two words"}, "not a project name"),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 import featurestore as fs
 from featurestore.definitions.steps import row_steps
 from featurestore.protocols.offline import Changes, ViewPlan
-from featurestore.protocols.sources import WantedRows
+from featurestore.protocols.sources import ChangedEntities, WantedRows
 from featurestore.testing.plans import entity_table, key_table, plan_view, run_historical, run_latest
 from featurestore_connectors.postgres import PostgresReader
 from tests.engines.available import ENGINES, make_engine
@@ -182,3 +182,16 @@ def test_an_index_serves_the_keys(shared_warehouse):
         condition = among({"a": "int4", "b": "text"}, keys)
         plan = connection.execute(f"EXPLAIN SELECT * FROM indexed AS s WHERE {condition}".encode()).fetchall()
     assert any("Index" in line for (line,) in plan)
+
+
+FAR = [-(2**57), -(10**17), 0, 10**17 + 1, 253_401_263_999_999_999, 9_223_371_331_199_999_999]
+
+
+def test_entities_that_change_in_any_year_are_found(shared_warehouse):
+    """Microseconds from 4000 years before Christ to the year 294246."""
+    origin = "'1970-01-01'::timestamptz"
+    moments = [f"{origin} + {at // 10**12} * '1000000 s'::interval + '{at % 10**12} us'" for at in FAR]
+    query = f"SELECT * FROM (VALUES {', '.join(f'({n}, {at})' for n, at in enumerate(moments))}) v(x, at)"
+    for n, at in enumerate(FAR):
+        changed = ChangedEntities(("x",), ((at - 1, at),), created_after=at, available_after=at, besides=None)
+        assert read(query, latest=at, changed=changed) == [n]

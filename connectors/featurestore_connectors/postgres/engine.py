@@ -15,6 +15,7 @@ from featurestore.definitions.database import PostgresSource
 from featurestore.definitions.source import Source
 from featurestore.definitions.steps import Shape
 from featurestore.errors import RequestError, SourceError
+from featurestore.frames.batches import side_by_side
 from featurestore.frames.types import arrow_type, converts
 from featurestore.protocols.offline import (
     CREATED_COLUMN,
@@ -52,7 +53,7 @@ class PostgresEngine:
         """The features of all `views` for each entity row; see `OfflineEngine`."""
         for view in views:
             _check(view)
-        yield from _side_by_side([_historical(view, entities) for view in views])
+        yield from side_by_side([_historical(view, entities) for view in views])
 
     def latest_features(
         self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None
@@ -272,18 +273,3 @@ def _sendable(keys: pa.ChunkedArray) -> pa.ChunkedArray:
         instants = keys.cast(pa.timestamp("us", "UTC"))
         return pc.if_else(pc.greater_equal(instants.cast(pa.int64()), _EARLIEST), instants, None)
     return keys if not pa.types.is_integer(keys.type) else keys.cast(pa.int64())
-
-
-def _side_by_side(parts: Sequence[Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
-    """One batch of all columns for each run of rows that all parts have ready."""
-    heads: list[pa.RecordBatch | None] = [next(part, None) for part in parts]
-    while all(head is not None for head in heads):
-        ready = [head for head in heads if head is not None]
-        rows = min(head.num_rows for head in ready)
-        columns = [column for head in ready for column in head.slice(0, rows).columns]
-        fields = [field for head in ready for field in head.schema]
-        yield pa.RecordBatch.from_arrays(columns, schema=pa.schema(fields))
-        heads = [
-            head.slice(rows) if head.num_rows > rows else next(part, None)
-            for head, part in zip(ready, parts, strict=True)
-        ]

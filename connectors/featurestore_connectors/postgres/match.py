@@ -146,7 +146,8 @@ class Rows:
             ways += [f"{created} > {known_after}", f"{created} IS NULL"]
         if self.view.source.available_at is not None:
             ways.append(f"{self._instant('available_at')} > {known_after}")
-        return f"({visible} IS NOT NULL AND ({' OR '.join(ways)}))"
+        event = self._instant("event_timestamp")
+        return " AND ".join([f"{event} IS NOT NULL", *self._known(), f"({' OR '.join(ways)})"])
 
     def _column(self, name: str) -> Column:
         return self.columns[name]

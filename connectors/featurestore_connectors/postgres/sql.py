@@ -14,7 +14,7 @@ from featurestore_connectors.names import name_parts, quoted
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EARLIEST, _LATEST = datetime(1, 1, 10, tzinfo=UTC), datetime(9999, 12, 20, tzinfo=UTC)
-_TOO_FAR = 10**17  # microseconds: PostgreSQL has times of 200,000 years
+_BEFORE_ALL = -2 * 10**17  # microseconds: PostgreSQL's times begin in the year 4713 before Christ
 _LOCAL_SLACK = timedelta(days=3)  # more than any zone is away from UTC, twice
 _UUID = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 _INTEGERS = ("int2", "int4", "int8")
@@ -53,8 +53,9 @@ def interval(microseconds: int) -> str:
 
 def moment(microseconds: int) -> str:
     """An instant as SQL."""
-    seconds, rest = divmod(microseconds, 1_000_000)
-    return f"('epoch'::timestamptz + {seconds} * '1 second'::interval + {interval(rest)})"
+    # PostgreSQL multiplies intervals as floats: whole steps of 10^12 microseconds stay exact in every year.
+    steps, rest = divmod(microseconds, 10**12)
+    return f"('epoch'::timestamptz + {steps} * '1000000 seconds'::interval + {interval(rest)})"
 
 
 def within(column: str, kind: str, zone: str, earliest: int | None, latest: int | None) -> list[str]:
@@ -135,10 +136,8 @@ def of_changed(
 
 
 def _later(column: str, than: int) -> str:
-    """The condition that a time is later than an instant, which may be none that PostgreSQL has."""
-    if abs(than) >= _TOO_FAR:
-        return "TRUE" if than < 0 else "FALSE"
-    return f"({column} > {moment(than)})"
+    """The condition that a time is later than an instant, which may be earlier than any that PostgreSQL has."""
+    return f"({column} > {moment(than)})" if than > _BEFORE_ALL else "TRUE"
 
 
 def _possible(kinds: Mapping[str, str], keys: pa.Table) -> pa.Table:

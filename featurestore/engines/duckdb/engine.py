@@ -22,6 +22,7 @@ from featurestore.engines.duckdb.scan import (
 )
 from featurestore.engines.duckdb.sql import create, name
 from featurestore.engines.duckdb.tables import Tables
+from featurestore.frames.batches import side_by_side
 from featurestore.protocols.offline import (
     CREATED_COLUMN,
     EVENT_COLUMN,
@@ -76,7 +77,7 @@ class DuckDBEngine:
                 _historical(session, views, view, Tables.of(f"v{i}_"), entities)
                 for i, view in enumerate(views)
             ]
-            yield from fetch.side_by_side(parts)
+            yield from side_by_side(parts)
 
     def latest_features(
         self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None
@@ -140,7 +141,7 @@ def _historical(
         session.run(match.spine(view, tables, columns))
         asked = session.row(match.asked_times(tables))
         limits = match.bounds(view, asked["earliest"], asked["latest"])
-        if match.is_nearest(view):
+        if view.in_order:
             nearest.find(session, view, relation, tables, limits, entities.num_rows)
             session.run(nearest.placed(view, relation, tables, limits))
         else:

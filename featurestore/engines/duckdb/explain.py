@@ -46,7 +46,7 @@ def _matching_and_fetching(view: ViewPlan, relation: Relation, t: Tables) -> lis
 
 
 def _matching(view: ViewPlan, relation: Relation, t: Tables) -> list[tuple[str, list[str]]]:
-    if match.is_nearest(view):
+    if view.in_order:
         return [
             ("Codes and times of these entities' rows (event times out of reach are skipped)",
              [nearest.events(view, relation, t, EVERY_TIME)]),

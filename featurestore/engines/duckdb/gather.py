@@ -6,7 +6,6 @@ DuckDB would join and sort whole rows for the same; it does so where there is to
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +15,10 @@ from featurestore.engines.duckdb import fetch
 from featurestore.engines.duckdb.connection import Session
 from featurestore.engines.duckdb.sql import select
 from featurestore.engines.duckdb.tables import Tables
-from featurestore.frames.places import Int64Array
+from featurestore.frames import batches
 from featurestore.protocols.offline import ViewPlan
 
 _CELLS = 2**26
-_ROWS_AT_ONCE = 2**18
 
 
 def can_be_held(session: Session, view: ViewPlan, t: Tables, views: int) -> bool:
@@ -50,21 +48,14 @@ def picked(session: Session, view: ViewPlan, values: str, numbers: str) -> Itera
     """
     wanted = session.table(numbers).column(0)
     found = session.table(values)
+    numbered = np.asarray(found.column(0))
+    position = np.zeros(numbered.max(initial=0) + 1, np.int64)  # losers of ties leave gaps
+    position[numbered] = np.arange(len(numbered))
+
+    def positions(start: int, count: int) -> pa.Array:
+        part = wanted.slice(start, count).combine_chunks()
+        return pa.array(position[np.asarray(part.fill_null(0))], mask=np.asarray(part.is_null()))
+
     columns = [(feature.output, feature.dtype) for feature in view.features]
-    return _pick(
-        np.asarray(found.column(0)), fetch.declared(found.columns[1:], columns), wanted, session.threads
-    )
-
-
-def _pick(
-    numbers: Int64Array, values: pa.Table, wanted: pa.ChunkedArray, threads: int
-) -> Iterator[pa.RecordBatch]:
-    position = np.zeros(numbers.max(initial=0) + 1, np.int64)  # losers of ties leave gaps
-    position[numbers] = np.arange(len(numbers))
-    with ThreadPoolExecutor(threads) as pool:
-        for start in range(0, len(wanted), _ROWS_AT_ONCE):
-            part = wanted.slice(start, _ROWS_AT_ONCE).combine_chunks()
-            nothing = np.asarray(part.is_null())
-            rows = pa.array(position[np.asarray(part.fill_null(0))], mask=nothing)
-            columns = list(pool.map(lambda column, rows=rows: column.take(rows), values.columns))
-            yield from pa.table(columns, schema=values.schema).to_batches()
+    features = fetch.declared(found.columns[1:], columns)
+    return batches.picked(features, len(wanted), positions, session.threads)

@@ -16,11 +16,6 @@ from featurestore.engines.duckdb.times import Bounds, effective
 from featurestore.protocols.offline import ViewPlan
 
 
-def is_nearest(view: ViewPlan) -> bool:
-    """Whether the winner is the nearest row before the entity row: rows come in order and never go."""
-    return view.source.available_at is None and view.source.event_id is None
-
-
 def entity_keys(view: ViewPlan, t: Tables, columns: Sequence[str]) -> str:
     """keys: the distinct entities of the entity rows (their key columns are given), under codes."""
     distinct = select(
@@ -43,7 +38,7 @@ def spine(view: ViewPlan, t: Tables, columns: Sequence[str]) -> str:
 
     Where the nearest row wins, this is the latest event timestamp that they see.
     """
-    nearest = is_nearest(view) and not view.windows
+    nearest = view.in_order and not view.windows
     same = " AND ".join(f"k.{key} = {column}" for key, column in zip(key_names(view), columns, strict=True))
     until = effective("e.t", view.grid, delay=view.delay if nearest else 0)
     query = select(
@@ -63,7 +58,7 @@ def bounds(view: ViewPlan, earliest: int | None, latest: int | None) -> Bounds:
     A row too old for the ttl can only lose to another one that is too old; but as a correction it can make
     another row of its event disappear.
     """
-    if latest is not None and not is_nearest(view):
+    if latest is not None and not view.in_order:
         latest -= view.delay
     if earliest is None or view.ttl is None or view.source.event_id is not None:
         return Bounds(None, latest)
@@ -80,7 +75,7 @@ def narrow_rows_of_entities(view: ViewPlan, relation: Relation, t: Tables, limit
         conditions.append(f"x.event <= {limits.latest}")
     if view.source.available_at is not None:
         conditions.append("x.available IS NOT NULL")
-    if not is_nearest(view):
+    if not view.in_order:
         columns.append(f"{visible_from(view, 'x')} AS visible")
     if view.source.event_id is not None:
         columns.append("x.id")

@@ -25,7 +25,7 @@ from featurestore.engines.duckdb.times import Bounds, effective_instant
 from featurestore.engines.duckdb.types import to_declared, value
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, ViewPlan
 from featurestore.sources.wanted import rows_at, rows_of_entities
-from featurestore.windows.answers import Answers, answer, batches, earliest_event, needs_lives
+from featurestore.windows.answers import Answers, answer, batches, earliest_event
 from featurestore.windows.chunk import Chunk
 from featurestore.windows.events import NO_CREATED, Points
 from featurestore.windows.moves import moving_since
@@ -129,7 +129,7 @@ def events_query(view: ViewPlan, relation: Relation, t: Tables, limits: Bounds, 
     columns = ["k.code", "x.event"]
     if view.source.created_timestamp is not None:
         columns.append(f"coalesce(x.created, '{NO_CREATED}'::BIGINT) AS created")
-    if needs_lives(view):
+    if not view.in_order:
         columns.append(f"{visible_from(view, 'x')} AS visible")
     if view.source.event_id is not None:
         columns.append("x.id")

@@ -9,16 +9,15 @@ import pyarrow as pa
 
 from featurestore.definitions.source import Source
 from featurestore.engines.polars.explain import explained
-from featurestore.engines.polars.fetch import fetch, side_by_side
+from featurestore.engines.polars.fetch import fetch
 from featurestore.engines.polars.latest import latest_rows
 from featurestore.engines.polars.lives import match_lives
 from featurestore.engines.polars.match import (
     Match,
     entity_spine,
-    is_nearest,
     key_names,
-    latest_asked,
     nearest,
+    reach_of,
     read_narrow,
     with_codes,
 )
@@ -26,6 +25,7 @@ from featurestore.engines.polars.scan import SourceRows, all_rows, reported
 from featurestore.engines.polars.steps import open_source
 from featurestore.engines.polars.windows import historical_windows, latest_windows
 from featurestore.errors import SourceError
+from featurestore.frames.batches import side_by_side
 from featurestore.frames.types import arrow_type
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, ViewPlan
 from featurestore.sources.wanted import rows_at, rows_of_entities
@@ -43,7 +43,7 @@ class PolarsEngine:
         self, *, views: Sequence[ViewPlan], entities: pa.Table
     ) -> Iterator[pa.RecordBatch]:
         """The features of all `views` for each entity row; see `OfflineEngine`."""
-        yield from _batches(side_by_side([_historical(view, entities) for view in views]))
+        yield from side_by_side([_historical(view, entities) for view in views])
 
     def latest_features(
         self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None
@@ -54,7 +54,8 @@ class PolarsEngine:
                 view, rows_at(view, at, changes, keys, moving=moving_since(view, at, changes))
             )
             if view.windows:
-                chosen, features = latest_windows(view, source, at=at, changes=changes, keys=keys)
+                chosen, table = latest_windows(view, source, at=at, changes=changes, keys=keys)
+                features = _batches(table)
             else:
                 chosen, match = latest_rows(view, source, at=at, changes=changes, keys=keys)
                 features = fetch(view, source, match)
@@ -64,7 +65,7 @@ class PolarsEngine:
         }
         columns[EVENT_COLUMN] = chosen["event"].to_arrow()
         columns[CREATED_COLUMN] = chosen["created"].to_arrow()
-        yield from _batches(side_by_side([pa.table(columns), features]))
+        yield from side_by_side([_batches(pa.table(columns)), features])
 
     def explain(self, *, views: Sequence[ViewPlan]) -> str:
         """The steps that `historical_features` takes for each view, with the query plans of its scans."""
@@ -89,19 +90,19 @@ class PolarsEngine:
             ) from error
 
 
-def _historical(view: ViewPlan, entities: pa.Table) -> pa.Table:
+def _historical(view: ViewPlan, entities: pa.Table) -> Iterator[pa.RecordBatch]:
     with reported(view.source.name):
         source = open_source(view, rows_of_entities(view, entities))
         if view.windows:
-            return historical_windows(view, source, entities)
+            return _batches(historical_windows(view, source, entities))
         return fetch(view, source, _match(view, source, entities))
 
 
 def _match(view: ViewPlan, source: SourceRows, entities: pa.Table) -> Match:
     spine = entity_spine(view, entities)
-    narrow = read_narrow(view, source, latest=latest_asked(view, spine))
+    narrow = read_narrow(view, source, reach_of(view, spine))
     coded = with_codes(narrow, spine.keys, key_names(view))
-    return nearest(view, coded, spine) if is_nearest(view) else match_lives(view, source, coded, spine)
+    return nearest(view, coded, spine) if view.in_order else match_lives(view, source, coded, spine)
 
 
 def _key_column(keys: pl.Series, wanted: pa.DataType) -> pa.Array:

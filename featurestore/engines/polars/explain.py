@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from featurestore.engines.polars.match import is_nearest
 from featurestore.engines.polars.scan import SourceRows
 from featurestore.protocols.offline import ViewPlan
 from featurestore.windows.answers import METHOD
@@ -15,7 +14,7 @@ def explained(view: ViewPlan, source: SourceRows) -> str:
     wide = list(dict.fromkeys(feature.column for feature in (view.inputs if view.windows else view.features)))
     matching = (
         "sort by (entity, event timestamp) as one integer; binary search of each entity row"
-        if is_nearest(view)
+        if view.in_order
         else "rank rows by (event, created, values); highest rank alive at each instant that is asked for"
     )
     if view.windows:
@@ -25,7 +24,7 @@ def explained(view: ViewPlan, source: SourceRows) -> str:
         )
     else:
         wanted = "features of the rows that won"
-        matching += "; ties by created timestamp, then values" if is_nearest(view) else ""
+        matching += "; ties by created timestamp, then values" if view.in_order else ""
     steps = [
         f"-- {view.label}: keys and times of all rows",
         source.plan(narrow),

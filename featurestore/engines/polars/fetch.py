@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator
 
 import polars as pl
 import pyarrow as pa
@@ -11,11 +12,12 @@ from featurestore.engines.polars.match import Match
 from featurestore.engines.polars.scan import ROW, SourceRows
 from featurestore.engines.polars.ties import winners_of_ties
 from featurestore.engines.polars.types import declared
-from featurestore.protocols.offline import FeatureColumn, ViewPlan
+from featurestore.frames.batches import picked
+from featurestore.protocols.offline import ViewPlan
 
 
-def fetch(view: ViewPlan, source: SourceRows, match: Match) -> pa.Table:
-    """The features of each entity row, null where it has no source row.
+def fetch(view: ViewPlan, source: SourceRows, match: Match) -> Iterator[pa.RecordBatch]:
+    """The features of each entity row, null where it has no source row; all is read before the first batch.
 
     Tied candidates are read in the same pass as the winners, and settled by their values.
     """
@@ -30,7 +32,12 @@ def fetch(view: ViewPlan, source: SourceRows, match: Match) -> pa.Table:
     rows = match.rows
     if match.tied.height:
         rows = _settled(view, match, values, position)
-    return _table(view, values, position.gather(rows))
+    features = {f.output: declared(values[f.column], f.dtype, view, f.column) for f in view.features}
+
+    def positions(start: int, count: int) -> pa.Array:
+        return position.gather(rows.slice(start, count)).to_arrow()
+
+    return picked(pa.table(features), rows.len(), positions, os.cpu_count() or 1)
 
 
 def _settled(view: ViewPlan, match: Match, values: pl.DataFrame, position: pl.Series) -> pl.Series:
@@ -42,22 +49,3 @@ def _settled(view: ViewPlan, match: Match, values: pl.DataFrame, position: pl.Se
         match.rows.alias(ROW).to_frame().join(better, on=ROW, how="left", maintain_order="left")
         .select(pl.coalesce("winner", ROW)).to_series()
     )  # fmt: skip
-
-
-def _table(view: ViewPlan, values: pl.DataFrame, position: pl.Series) -> pa.Table:
-    indices = position.to_arrow()
-    columns = {f.output: _taken(values, f, view, indices) for f in view.features}
-    return pa.table(columns)
-
-
-def _taken(
-    values: pl.DataFrame, feature: FeatureColumn, view: ViewPlan, indices: pa.Array
-) -> pa.ChunkedArray:
-    column = declared(values[feature.column], feature.dtype, view, feature.column)
-    return column.take(indices)
-
-
-def side_by_side(tables: Sequence[pa.Table]) -> pa.Table:
-    """The columns of all tables."""
-    columns = {name: table.column(name) for table in tables for name in table.schema.names}
-    return pa.table(columns)

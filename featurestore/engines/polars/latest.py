@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from featurestore.engines.polars.match import CODE, NO_TIES, Match, key_names, read_narrow
-from featurestore.engines.polars.scan import ROW, SourceRows
+from featurestore.engines.polars.scan import EVERY_TIME, ROW, Reach, SourceRows
 from featurestore.engines.polars.times import effective_instant
 from featurestore.engines.polars.types import comparable
 from featurestore.protocols.offline import Changes, ViewPlan
@@ -23,7 +23,7 @@ def latest_rows(
     """Each entity's winner (one row each: keys, event, created, ROW), and the match over these rows."""
     until = effective_instant(at, view.grid)
     names = key_names(view)
-    narrow = read_narrow(view, source, latest=None if changes else until - view.delay)
+    narrow = read_narrow(view, source, EVERY_TIME if changes else Reach(latest=until - view.delay))
     wanted = wanted_entities(view, narrow, at, changes, keys)
     visible = narrow.filter(pl.col("visible") <= until)
     if wanted is not None:

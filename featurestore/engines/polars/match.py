@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from featurestore.engines.polars.scan import ROW, SourceRows
+from featurestore.engines.polars.scan import EVERY_TIME, ROW, Reach, SourceRows
 from featurestore.engines.polars.times import MAX_INSTANT, check_delay, effective, instants, young_enough
 from featurestore.engines.polars.types import comparable, key_values
 from featurestore.frames.places import Int64Array, Places, count_not_after
@@ -60,15 +60,15 @@ def key_names(view: ViewPlan) -> list[str]:
     return [f"__fs_k{i}" for i in range(len(view.keys))]
 
 
-def read_narrow(view: ViewPlan, rows: SourceRows, *, latest: int | None) -> pl.DataFrame:
+def read_narrow(view: ViewPlan, rows: SourceRows, reach: Reach) -> pl.DataFrame:
     """Keys and times of the source's rows: k0, k1, …, event, created, visible, id and ROW.
 
-    `latest` is the last event timestamp that matters; later ones may be left out.
+    Rows out of reach may be left out.
     """
     source = view.source
     roles = [source.event_timestamp, source.created_timestamp, source.available_at, source.event_id]
     columns = [*(key.name for key in view.keys), *(role for role in roles if role is not None)]
-    raw = rows.read(columns, latest=latest)
+    raw = rows.read(columns, reach=reach)
     data = [
         key_values(raw[key.name], key.dtype, view, text=key.name in rows.text).alias(name)
         for name, key in zip(key_names(view), view.keys, strict=True)
@@ -121,7 +121,7 @@ def entity_spine(view: ViewPlan, entities: pa.Table) -> Spine:
         for name, key in zip(names, view.keys, strict=True)
     ]
     frame = pl.DataFrame([*columns, times])
-    nearest = is_nearest(view) and not view.windows
+    nearest = view.in_order and not view.windows
     until = effective(times, view.grid, delay=view.delay if nearest else 0)
     frame = frame.with_columns(until=until)
     if not names:
@@ -135,11 +135,6 @@ def entity_spine(view: ViewPlan, entities: pa.Table) -> Spine:
         .with_columns(pl.col(CODE).cast(pl.Int64))
     )
     return Spine(frame.join(keys, on=names, how="left", maintain_order="left").drop(names), keys)
-
-
-def is_nearest(view: ViewPlan) -> bool:
-    """Whether the winner is the nearest row before the entity row, because rows only come and never go."""
-    return view.source.available_at is None and view.source.event_id is None
 
 
 def with_codes(narrow: pl.DataFrame, keys: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
@@ -213,9 +208,16 @@ def _nothing(spine: Spine) -> pl.Series:
     return pl.repeat(None, spine.frame.height, dtype=pl.Int64, eager=True)
 
 
-def latest_asked(view: ViewPlan, spine: Spine) -> int | None:
-    """The last event timestamp that any entity row can see."""
-    latest = spine.frame["until"].max()
-    if not isinstance(latest, int):
-        return None
-    return min(latest if is_nearest(view) else latest - view.delay, MAX_INSTANT)
+def reach_of(view: ViewPlan, spine: Spine) -> Reach:
+    """The event timestamps that any entity row can make use of.
+
+    A row too old for the ttl can only lose to another one that is too old; but as a correction it can make
+    another row of its event disappear.
+    """
+    first, latest = spine.frame["t"].min(), spine.frame["until"].max()
+    if not isinstance(first, int) or not isinstance(latest, int):
+        return EVERY_TIME
+    latest = min(latest if view.in_order else latest - view.delay, MAX_INSTANT)
+    if view.ttl is None or view.source.event_id is not None:
+        return Reach(latest=latest)
+    return Reach(first - view.ttl, latest)

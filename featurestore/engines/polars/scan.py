@@ -30,6 +30,17 @@ _LOCAL_SLACK = 3 * 86_400_000_000  # more than any zone is away from UTC, twice
 _PER_MICROSECOND = {"ms": 1 / 1000, "us": 1, "ns": 1000}
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The event timestamps that can matter, both ends included; None: no end."""
+
+    earliest: int | None = None
+    latest: int | None = None
+
+
+EVERY_TIME = Reach()
+
+
 @contextmanager
 def reported(source: str) -> Iterator[None]:
     """Errors of Polars, and of Arrow, as errors of the source.
@@ -101,16 +112,16 @@ class SourceRows:
             return sum(count for _, count in self._files)
         return self._table.height
 
-    def read(self, columns: Sequence[str], *, latest: int | None = None) -> pl.DataFrame:
-        """Columns of all rows (but for some that are later than `latest`), and their numbers as `ROW`."""
+    def read(self, columns: Sequence[str], *, reach: Reach = EVERY_TIME) -> pl.DataFrame:
+        """Columns of all rows (but for some that are out of reach), and their numbers as `ROW`."""
         distinct = list(dict.fromkeys(columns))
         if not self.scanned:
             return self._table.select(distinct).with_row_index(ROW)
         frames, before = [], 0
         for file, count in self._files:
             lazy = self._scan(file, distinct, numbered=True)
-            near = self._near(latest)
-            lazy = lazy if near is None else lazy.filter(near)
+            near = self._near(reach)
+            lazy = lazy.filter(near) if near else lazy
             frames.append(lazy.with_columns(pl.col(ROW) + pl.lit(before, pl.get_index_type())))
             before += count
         return pl.concat(pl.collect_all(frames)) if frames else pl.DataFrame(schema={ROW: pl.UInt32})
@@ -155,15 +166,27 @@ class SourceRows:
                 expressions.append(pl.col(name))
         return lazy.select(expressions)
 
-    def _near(self, latest: int | None) -> pl.Expr | None:
-        """A condition on the raw event column that row groups can be skipped by; nothing exact."""
+    def _near(self, reach: Reach) -> list[pl.Expr]:
+        """Conditions on the raw event column that row groups can be skipped by; nothing exact."""
         column = self.source.event_timestamp
         dtype = self._types[column]
-        if latest is None or not isinstance(dtype, pl.Datetime) or column in self.text:
-            return None
+        if not isinstance(dtype, pl.Datetime) or column in self.text:
+            return []
         slack = 1_000 if dtype.time_zone or self.source.timezone == "UTC" else _LOCAL_SLACK
-        limit = int((latest + slack) * _PER_MICROSECOND[dtype.time_unit])
-        return None if abs(limit) >= 2**62 else pl.col(column) <= pl.lit(limit).cast(dtype)
+        conditions = []
+        if (first := _raw(reach.earliest, -slack, dtype)) is not None:
+            conditions.append(pl.col(column) >= first)
+        if (last := _raw(reach.latest, slack, dtype)) is not None:
+            conditions.append(pl.col(column) <= last)
+        return conditions
+
+
+def _raw(instant: int | None, shift: int, dtype: pl.Datetime) -> pl.Expr | None:
+    """An instant as a constant of the type of a column of times; None if the type cannot hold it."""
+    if instant is None:
+        return None
+    raw = int((instant + shift) * _PER_MICROSECOND[dtype.time_unit])
+    return None if abs(raw) >= 2**62 else pl.lit(raw).cast(dtype)
 
 
 def files_of(source: Source) -> tuple[str, ...]:

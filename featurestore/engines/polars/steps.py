@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from featurestore.definitions.steps import Shape, keeps_rows
-from featurestore.engines.polars.scan import ROW, SourceRows, files_of, open_columns
+from featurestore.engines.polars.scan import EVERY_TIME, ROW, Reach, SourceRows, files_of, open_columns
 from featurestore.frames.convert import to_arrow_table, to_polars
 from featurestore.protocols.offline import ViewPlan
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
@@ -44,10 +44,10 @@ class SteppedRows(SourceRows):
         """The Arrow type of a column."""
         return self.schema.field(name).type
 
-    def read(self, columns: Sequence[str], *, latest: int | None = None) -> pl.DataFrame:
-        """Columns of all rows (but for some that are later than `latest`), and their numbers as `ROW`."""
+    def read(self, columns: Sequence[str], *, reach: Reach = EVERY_TIME) -> pl.DataFrame:
+        """Columns of all rows (but for some that are out of reach), and their numbers as `ROW`."""
         distinct = list(dict.fromkeys(columns))
-        found = self._base.read(self._needed(distinct), latest=latest if self._event_as_it_is() else None)
+        found = self._base.read(self._needed(distinct), reach=reach if self._event_as_it_is() else EVERY_TIME)
         return self._after_steps(found.rename({ROW: _NUMBER}), distinct).rename({_NUMBER: ROW})
 
     def gather(self, columns: Sequence[str], used: pl.Series) -> pl.DataFrame:

@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from featurestore.engines.polars.latest import wanted_entities
 from featurestore.engines.polars.match import CODE, entity_spine, key_names, read_narrow, with_codes
-from featurestore.engines.polars.scan import ROW, SourceRows
+from featurestore.engines.polars.scan import EVERY_TIME, ROW, Reach, SourceRows
 from featurestore.engines.polars.times import MAX_INSTANT, effective_instant
 from featurestore.engines.polars.types import declared
 from featurestore.protocols.offline import Changes, ViewPlan
-from featurestore.windows.answers import Answers, answer, earliest_event, needs_lives
+from featurestore.windows.answers import Answers, answer, earliest_event
 from featurestore.windows.arrays import Int64s
 from featurestore.windows.chunk import Chunk
 from featurestore.windows.events import NO_CREATED, Points
@@ -27,10 +27,16 @@ def historical_windows(view: ViewPlan, source: SourceRows, entities: pa.Table) -
     asked = spine.frame.with_row_index("position").drop_nulls([CODE, "until"])
     row = asked["position"].cast(pl.Int64).to_numpy()
     points = Spine.of(row, asked[CODE].to_numpy(), asked["until"].to_numpy(), rows=spine.frame.height)
-    latest = int(points.points.until.max()) - view.delay if len(points.points) else None
-    narrow = read_narrow(view, source, latest=None if latest is None else min(latest, MAX_INSTANT))
+    narrow = read_narrow(view, source, _reach(view, points.points))
     answers = _answers(view, source, narrow, spine.keys, points.points)
     return _table(view, answers, points.of_row)
+
+
+def _reach(view: ViewPlan, points: Points) -> Reach:
+    if not len(points):
+        return EVERY_TIME
+    earliest = earliest_event(view, int(points.until.min()))
+    return Reach(earliest, min(int(points.until.max()) - view.delay, MAX_INSTANT))
 
 
 def latest_windows(
@@ -39,7 +45,7 @@ def latest_windows(
     """Each entity with a visible row (keys, event, created), and its aggregations at an instant."""
     until = effective_instant(at, view.grid)
     names = key_names(view)
-    narrow = read_narrow(view, source, latest=None if changes else until - view.delay)
+    narrow = read_narrow(view, source, EVERY_TIME if changes else Reach(latest=until - view.delay))
     wanted = wanted_entities(view, narrow, at, changes, keys)
     visible = narrow.filter(pl.col("visible") <= until)
     if names:
@@ -87,7 +93,7 @@ def _chunk(view: ViewPlan, source: SourceRows, coded: pl.DataFrame, points: Poin
         code=coded[CODE].to_numpy(),
         event=coded["event"].to_numpy(),
         created=coded["created"].fill_null(NO_CREATED).to_numpy() if created else None,
-        visible=coded["visible"].to_numpy() if needs_lives(view) else None,
+        visible=coded["visible"].to_numpy() if not view.in_order else None,
         event_id=None if view.source.event_id is None else coded["id"].to_arrow(),
         inputs=[declared(values[f.column], f.dtype, view, f.column).combine_chunks() for f in view.inputs],
     )

@@ -162,6 +162,14 @@ class LatestCases:
         view = make_view(data, available_at="made")
         assert latest(engine, view, NOON, since=NOON, known_after=NOON - DAY) == {2: 2}
 
+    def test_rows_that_are_never_visible_change_nothing(self, engine: OfflineEngine) -> None:
+        known = (1, NOON - HOUR, NOON - HOUR, NOON - HOUR, 1)
+        never = (1, NOON - MINUTE, NOON, None, 2)
+        timeless = (1, None, NOON, NOON, 3)
+        data = rows(known, never, timeless, columns=("k", "at", "made", "known", "x"))
+        view = make_view(data, created_timestamp="made", available_at="known")
+        assert latest(engine, view, NOON, since=NOON - MINUTE, known_after=NOON - MINUTE) == {}
+
     def test_changes_united_with_keys(self, engine: OfflineEngine) -> None:
         view = make_view(rows((1, NOON, 1), (2, NOON + MINUTE, 2), (3, NOON, 3)))
         assert latest(engine, view, NOON + HOUR, since=NOON, keys=[3, 2, 9]) == {2: 2, 3: 3}

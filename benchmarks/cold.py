@@ -1,0 +1,104 @@
+"""What a fresh process costs: imports, a first read, a help text; and what an installation takes on the disk."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks import rows
+from benchmarks.figures import Figure
+from benchmarks.harness import ROOT, Contender
+from benchmarks.redis_server import started
+from benchmarks.suites import Options
+
+_FILL = """
+from pathlib import Path
+from benchmarks import data, rows
+store = rows.open_store(Path({directory!r}), {online!r}, rows.definitions(rows.path(data.SCALES[{scale!r}])))
+store.materialize(end=data.END)
+"""
+_READ = """
+import featurestore as fs
+store = fs.FeatureStore(registry={registry!r}, online={online!r}, project="benchmark")
+assert store.get_online_features({service!r}, [{{"entity_id": 1}}]).to_dicts()[0]["v00"] > 0
+"""
+# What the read cannot do without: definitions, the registry, rows, and the driver.
+_PARTS = "import pydantic, sqlalchemy, numpy, pyarrow"
+_TYPER = """
+import typer
+app = typer.Typer()
+@app.command()
+def run(name: str = "world") -> None:
+    "Greet."
+@app.command()
+def stop() -> None:
+    "Leave."
+try:
+    app(["--help"])
+except SystemExit:
+    pass
+"""
+_OURS_HELP = """
+from featurestore.cli import main
+sys.argv = ["featurestore", "--help"]
+try:
+    main()
+except SystemExit:
+    pass
+"""
+Scripts = list[tuple[str, list[Contender]]]
+
+
+@contextmanager
+def prepared(options: Options) -> Iterator[Scripts]:
+    """The scripts side by side, each table's by title, as long as the stores that they read are there."""
+    rows.make(options.scale)
+    modules = (Figure("modules", "modules"),)
+    with tempfile.TemporaryDirectory(prefix="featurestore-benchmark-") as folder, started() as server:
+        yield [
+            (
+                "import",
+                [
+                    _script("import pydantic", "import pydantic"),
+                    Contender(
+                        "import featurestore", {"kind": "ours", "script": "import featurestore"},
+                        floor="import pydantic", goal=2.0, feast_goal=10.0, figures=modules,
+                    ),
+                    Contender("import feast", {"kind": "feast", "script": "import feast"}),
+                ],
+            ),
+            ("first online read of a process, SQLite", _first_read(options, Path(folder) / "file", None)),
+            ("first online read of a process, Redis", _first_read(options, Path(folder) / "redis", server.url(1))),
+            (
+                "help text",
+                [
+                    _script("typer with two commands", _TYPER),
+                    Contender(
+                        "featurestore --help", {"kind": "ours", "script": _OURS_HELP},
+                        floor="typer with two commands", goal=2.0,
+                    ),
+                ],
+            ),
+        ]  # fmt: skip
+
+
+def _script(name: str, script: str) -> Contender:
+    return Contender(name, {"kind": "bare", "script": script})
+
+
+def _first_read(options: Options, directory: Path, url: str | None) -> list[Contender]:
+    """The read of a row that another process has written, beside the imports of what is needed for it."""
+    directory.mkdir()
+    online = url or f"sqlite:///{directory / 'online.db'}"
+    fill = _FILL.format(directory=str(directory), online=online, scale=options.scale.name)
+    subprocess.run([sys.executable, "-c", fill], cwd=ROOT, check=True)
+    read = _READ.format(
+        registry=f"sqlite:///{directory / 'registry.db'}", online=online, service=rows.service(rows.VIEWS)
+    )
+    parts = _script("import of its parts", f"{_PARTS}, {'sqlite3' if url is None else 'redis, hiredis'}")
+    ours = Contender("first read", {"kind": "ours", "script": read}, floor=parts.name, goal=1.5)
+    return [parts, ours]

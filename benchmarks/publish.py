@@ -1,0 +1,206 @@
+"""``python -m benchmarks.publish``: the newest full results as a table in README and docs, and as a plot.
+
+Nothing of it is typed by hand; a test holds what is committed to what this makes of ``results/``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from benchmarks.figures import number
+
+ROOT = Path(__file__).parents[1]
+RESULTS = Path(__file__).parent / "results"
+README = ROOT / "README.md"
+DOCUMENT = ROOT / "docs" / "measurements.md"
+PLOT = ROOT / "docs" / "measurements.svg"
+BEGIN, END = "<!-- measurements: begin -->", "<!-- measurements: end -->"
+
+_OURS = ("ours", "SQL", "import featurestore")
+_ONLY_IN_THE_DOCUMENT = re.compile(
+    r"^(10|1,000) entities|× 10 features .*sync|, async|polars\) into|polars\), (hot|30)|sorted: SQL"
+)
+
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What the library took, beside its floor and Feast; times in seconds."""
+
+    benchmark: str
+    what: str
+    contender: str
+    seconds: float
+    peak_bytes: int
+    floor: str | None
+    ratio: float | None
+    goal: float | None
+    feast: float | None
+    feast_goal: float | None
+    figures: tuple[str, ...]
+
+    @property
+    def missed(self) -> bool:
+        """Whether one of the two goals was not reached."""
+        slow = self.goal is not None and self.ratio is not None and self.ratio > self.goal
+        return slow or bool(self.feast_goal and self.feast and self.feast < self.feast_goal)
+
+
+def newest(folder: Path = RESULTS) -> list[Result]:
+    """The newest full result of each benchmark, in the order of their names."""
+    found: dict[str, Result] = {}
+    for path in sorted(folder.glob("*-full-*.json")):
+        result = json.loads(path.read_text())
+        found[result["benchmark"]] = result | {"file": path.name}
+    return [found[name] for name in sorted(found)]
+
+
+def rows(results: Iterable[Result]) -> Iterator[Row]:
+    """The library's contenders: those that are held against a floor or Feast, or have other figures."""
+    for result in results:
+        for table in result["tables"]:
+            for record in table["contenders"]:
+                held = record["floor"] or record["times_faster_than_feast"] or record.get("figures")
+                if held and record["name"].startswith(_OURS):
+                    yield _row(result["benchmark"], table, record)
+
+
+def _row(benchmark: str, table: dict[str, Any], record: dict[str, Any]) -> Row:
+    is_peer = any("feast" in other["name"].split() for other in table["contenders"])
+    return Row(
+        benchmark=benchmark,
+        what=table["title"],
+        contender=record["name"],
+        seconds=record["median_seconds"],
+        peak_bytes=record["peak_bytes"],
+        floor=record["floor"],
+        ratio=record["ratio_to_floor"],
+        goal=record.get("goal"),
+        feast=record["times_faster_than_feast"] if is_peer or record.get("feast_goal") else None,
+        feast_goal=record.get("feast_goal"),
+        figures=tuple(_figure(figure) for figure in record.get("figures", ())),
+    )
+
+
+def _figure(figure: dict[str, Any]) -> str:
+    text = f"{figure['name']} {number(figure['value'])} {figure['unit']}".rstrip()
+    if figure["ratio"] is not None:
+        text += f" ({figure['ratio']:.2f}× {figure['peer']})"
+    return text
+
+
+def markdown(results: list[Result], *, all_rows: bool) -> str:
+    """The table; of the many sizes and engines only some, unless all are asked for, and what they were measured on."""
+    labelled = [(f"{row.what}: {row.contender}", row) for row in rows(results)]
+    lines = [
+        "| what | median | peak memory | to its floor | Feast takes | besides |",
+        "|---|---|---|---|---|---|",
+        *(
+            _line(label, row)
+            for label, row in labelled
+            if all_rows or not _ONLY_IN_THE_DOCUMENT.search(label)
+        ),
+    ]
+    return "\n".join([*lines, "", *map(_measured_on, results)] if all_rows else lines)
+
+
+def _line(label: str, row: Row) -> str:
+    cells = (
+        label,
+        _time(row.seconds),
+        f"{row.peak_bytes / 2**30:.2f} GB",
+        ""
+        if row.ratio is None
+        else f"{row.ratio:.2f} of {row.floor}{_goal(row.ratio, row.goal, at_most=True)}",
+        "" if row.feast is None else f"{row.feast:.1f}×{_goal(row.feast, row.feast_goal, at_most=False)}",
+        "; ".join(row.figures),
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _goal(value: float, goal: float | None, *, at_most: bool) -> str:
+    if not goal:
+        return ""
+    missed = value > goal if at_most else value < goal
+    return f" ({'≤' if at_most else '≥'} {goal:g}{': missed' if missed else ''})"
+
+
+def _measured_on(result: Result) -> str:
+    versions = result["tables"][0]["contenders"][0]["versions"]
+    shown = ", ".join(f"{name} {version}" for name, version in versions.items() if version[0].isdigit())
+    machine = result["machine"]
+    where = f"{machine['cpus']} CPUs, {machine['memory_bytes'] / 2**30:.0f} GB"
+    details = ", ".join(filter(None, (where, f"medians of {result['runs']}", result["server"], shown)))
+    return f"- `{result['benchmark']}` ([runs](BASE/{result['file']})): {details}."
+
+
+def svg(results: list[Result]) -> str:
+    """A bar for each ratio to a floor, with a mark where the goal is."""
+    shown = [row for row in rows(results) if row.ratio is not None]
+    top = max((max(row.ratio or 0, row.goal or 0) for row in shown), default=1.0)
+    left, width, step = 520, 400, 20
+    height = step * len(shown) + 40
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 80}" height="{height}">',
+        "<style>text { font: 11px sans-serif }</style>",
+        '<rect width="100%" height="100%" fill="white"/>',
+        f'<text x="{left}" y="16">time in multiples of the floor; the mark is the goal</text>',
+    ]
+    for place, row in enumerate(shown):
+        y = 30 + place * step
+        ratio = row.ratio or 0.0
+        color = "#c0392b" if row.missed else "#2e6da4"
+        label = escape(f"{row.what}: {row.contender}")
+        parts.append(f'<text x="{left - 8}" y="{y + 10}" text-anchor="end">{label}</text>')
+        parts.append(
+            f'<rect x="{left}" y="{y}" width="{ratio / top * width:.1f}" height="13" fill="{color}"/>'
+        )
+        parts.append(f'<text x="{left + ratio / top * width + 4:.1f}" y="{y + 10}">{ratio:.2f}×</text>')
+        if row.goal is not None:
+            x = left + row.goal / top * width
+            parts.append(f'<line x1="{x:.1f}" y1="{y - 2}" x2="{x:.1f}" y2="{y + 15}" stroke="black"/>')
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.2f} s" if seconds >= 0.1 else f"{seconds * 1e3:.3f} ms"
+
+
+def between_markers(text: str, new: str) -> str:
+    """The text with what stands between the two markers replaced.
+
+    Raises:
+        ValueError: if one of the markers is missing.
+    """
+    before, _, rest = text.partition(BEGIN)
+    _, found, after = rest.partition(END)
+    if not found:
+        raise ValueError(f"the text has no {BEGIN} … {END}")
+    return f"{before}{BEGIN}\n{new}\n{END}{after}"
+
+
+def published(results: list[Result]) -> dict[Path, str]:
+    """What each file is to hold."""
+    files = {}
+    for path, base in ((README, "benchmarks/results"), (DOCUMENT, "../benchmarks/results")):
+        table = markdown(results, all_rows=path == DOCUMENT)
+        files[path] = between_markers(path.read_text(), table.replace("BASE", base))
+    return files | {PLOT: svg(results)}
+
+
+def main() -> None:
+    """Write them."""
+    for path, text in published(newest()).items():
+        path.write_text(text)
+        print(f"written: {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()

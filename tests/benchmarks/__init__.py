@@ -1,0 +1,1 @@
+"""What the benchmarks publish, and how they judge what they measured."""
