@@ -17,8 +17,10 @@ from featurestore.definitions.splits import Split
 from featurestore.errors import NotFoundError, RequestError
 from featurestore.frames.entity_rows import entity_rows
 from featurestore.planning.code_state import read_code_state
+from featurestore.planning.point_in_time import plan_view
 from featurestore.planning.request import FeaturesArgument
 from featurestore.project import Project
+from featurestore.protocols.offline import ChoosesEngine
 from featurestore.protocols.training_sets import TrainingSetRecord
 from featurestore.sources.files import locate_source
 from featurestore.sources.remote import is_remote
@@ -80,7 +82,7 @@ def create(project: Project, order: Order) -> TrainingSetRecord:
         seed=order.seed,
     )
     entities = _save_entities(project, order, recipe, folder)
-    recipe = replace(recipe, entity_rows=entities.hash)
+    recipe = replace(recipe, entity_rows=entities.hash, engine=_engine(project, recipe, entities))
     service = used_service(order.features, project.catalog())
     with built(project, recipe, folder) as build:
         manifest = _manifest(project, order, recipe, entities, build)
@@ -123,6 +125,16 @@ def _save_entities(project: Project, order: Order, recipe: Recipe, folder: SetFo
         frame = project.engine(order.engine).query(sql=frame, sources=sources)
     rows = entity_rows(frame)
     return folder.write_rows(rows.batches(), rows.schema)
+
+
+def _engine(project: Project, recipe: Recipe, entities: Content) -> str:
+    """The name of the engine that computes it: one that chooses may choose another one another time."""
+    engine = project.engine(recipe.engine)
+    if not isinstance(engine, ChoosesEngine):
+        return recipe.engine
+    request = resolve_recipe(recipe, project.catalog())
+    views = [plan_view(view, root=project.config.root, as_of=recipe.as_of) for view in request.views]
+    return engine.choose(views=views, entity_rows=entities.rows).engine.name
 
 
 def _manifest(
