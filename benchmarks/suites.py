@@ -137,6 +137,29 @@ def transforms(options: Options) -> Outcome:
     return Outcome(tables)
 
 
+def statistics(options: Options) -> Outcome:
+    """A training frame with the profile of its 20 features, beside the frame alone."""
+    tables = []
+    for order in ORDERS:
+        job = {"benchmark": "statistics", "scale": options.scale.name, "order": order}
+        contenders = []
+        for engine in ("duckdb", "polars"):
+            floor = f"frame ({engine})"
+            contenders += [
+                Contender(floor, job | {"kind": "floor", "engine": engine}),
+                Contender(
+                    f"frame and profile ({engine})",
+                    job | {"kind": "ours", "engine": engine},
+                    floor=floor,
+                    goal=1.3,
+                ),
+            ]
+        contenders = options.chosen(contenders)
+        measure(contenders, options.runs, None)
+        tables.append(Table(f"profile of a training frame, source {order}", contenders))
+    return Outcome(tables)
+
+
 def aggregations(options: Options) -> Outcome:
     """Aggregations at every entity row: of like entities, of one with half of the events, and thirty of them."""
     job = {"benchmark": "aggregations", "scale": options.scale.name, "skew": "uniform"}
@@ -187,4 +210,4 @@ def feast(job: dict[str, Any], engine: str, runs: int) -> Contender:
     )  # fmt: skip
 
 
-SUITES = {suite.__name__: suite for suite in (historical, transforms, aggregations, materialize)}
+SUITES = {suite.__name__: suite for suite in (historical, transforms, aggregations, statistics, materialize)}

@@ -62,15 +62,18 @@ if _typing.TYPE_CHECKING:
     from featurestore.leakage.report import LeakageReport
     from featurestore.online.response import OnlineFeatures, Status
     from featurestore.planning.training_frame import TrainingFrame
+    from featurestore.statistics.profile import FeatureProfile, Profile
     from featurestore.store import FeatureStore
     from featurestore.training_sets.training_set import TrainingSet
 
 __version__ = "0.1.0"
 
 _LAZY = {
+    "FeatureProfile": "featurestore.statistics.profile",
     "FeatureStore": "featurestore.store",
     "LeakageReport": "featurestore.leakage.report",
     "OnlineFeatures": "featurestore.online.response",
+    "Profile": "featurestore.statistics.profile",
     "Status": "featurestore.online.response",
     "TrainingFrame": "featurestore.planning.training_frame",
     "TrainingSet": "featurestore.training_sets.training_set",
@@ -89,6 +92,7 @@ __all__ = [
     "Entity",
     "EntitySplit",
     "Feature",
+    "FeatureProfile",
     "FeatureService",
     "FeatureStore",
     "FeatureType",
@@ -107,6 +111,7 @@ __all__ = [
     "OnlineFeatures",
     "ParquetSource",
     "PostgresSource",
+    "Profile",
     "RandomSplit",
     "Schedule",
     "Source",

@@ -15,8 +15,10 @@ from featurestore.definitions.source import Source
 from featurestore.definitions.view import FeatureView
 from featurestore.leakage.check import check_views
 from featurestore.leakage.report import LeakageReport
+from featurestore.lineage.personal import personal_request
 from featurestore.materialize.run import MaterializationReport
 from featurestore.materialize.views import filled_versions, materialize_views, retire_online
+from featurestore.monitoring.verbs import StatisticsVerbs
 from featurestore.online.push import delete_rows, push_rows
 from featurestore.online.reader import OnlineReader
 from featurestore.online.response import OnlineFeatures
@@ -35,7 +37,7 @@ from featurestore.training_sets.verbs import TrainingSetVerbs
 from featurestore.versions.verbs import VersionVerbs
 
 
-class FeatureStore(VersionVerbs, TrainingSetVerbs):
+class FeatureStore(VersionVerbs, TrainingSetVerbs, StatisticsVerbs):
     """A project's feature store. A context manager; safe to use from several threads and after a fork.
 
     Args:
@@ -64,11 +66,8 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs):
         project: str | None = None,
         config: str | Path | None = None,
     ) -> None:
-        self._project = Project(
-            load_configuration(
-                registry=registry, online=online, offline=offline, project=project, path=config
-            )
-        )
+        given = {"registry": registry, "online": online, "offline": offline, "project": project}
+        self._project = Project(load_configuration(**given, path=config))
         self._reader = OnlineReader(self._project)
 
     @property
@@ -171,14 +170,16 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs):
             EntityDataError: if a key or the time is missing or of the wrong type.
             SourceError: if a source lacks what a view wants of it.
         """
+        request, personal = personal_request(features, self._project.catalog(), full=full_feature_names)
         return historical_features(
             entity_df,
-            resolve_request(features, self._project.catalog(), full_feature_names=full_feature_names),
+            request,
             engine=self._project.engine(engine),
             root=self._project.config.root,
             event_timestamp=event_timestamp,
             timezone=timezone,
             as_of=None if as_of is None else to_microseconds(as_of, what="as_of"),
+            personal=personal,
         )
 
     def get_latest_features(
@@ -208,13 +209,15 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs):
         Raises:
             RequestError: if `entities` is needed.
         """
+        request, personal = personal_request(features, self._project.catalog(), full=full_feature_names)
         return latest_features(
             entities,
-            resolve_request(features, self._project.catalog(), full_feature_names=full_feature_names),
+            request,
             at=to_microseconds(at or datetime.now(UTC), what="at"),
             engine=self._project.engine(engine),
             root=self._project.config.root,
             as_of=None if as_of is None else to_microseconds(as_of, what="as_of"),
+            personal=personal,
         )
 
     def check_leakage(

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 
 from featurestore import __version__
-from featurestore.cli import check, define, fill, look, serve, start, train, training_sets, versions
+from featurestore.cli import (
+    check,
+    define,
+    fill,
+    look,
+    serve,
+    start,
+    statistics,
+    train,
+    training_sets,
+    versions,
+)
 
 app = typer.Typer(
     help="Features for machine learning: defined once, the same in training and serving.",
@@ -59,6 +70,7 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "check-leakage": check.check_leakage,
     },
     "Serve": {"materialize": fill.materialize, "get-online": serve.get_online, "status": fill.status},
+    "Watch": {"statistics": statistics.statistics},
 }
 for _panel, _commands in _PANELS.items():
     for _name, _command in _commands.items():

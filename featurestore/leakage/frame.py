@@ -73,6 +73,7 @@ def check_frame(
             event_timestamp=event_timestamp,
             timezone=timezone,
             as_of=None,
+            personal=frozenset,
         ).to_arrow()
         times = time_column(rows.column(event_timestamp), timezone, name=event_timestamp, reading=ENTITY_TIME)
         compared += len(columns) * given.num_rows

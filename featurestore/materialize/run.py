@@ -8,13 +8,14 @@ published readable, and the registry saying that it did not finish.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from featurestore.definitions.instants import duration_to_microseconds, from_microseconds
 from featurestore.materialize.lease import LEASE, LeaseKeeper
+from featurestore.materialize.profile import run_collector
 from featurestore.materialize.pushed import carry_over_pushed, pushed_entities
 from featurestore.online.layout import ViewLayout
 from featurestore.progress import Progress
@@ -24,6 +25,8 @@ from featurestore.protocols.registry import Registry, Run, RunKind, RunStatus, V
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from featurestore.statistics.collect import Collector
 
 WRITE_ROWS = 10_000
 GRACE = timedelta(minutes=2)
@@ -67,7 +70,15 @@ class Materializer:
     overlap: timedelta = timedelta(days=1)
     lease: timedelta = LEASE
 
-    def run(self, *, layout: ViewLayout, plan: ViewPlan, kind: RunKind, end: int) -> MaterializationReport:
+    def run(
+        self,
+        *,
+        layout: ViewLayout,
+        plan: ViewPlan,
+        kind: RunKind,
+        end: int,
+        personal: Collection[str] = (),
+    ) -> MaterializationReport:
         """Materialize one view version at the instant `end` (microseconds) and publish it.
 
         Args:
@@ -75,6 +86,7 @@ class Materializer:
             plan: of the same version with all features, named as they are.
             kind: an incremental run of a version that was never filled becomes a full one.
             end: the instant.
+            personal: features of which no values are recorded.
 
         Raises:
             LeaseHeldError: if another run is writing the view (retryable).
@@ -90,9 +102,11 @@ class Materializer:
         try:
             before = self._state(layout)  # only now that no other run can publish
             with LeaseKeeper(self.registry, run, self.lease) as keeper:
-                rows = self._fill(run, layout, plan, before, keeper)
+                collector = run_collector(layout.view, personal)
+                rows = self._fill(run, layout, plan, before, keeper, collector)
                 if kind is RunKind.FULL and before.generation is not None:
                     carry_over_pushed(self.online, layout, run, old=before.generation)
+            self.registry.add_run_profile(run=run, profile=collector.result().to_json())
             self.registry.publish_run(run=run, rows=rows)
         except BaseException as error:
             self.registry.fail_run(run=run, error=f"{type(error).__name__}: {error}")
@@ -107,7 +121,13 @@ class Materializer:
         return self.registry.view_state(project=self.project, view=layout.view.name, version=layout.version)
 
     def _fill(
-        self, run: Run, layout: ViewLayout, plan: ViewPlan, before: ViewState, keeper: LeaseKeeper
+        self,
+        run: Run,
+        layout: ViewLayout,
+        plan: ViewPlan,
+        before: ViewState,
+        keeper: LeaseKeeper,
+        collector: Collector,
     ) -> int:
         space = layout.space(run.generation)
         changes, pushed = None, None
@@ -118,7 +138,7 @@ class Materializer:
         batches = self.engine.latest_features(view=plan, at=run.end_us, changes=changes, keys=keys)
         written = 0
         with Progress(f"Materializing {layout.view.name}", unit="entities") as progress:
-            for entity_keys, rows in _encoded(batches, layout, run):
+            for entity_keys, rows in _encoded(collector.watch(batches), layout, run):
                 keeper.check()
                 self._write(run, layout, entity_keys, rows)
                 if pushed:

@@ -10,6 +10,7 @@ from featurestore.definitions.instants import from_microseconds, to_microseconds
 from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import InvalidTimeError
+from featurestore.lineage.personal import personal_outputs
 from featurestore.materialize.run import GRACE, MaterializationReport, Materializer
 from featurestore.online.layout import ViewLayout
 from featurestore.planning.changes import Plan, pinned_versions
@@ -103,7 +104,13 @@ def _run(
     layout = _layout(project, stored)
     request = resolve_request(ViewReference.of(layout.view), None)
     plan = plan_view(request.views[0], root=project.config.root)
-    return materializer.run(layout=layout, plan=plan, kind=kind, end=end)
+    return materializer.run(
+        layout=layout,
+        plan=plan,
+        kind=kind,
+        end=end,
+        personal=personal_outputs(request, project.catalog()),
+    )
 
 
 def _layout(project: Project, stored: StoredVersion) -> ViewLayout:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import pyarrow as pa
 from featurestore.errors import EntityDataError, RequestError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.frames.entity_rows import EntityRows, TableRows, entity_rows
+from featurestore.frames.times import ENTITY_TIME, time_column
 from featurestore.frames.types import arrow_type
 from featurestore.planning.point_in_time import engine_entities, plan_view
 from featurestore.planning.request import Request
@@ -31,8 +32,11 @@ def historical_features(
     event_timestamp: str,
     timezone: str,
     as_of: int | None,
+    personal: Callable[[], Collection[str]],
 ) -> TrainingFrame:
     """The entity rows with the features that were knowable at each row's time.
+
+    `personal` tells the columns of which a profile shows no values.
 
     Raises:
         EntityDataError: if a key or the time is missing or of the wrong type.
@@ -42,11 +46,20 @@ def historical_features(
         sources = {view.view.origin.name: locate_source(view.view.origin, root) for view in request.views}
         entity_df = engine.query(sql=entity_df, sources=sources)
     views = tuple(plan_view(view, root=root, as_of=as_of) for view in request.views)
-    return _frame(entity_rows(entity_df), request, views, engine, event_timestamp, timezone)
+    return _frame(
+        entity_rows(entity_df), request, views, engine, event_timestamp, timezone, personal=personal
+    )
 
 
 def latest_features(
-    entities: Any, request: Request, *, at: int, engine: OfflineEngine, root: Path, as_of: int | None
+    entities: Any,
+    request: Request,
+    *,
+    at: int,
+    engine: OfflineEngine,
+    root: Path,
+    as_of: int | None,
+    personal: Callable[[], Collection[str]],
 ) -> TrainingFrame:
     """Entities with their features at the instant `at`, given as a column ``event_timestamp``.
 
@@ -69,7 +82,7 @@ def latest_features(
     count = max(table.num_rows, 0 if any(view.keys for view in views) or table.num_columns else 1)
     instant = pa.array([at], pa.timestamp("us", "UTC")).take(pa.array([0] * count, pa.int64()))
     table = pa.table([*table.columns, instant], names=[*table.schema.names, EVENT_TIMESTAMP])
-    return _frame(TableRows(table), request, views, engine, EVENT_TIMESTAMP, "UTC")
+    return _frame(TableRows(table), request, views, engine, EVENT_TIMESTAMP, "UTC", personal=personal)
 
 
 def _known_entities(views: Sequence[ViewPlan], at: int, engine: OfflineEngine) -> pa.Table:
@@ -100,9 +113,29 @@ def _frame(
     engine: OfflineEngine,
     event_timestamp: str,
     timezone: str,
+    *,
+    personal: Callable[[], Collection[str]],
 ) -> TrainingFrame:
     entities = functools.partial(
         engine_entities, request, rows, event_timestamp=event_timestamp, timezone=timezone
     )
     entities()  # what is wrong with the entity rows is said here, not when the frame is computed
-    return TrainingFrame(rows=rows, entities=entities, views=views, outputs=request.outputs, engine=engine)
+    return TrainingFrame(
+        rows=rows,
+        entities=entities,
+        views=views,
+        outputs=request.outputs,
+        engine=engine,
+        event_times=event_times(event_timestamp, timezone),
+        personal=personal,
+    )
+
+
+def event_times(event_timestamp: str, timezone: str) -> Callable[[pa.RecordBatch], pa.Array]:
+    """What gives the times of rows of a frame in microseconds, by the name of its time column and its zone."""
+
+    def of(batch: pa.RecordBatch) -> pa.Array:
+        column = pa.chunked_array([batch.column(event_timestamp)])
+        return time_column(column, timezone, name=event_timestamp, reading=ENTITY_TIME).chunk(0)
+
+    return of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +10,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from featurestore.definitions.steps import in_words
+from featurestore.definitions.types import FeatureType
 from featurestore.frames.atomic_file import atomic_path
 from featurestore.frames.convert import to_pandas, to_polars
-from featurestore.frames.types import arrow_type
+from featurestore.frames.types import arrow_type, feature_type
 from featurestore.progress import Progress
 from featurestore.protocols.offline import ChoosesEngine, OfflineEngine, ViewPlan
+from featurestore.statistics.slices import MINIMUM_GROUP
 
 if TYPE_CHECKING:
     import pandas as pd
     import polars as pl
 
     from featurestore.frames.entity_rows import EntityRows
+    from featurestore.statistics.collect import Collector, EventTimes
+    from featurestore.statistics.profile import Profile
 
 
 class TrainingFrame:
@@ -38,12 +42,16 @@ class TrainingFrame:
         views: tuple[ViewPlan, ...],
         outputs: tuple[str, ...],
         engine: OfflineEngine,
+        event_times: EventTimes,
+        personal: Callable[[], Collection[str]],
     ) -> None:
         self._rows = rows
         self._entities = entities
         self._views = views
         self._outputs = outputs
         self._engine = engine
+        self._event_times = event_times
+        self._personal = personal
 
     @property
     def schema(self) -> pa.Schema:
@@ -99,6 +107,34 @@ class TrainingFrame:
             for batch in self.to_batches():
                 writer.write_batch(batch)
 
+    def profile(self, *, slices: Sequence[str] = (), minimum_group: int = MINIMUM_GROUP) -> Profile:
+        """What the features' values are like: counts, extremes, quantiles, frequent values, in one pass.
+
+        Args:
+            slices: columns of the frame by whose values it is told too, such as ``["gender"]``.
+            minimum_group: smaller groups are not shown by themselves.
+
+        Raises:
+            NotFoundError: if there is no column to slice by.
+            RequestError: if a column to slice by is personal (tag ``pii``), or has too many values.
+        """
+        collector = self.collector(slices=slices, minimum_group=minimum_group)
+        for batch in self.to_batches():
+            collector.add(batch)
+        return collector.result()
+
+    def collector(self, *, slices: Sequence[str] = (), minimum_group: int = MINIMUM_GROUP) -> Collector:
+        """What profiles batches of this frame as they come; see `profile`."""
+        return frame_collector(
+            {f.output: f.dtype for view in self._views for f in view.features},
+            self._rows.schema,
+            outputs=self._outputs,
+            personal=self._personal(),
+            event_times=self._event_times,
+            slices=slices,
+            minimum_group=minimum_group,
+        )
+
     def explain(self) -> str:
         """The plan of each view, and the query that the engine runs for it."""
         engine, why = self._engine, []
@@ -111,6 +147,47 @@ class TrainingFrame:
 
     def __repr__(self) -> str:
         return f"TrainingFrame({self.num_rows:,} rows, features: {', '.join(self._outputs)})"
+
+
+def frame_collector(
+    features: Mapping[str, FeatureType],
+    schema: pa.Schema,
+    *,
+    outputs: Sequence[str],
+    personal: Collection[str],
+    event_times: EventTimes,
+    slices: Sequence[str] = (),
+    minimum_group: int = MINIMUM_GROUP,
+) -> Collector:
+    """What profiles the rows of a frame.
+
+    Args:
+        features: column to type.
+        schema: of the other columns, by which rows can be sliced too; may hold the features.
+        outputs: the features in their order.
+        personal: columns of which no values are kept.
+        event_times: gives the times of rows.
+        slices: columns by whose values the rows are divided.
+        minimum_group: smaller groups are not shown by themselves.
+
+    Raises:
+        NotFoundError: if there is no column to slice by.
+        RequestError: if a column to slice by is personal, or has too many values.
+    """
+    from featurestore.statistics.collect import Collector, ProfiledColumn, chosen_columns
+
+    found = {field.name: feature_type(field.type) for field in schema} | dict(features)
+    columns = {
+        name: ProfiledColumn(name, dtype, name in personal)
+        for name, dtype in found.items()
+        if dtype is not None
+    }
+    return Collector(
+        [columns[name] for name in outputs],
+        event=event_times,
+        slices=chosen_columns(slices, list(columns.values()), where="the frame"),
+        minimum_group=minimum_group,
+    )
 
 
 def _describe(view: ViewPlan) -> str:

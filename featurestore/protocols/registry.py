@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from featurestore.definitions.uses import Key
+from featurestore.protocols.statistics import StatisticsRegistry
 from featurestore.protocols.training_sets import TrainingSetRegistry
 
 
@@ -360,5 +361,7 @@ class PlanningReader(RegistryReader, TrainingSetRegistry, Protocol):
     """What a plan is made from: the definitions, and what a change of them would reach."""
 
 
-class Registry(RegistryReader, RegistryWriter, RegistryRecord, TrainingSetRegistry, Protocol):
+class Registry(
+    RegistryReader, RegistryWriter, RegistryRecord, TrainingSetRegistry, StatisticsRegistry, Protocol
+):
     """A registry that can be read and written."""

@@ -83,7 +83,13 @@ class TrainingSetRegistry(Protocol):
     """What training sets are kept in."""
 
     def add_training_set(
-        self, *, project: str, name: str, manifest: Mapping[str, Any], folder: str
+        self,
+        *,
+        project: str,
+        name: str,
+        manifest: Mapping[str, Any],
+        folder: str,
+        profiles: Mapping[str, Mapping[str, Any]] = {},
     ) -> TrainingSetRecord:
         """Record a new training set.
 
@@ -92,6 +98,7 @@ class TrainingSetRegistry(Protocol):
             name: new in the project.
             manifest: with ``content_hash`` and ``views`` (a list of mappings with ``name`` and ``version``).
             folder: where its files are.
+            profiles: part to the profile of its rows, in JSON form.
 
         Raises:
             RequestError: if there is a training set of that name.
@@ -112,6 +119,15 @@ class TrainingSetRegistry(Protocol):
         self, *, project: str, view: str | None = None, limit: int = 100
     ) -> list[TrainingSetRecord]:
         """The latest training sets, newest first; with a view, those made from any version of it."""
+        ...
+
+    def training_set_profiles(self, *, project: str, name: str) -> Mapping[str, Mapping[str, Any]]:
+        """Part to the profile of its rows, in JSON form; empty if none was recorded.
+
+        Raises:
+            NotFoundError: if there is no such training set.
+            RegistryIntegrityError: if one cannot be read.
+        """
         ...
 
     def annotate_training_set(

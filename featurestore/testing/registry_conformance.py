@@ -22,6 +22,7 @@ from featurestore.testing.registry_suite.models import ModelCases
 from featurestore.testing.registry_suite.neighbours import NeighbourCases
 from featurestore.testing.registry_suite.past import PastCases
 from featurestore.testing.registry_suite.processes import ProcessCases
+from featurestore.testing.registry_suite.run_profiles import RunProfileCases
 from featurestore.testing.registry_suite.runs import RunCases
 from featurestore.testing.registry_suite.training_sets import TrainingSetCases
 from featurestore.testing.registry_suite.workers import OpenRegistry
@@ -32,6 +33,7 @@ class RegistryConformance(
     NeighbourCases,
     CommitCases,
     RunCases,
+    RunProfileCases,
     LeaseCases,
     PastCases,
     TrainingSetCases,

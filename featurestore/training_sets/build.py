@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ from featurestore.definitions.view import FeatureView
 from featurestore.errors import NotFoundError
 from featurestore.frames.entity_rows import ParquetRows
 from featurestore.frames.times import ENTITY_TIME, time_column
+from featurestore.lineage.personal import personal_outputs
 from featurestore.planning.historical import historical_features
 from featurestore.planning.request import Request
 from featurestore.project import Project
@@ -35,6 +36,10 @@ from featurestore.training_sets.sources import (
     source_state,
 )
 
+if TYPE_CHECKING:
+    from featurestore.statistics.collect import Collector
+    from featurestore.statistics.profile import Profile
+
 
 @dataclass
 class Build:
@@ -46,6 +51,8 @@ class Build:
         sources: the state of each source.
         located: the sources themselves, with absolute paths.
         until: the latest time of the entity rows (microseconds): later events are in none of the values.
+        contents: part to what it holds.
+        profiles: part to what its values are like, if that was asked for.
     """
 
     request: Request
@@ -55,6 +62,7 @@ class Build:
     located: list[Source]
     until: int
     contents: dict[str, Content] = field(default_factory=dict)
+    profiles: dict[str, Profile] = field(default_factory=dict)
 
     def keep(self) -> None:
         """Give the files their names."""
@@ -63,8 +71,8 @@ class Build:
 
 
 @contextmanager
-def built(project: Project, recipe: Recipe, folder: SetFolder) -> Iterator[Build]:
-    """Compute a training set; what is not kept is gone at the end of the block.
+def built(project: Project, recipe: Recipe, folder: SetFolder, *, profiled: bool = False) -> Iterator[Build]:
+    """Compute a training set, and profile it on the way if wanted; what is not kept is gone at the end of the block.
 
     Raises:
         NotFoundError: if the entity rows are gone.
@@ -90,15 +98,18 @@ def built(project: Project, recipe: Recipe, folder: SetFolder) -> Iterator[Build
         event_timestamp=recipe.event_timestamp,
         timezone=recipe.timezone,
         as_of=recipe.as_of,
+        personal=lambda: personal_outputs(request, project.catalog()),
     )
     assigned = _assigned(recipe, ParquetRows(path), request)
     with folder.staged(frame.schema, recipe.parts) as parts:
-        _write(frame.to_batches(), assigned, parts)
+        collectors = [frame.collector() for _ in parts] if profiled else []
+        _write(frame.to_batches(), assigned, parts, collectors)
         for (source, reads), stamp in zip(sources, stamps, strict=True):
             check_unchanged(source, stamp, reads)
         left_out = int((assigned == NO_PART).sum())
         contents = {part.name: part.finish() for part in parts}
-        yield Build(request, parts, left_out, states, located, until, contents)
+        profiles = {name: each.result() for name, each in zip(contents, collectors, strict=False)}
+        yield Build(request, parts, left_out, states, located, until, contents, profiles)
 
 
 def _sources(request: Request, root: Path, until: int, as_of: int | None) -> list[tuple[Source, Reads]]:
@@ -146,7 +157,9 @@ def _assigned(recipe: Recipe, rows: ParquetRows, request: Request) -> Any:
     )
 
 
-def _write(batches: Iterator[pa.RecordBatch], assigned: Any, parts: list[PartWriter]) -> None:
+def _write(
+    batches: Iterator[pa.RecordBatch], assigned: Any, parts: list[PartWriter], collectors: list[Collector]
+) -> None:
     start = 0
     for batch in batches:
         numbers = pa.array(assigned[start : start + batch.num_rows])
@@ -155,3 +168,5 @@ def _write(batches: Iterator[pa.RecordBatch], assigned: Any, parts: list[PartWri
             chosen = batch if len(parts) == 1 else batch.filter(pc.equal(numbers, number))
             if chosen.num_rows:
                 part.add(chosen)
+                if collectors:
+                    collectors[number].add(chosen)

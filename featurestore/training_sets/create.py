@@ -27,6 +27,7 @@ from featurestore.sources.remote import is_remote
 from featurestore.training_sets.build import Build, built
 from featurestore.training_sets.content import Content
 from featurestore.training_sets.files import SetFolder
+from featurestore.training_sets.profiles import manifest_statistics
 from featurestore.training_sets.recipe import Recipe, pin_features, resolve_recipe, used_service
 from featurestore.training_sets.remote_files import open_folder
 
@@ -84,12 +85,16 @@ def create(project: Project, order: Order) -> TrainingSetRecord:
     entities = _save_entities(project, order, recipe, folder)
     recipe = replace(recipe, entity_rows=entities.hash, engine=_engine(project, recipe, entities))
     service = used_service(order.features, project.catalog())
-    with built(project, recipe, folder) as build:
+    with built(project, recipe, folder, profiled=True) as build:
         manifest = _manifest(project, order, recipe, entities, build)
         build.keep()
     manifest |= {"service": service, "began_us": began}
     record = project.registry.add_training_set(
-        project=project.name, name=order.name, manifest=manifest, folder=_shown(location, project)
+        project=project.name,
+        name=order.name,
+        manifest=manifest,
+        folder=_shown(location, project),
+        profiles={part: profile.to_json() for part, profile in build.profiles.items()},
     )
     folder.write_manifest(record.manifest_id, manifest)
     if order.tags or order.note:
@@ -159,6 +164,7 @@ def _manifest(
         "parts": [{"name": name, **content.to_json()} for name, content in build.contents.items()],
         "left_out": build.left_out,
         "content_hash": content_hash(build.contents),
+        "statistics": manifest_statistics(build.profiles),
         "sources": build.sources,
         "libraries": library_versions(),
         "code": code and {"commit": code.commit, "dirty": code.dirty},

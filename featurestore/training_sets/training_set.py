@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -16,10 +17,13 @@ from featurestore.frames.convert import to_pandas, to_polars
 from featurestore.project import Project
 from featurestore.protocols.training_sets import ModelRelease, Note, TrainingSetRecord
 from featurestore.sources.remote import is_remote
+from featurestore.statistics.profile import Profile
+from featurestore.statistics.slices import MINIMUM_GROUP
 from featurestore.training_sets.check import Recreation, Verification, recreate, verify
 from featurestore.training_sets.compare import Comparison, compare_manifests
 from featurestore.training_sets.content import BLOCK_ROWS, Content
 from featurestore.training_sets.export import export_parts
+from featurestore.training_sets.profiles import saved_profile, sliced_profile
 from featurestore.training_sets.remote_files import open_folder
 
 if TYPE_CHECKING:
@@ -123,6 +127,28 @@ class TrainingSet:
     def to_pandas(self, part: str | None = None) -> pd.DataFrame:
         """The rows of a part as a pandas data frame with Arrow-backed types."""
         return to_pandas(self.to_arrow(part))
+
+    def profile(
+        self, part: str | None = None, *, slices: Sequence[str] = (), minimum_group: int = MINIMUM_GROUP
+    ) -> Profile:
+        """What the features' values are like: counts, extremes, quantiles, frequent values.
+
+        Args:
+            part: by default all of them together.
+            slices: columns of the saved rows by whose values it is told too; the rows are read again for it.
+            minimum_group: smaller groups are not shown by themselves.
+
+        Raises:
+            NotFoundError: if there is no such part or column, or the set has no statistics.
+            RequestError: if a column to slice by is personal (tag ``pii``), or has too many values.
+        """
+        if not slices:
+            return saved_profile(self._project, self._record, part)
+        parts = list(self.parts) if part is None else [part]
+        with pq.ParquetFile(self.path(parts[0])) as file:
+            schema = file.schema_arrow
+        batches = itertools.chain.from_iterable(self.to_batches(each) for each in parts)
+        return sliced_profile(self._project, self._record, batches, schema, slices, minimum_group)
 
     def verify(self) -> Verification:
         """Read everything that is saved, and say what is not as it was."""

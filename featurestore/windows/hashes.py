@@ -15,7 +15,7 @@ import pyarrow as pa
 
 Words = npt.NDArray[np.uint64]
 
-_INCREMENT = np.uint64(0x9E3779B97F4A7C15)
+INCREMENT = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _NAN = np.uint64(0x7FF8000000000000)
 
@@ -28,13 +28,15 @@ def value_hashes(values: pa.Array) -> Words:
     if pa.types.is_decimal(found):
         # Sixteen bytes each, wherever the array begins in its buffer.
         octets = np.frombuffer(values.buffers()[1], np.uint64, 2 * len(values), offset=16 * values.offset)
-        return _of_words(octets, np.full(len(values), 16, np.int64))
+        return word_hashes(octets, np.full(len(values), 16, np.int64))
     if pa.types.is_string(found) or pa.types.is_binary(found):
-        return _of_words(*_padded(values.cast(pa.large_binary())))
-    return _of_words(_words(values), np.full(len(values), 8, np.int64))
+        return word_hashes(*_padded(values.cast(pa.large_binary())))
+    # What `word_hashes` gives for one word each, without looking for where the values begin.
+    return mix(np.uint64(8) + mix(value_words(values) + INCREMENT))
 
 
-def _words(values: pa.Array) -> Words:
+def value_words(values: pa.Array) -> Words:
+    """The canonical bytes of values that take eight of them, each as one word."""
     found = values.type
     if pa.types.is_floating(found):
         numbers = values.to_numpy(zero_copy_only=False).astype(np.float64)
@@ -64,17 +66,23 @@ def _padded(values: pa.Array) -> tuple[Words, npt.NDArray[np.int64]]:
     return octets.view(np.uint64), lengths
 
 
-def _of_words(words: Words, lengths: npt.NDArray[np.int64]) -> Words:
+def word_hashes(words: Words, lengths: npt.NDArray[np.int64]) -> Words:
+    """The hash of each value of some words, one value after the other, and their lengths in bytes."""
     counts = (lengths + 7) // 8
     ends = np.cumsum(counts)
     place = np.arange(len(words)) - np.repeat(ends - counts, counts) + 1
-    mixed = _mix(words + place.astype(np.uint64) * _INCREMENT)
+    mixed = mix(words + place.astype(np.uint64) * INCREMENT)
     # Differences of running totals are exact modulo 2**64.
     totals = np.concatenate([np.zeros(1, np.uint64), np.cumsum(mixed, dtype=np.uint64)])
-    return _mix(lengths.astype(np.uint64) + totals[ends] - totals[ends - counts])
+    return mix(lengths.astype(np.uint64) + totals[ends] - totals[ends - counts])
 
 
-def _mix(words: Words) -> Words:
-    words = (words ^ (words >> np.uint64(30))) * _FIRST
-    words = (words ^ (words >> np.uint64(27))) * _SECOND
-    return words ^ (words >> np.uint64(31))
+def mix(words: Words) -> Words:
+    """The finalizer of SplitMix64, of each word."""
+    mixed = words >> np.uint64(30)
+    for shift, factor in ((27, _FIRST), (31, _SECOND)):
+        mixed ^= words
+        mixed *= factor
+        words, mixed = mixed, mixed >> np.uint64(shift)
+    mixed ^= words
+    return mixed

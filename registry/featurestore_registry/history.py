@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, Text, and_, column, func, select, values
+from sqlalchemy import Connection, Integer, Row, Select, Text, and_, column, func, select, values
 
 from featurestore.definitions.instants import from_microseconds
 from featurestore.protocols.registry import Run, RunKind, RunStatus, ViewState
@@ -76,20 +76,26 @@ def read_last_runs(connection: Connection, project: str, views: Iterable[str]) -
 
 def read_runs(connection: Connection, project: str, view: str | None, limit: int) -> list[Run]:
     """The latest runs, newest first."""
+
+    def latest(runs: Select[Any]) -> Select[Any]:
+        wanted = runs.where(_R.project == project).limit(limit)
+        if view is None:
+            return wanted.order_by(_R.began_us.desc(), _R.view, _R.number.desc())
+        return wanted.where(_R.view == view).order_by(_R.number.desc())
+
+    return run_rows(connection, latest)
+
+
+def run_rows(connection: Connection, chosen: Callable[[Select[Any]], Select[Any]]) -> list[Run]:
+    """Some of the runs, given what chooses and orders them."""
     lease = and_(_L.project == _R.project, _L.view == _R.view, _L.run == _R.number)
-    wanted = (
+    runs = (
         select(RUNS, *_LEASE, _V.version, _L.run.is_not(None).label("held"))
         .join(VERSIONS, _V.id == _R.version_id)
         .outerjoin(LEASES, lease)
-        .where(_R.project == project)
-        .limit(limit)
     )
-    if view is None:
-        wanted = wanted.order_by(_R.began_us.desc(), _R.view, _R.number.desc())
-    else:
-        wanted = wanted.where(_R.view == view).order_by(_R.number.desc())
     now = now_us(connection)
-    return [_run(row, now) for row in connection.execute(wanted)]
+    return [_run(row, now) for row in connection.execute(chosen(runs))]
 
 
 def _version_ids(

@@ -27,12 +27,14 @@ from featurestore_registry import (
     history,
     leases,
     models,
+    profiles,
     runs,
     training_sets,
     uses,
     version_history,
 )
 from featurestore_registry.database import Database
+from featurestore_registry.profiles import write_set_profiles
 from featurestore_registry.schema import open_schema, upgrade_schema
 
 
@@ -203,6 +205,29 @@ class SQLRegistry:
         with self._database.reading() as connection:
             return models.read_reached(connection, project, kind, name)
 
+    def profiled_runs(
+        self,
+        *,
+        project: str,
+        view: str,
+        version: int,
+        since_us: int | None = None,
+        until_us: int | None = None,
+    ) -> list[Run]:
+        """See `StatisticsRegistry.profiled_runs`."""
+        with self._database.reading() as connection:
+            return profiles.read_profiled_runs(connection, project, view, version, since_us, until_us)
+
+    def run_profile(self, *, project: str, view: str, number: int) -> Mapping[str, Any]:
+        """See `StatisticsRegistry.run_profile`."""
+        with self._database.reading() as connection:
+            return profiles.read_run_profile(connection, project, view, number)
+
+    def training_set_profiles(self, *, project: str, name: str) -> Mapping[str, Mapping[str, Any]]:
+        """See `TrainingSetRegistry.training_set_profiles`."""
+        with self._database.reading() as connection:
+            return profiles.read_set_profiles(connection, project, name)
+
     # Writing ---------------------------------------------------------------------------------------------
 
     def commit(
@@ -250,12 +275,25 @@ class SQLRegistry:
         with self._database.writing() as connection:
             runs.fail_run(connection, run, error)
 
+    def add_run_profile(self, *, run: Run, profile: Mapping[str, Any]) -> None:
+        """See `StatisticsRegistry.add_run_profile`."""
+        with self._database.writing() as connection:
+            profiles.write_run_profile(connection, run, profile)
+
     def add_training_set(
-        self, *, project: str, name: str, manifest: Mapping[str, Any], folder: str
+        self,
+        *,
+        project: str,
+        name: str,
+        manifest: Mapping[str, Any],
+        folder: str,
+        profiles: Mapping[str, Mapping[str, Any]] = {},
     ) -> TrainingSetRecord:
         """See `TrainingSetRegistry.add_training_set`."""
         with self._database.writing() as connection:
-            return training_sets.write_training_set(connection, project, name, manifest, folder)
+            record = training_sets.write_training_set(connection, project, name, manifest, folder)
+            write_set_profiles(connection, project, name, profiles)
+            return record
 
     def annotate_training_set(
         self, *, project: str, name: str, tags: Mapping[str, str | None] | None = None, note: str = ""

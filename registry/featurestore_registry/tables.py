@@ -11,10 +11,12 @@
 ``fs_activations``            one row each time that another version became it
 ``fs_training_sets``          one row per training set: its manifest, which never changes, and its tags
 ``fs_training_set_views``     which versions of views it was made from
+``fs_training_set_profiles``  what the values of each of its parts are like
 ``fs_training_set_notes``     what people have noted about it
 ``fs_model_releases``         one row per release of a model that was trained on a training set
 ``fs_audit``                  one row per change of the registry: who, when, from where, what, its effect
 ``fs_runs``                   one row per run of a view version
+``fs_run_profiles``           what the values that a run has written are like
 ``fs_leases``                 one row per view: which run may write it, until when (run 0: none may)
 ``fs_view_states``            what of a view version is published online
 ============================  ==============================================================================
@@ -33,8 +35,10 @@ from sqlalchemy import (
     Boolean,
     Column,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -163,6 +167,18 @@ RUNS = Table(
     Index("fs_runs_began", "project", "began_us"),
 )
 
+RUN_PROFILES = Table(
+    "fs_run_profiles",
+    METADATA,
+    Column("project", Text, primary_key=True),
+    Column("view", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("profile", LargeBinary, nullable=False),
+    ForeignKeyConstraint(
+        ["project", "view", "number"], ["fs_runs.project", "fs_runs.view", "fs_runs.number"]
+    ),
+)
+
 LEASES = Table(
     "fs_leases",
     METADATA,
@@ -208,6 +224,14 @@ TRAINING_SET_VIEWS = Table(
     METADATA,
     Column("version_id", Integer, ForeignKey("fs_versions.id"), primary_key=True),
     Column("training_set_id", Integer, ForeignKey("fs_training_sets.id"), primary_key=True),
+)
+
+TRAINING_SET_PROFILES = Table(
+    "fs_training_set_profiles",
+    METADATA,
+    Column("training_set_id", Integer, ForeignKey("fs_training_sets.id"), primary_key=True),
+    Column("part", Text, primary_key=True),
+    Column("profile", LargeBinary, nullable=False),
 )
 
 TRAINING_SET_NOTES = Table(

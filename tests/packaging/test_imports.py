@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 HEAVY = {
     "adbc_driver_manager",
     "alembic",
+    "datasketches",
     "duckdb",
     "featurestore_connectors",
     "featurestore_registry",

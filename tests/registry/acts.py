@@ -81,7 +81,14 @@ def fail_run(registry: Registry) -> None:
 
 
 def add_training_set(registry: Registry) -> None:
-    registry.add_training_set(project=PROJECT, name="set", manifest=MANIFEST, folder="sets")
+    profiles = {"train": {"rows": 1}, "test": {"rows": 2}}
+    registry.add_training_set(
+        project=PROJECT, name="set", manifest=MANIFEST, folder="sets", profiles=profiles
+    )
+
+
+def add_run_profile(registry: Registry) -> None:
+    registry.add_run_profile(run=running(registry), profile={"rows": 7})
 
 
 def annotate_training_set(registry: Registry) -> None:
@@ -105,7 +112,7 @@ ACTS: Mapping[str, Callable[[Registry], None]] = {
     act.__name__: act
     for act in (
         apply, promote, roll_back, retire, retire_version, begin_run, begin_over_a_dead_run, publish_run,
-        fail_run, add_training_set, annotate_training_set, add_model_release,
+        fail_run, add_run_profile, add_training_set, annotate_training_set, add_model_release,
     )
 }  # fmt: skip
 

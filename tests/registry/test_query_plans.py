@@ -21,6 +21,7 @@ VIEWS = 30
 GROWING = (
     "fs_commits|fs_versions|fs_payloads|fs_uses|fs_active_versions|fs_activations|fs_audit|fs_runs|fs_leases"
     "|fs_view_states|fs_training_sets|fs_training_set_views|fs_training_set_notes|fs_model_releases"
+    "|fs_run_profiles|fs_training_set_profiles"
 )
 # What is listed newest first ends with its limit, however much there is.
 STREAMED = ("fs_audit_project", "fs_runs_began")
@@ -46,13 +47,16 @@ def filled(registry_url: str, tmp_path: Path) -> Iterator[fs.FeatureStore]:
             run = registry.begin_run(
                 project=PROJECT, view=f"v{number}", version=1, kind=RunKind.FULL, end_us=1, lease=HOUR
             )
+            registry.add_run_profile(run=run, profile={})
             registry.publish_run(run=run, rows=1)
             manifest = {
                 "content_hash": "c",
                 "views": [{"name": f"v{number}", "version": 1}],
                 "number": number,
             }
-            registry.add_training_set(project=PROJECT, name=f"t{number}", manifest=manifest, folder="sets")
+            registry.add_training_set(
+                project=PROJECT, name=f"t{number}", manifest=manifest, folder="sets", profiles={"all": {}}
+            )
             registry.add_model_release(
                 project=PROJECT, training_set=f"t{number}", name="m", version=str(number)
             )
@@ -121,6 +125,14 @@ def training_sets(store: fs.FeatureStore) -> None:
     registry.reached(project=PROJECT, kind="feature_service", name="s9")
 
 
+def statistics(store: fs.FeatureStore) -> None:
+    registry: Registry = store.project.registry
+    registry.profiled_runs(project=PROJECT, view="v9", version=1, since_us=0, until_us=9)
+    registry.run_profile(project=PROJECT, view="v9", number=1)
+    registry.training_set_profiles(project=PROJECT, name="t9")
+    store.personal_features("v9")
+
+
 def resolve(store: fs.FeatureStore) -> None:
     catalog = store.project.catalog()
     found = catalog.service("s10")
@@ -130,7 +142,7 @@ def resolve(store: fs.FeatureStore) -> None:
 
 ACTS = [
     plan_one, follow_an_entity, apply_one, promote_and_roll_back, retire, begin_and_publish, look, status,
-    training_sets, resolve,
+    training_sets, statistics, resolve,
 ]  # fmt: skip
 
 

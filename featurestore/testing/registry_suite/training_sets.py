@@ -144,3 +144,20 @@ class TrainingSetCases:
         found = registry.training_set(project=PROJECT, name="one")
         assert set(found.tags) == {f"t{number}" for number in range(THREADS)}
         assert {note.text for note in found.notes} == {f"n{number}" for number in range(THREADS)}
+
+    def test_profiles_of_parts_are_read_as_they_were_recorded(
+        self, registry: Registry, another: Registry
+    ) -> None:
+        with_views(registry)
+        profiles: dict[str, dict[str, Any]] = {
+            "train": {"rows": 2**40, "text": "ü \0 '\""},
+            "test": {"rows": 0},
+        }
+        registry.add_training_set(
+            project=PROJECT, name="one", manifest=manifest(1), folder="sets", profiles=profiles
+        )
+        made = add(registry, "two", manifest(2))
+        assert another.training_set_profiles(project=PROJECT, name="one") == profiles
+        assert another.training_set_profiles(project=PROJECT, name=made.manifest_id) == {}
+        with pytest.raises(NotFoundError):
+            registry.training_set_profiles(project=PROJECT, name="three")
