@@ -29,6 +29,7 @@ from featurestore.training_sets.files import PartWriter, SetFolder
 from featurestore.training_sets.recipe import Recipe, resolve_recipe
 from featurestore.training_sets.sources import (
     Reads,
+    Stamp,
     State,
     check_unchanged,
     reads_of,
@@ -85,11 +86,7 @@ def built(project: Project, recipe: Recipe, folder: SetFolder, *, profiled: bool
     sources = _sources(request, root, until, recipe.as_of)
     located = [source for source, _ in sources]
     stamps = [source_stamp(source, reads) for source, reads in sources]
-    hashes = FileHashes(folder.path)
-    states = [
-        source_state(source, root, stamp, hashes) for source, stamp in zip(located, stamps, strict=True)
-    ]
-    hashes.keep()
+    states = _states(located, stamps, root, folder)
     frame = historical_features(
         path,
         request,
@@ -118,6 +115,15 @@ def _sources(request: Request, root: Path, until: int, as_of: int | None) -> lis
     for requested in request.views:
         views.setdefault(requested.view.origin.name, []).append(requested.view)
     return [(locate_source(over[0].origin, root), reads_of(over, until, as_of)) for over in views.values()]
+
+
+def _states(located: list[Source], stamps: list[Stamp], root: Path, folder: SetFolder) -> list[State]:
+    hashes = FileHashes(folder.path)
+    states = [
+        source_state(source, root, stamp, hashes) for source, stamp in zip(located, stamps, strict=True)
+    ]
+    hashes.keep()
+    return states
 
 
 def last_time(recipe: Recipe, entities: Path) -> int:
