@@ -13,7 +13,7 @@ CAN_BE_USED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c '$(CAN_BE_USED)' >/dev/null 2>&1; then echo $$python; break; fi; done)
 
-.PHONY: help setup demo demo-warehouse test test-servers fuzz lint format types wheel bench bench-smoke clean
+.PHONY: help setup browser demo demo-warehouse test test-servers fuzz lint format types wheel bench bench-smoke clean
 
 help: ## show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -29,13 +29,21 @@ $(READY): pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,dev]'
 	@touch $(READY)
 
+browser: $(READY) ## get a Chromium for the tests that look at the report, where there is none and one can be had
+	@$(BIN)/python -m tests.report.browser >/dev/null && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		export DEBIAN_FRONTEND=noninteractive; \
+		apt-get install --yes --quiet chromium || { apt-get update --quiet && apt-get install --yes --quiet chromium; }; \
+	else $(BIN)/python -m playwright install --no-shell chromium; fi >/dev/null || true; \
+	$(BIN)/python -m tests.report.browser || echo "The tests that need a browser will be skipped."
+
 demo: $(READY) ## run the flights example on the embedded stores, or with ONLINE=redis on a Redis that it starts
 	@$(BIN)/python -m examples.flights $(if $(ONLINE),--online $(ONLINE))
 
 demo-warehouse: $(READY) ## run the warehouse example on a PostgreSQL server that it starts
 	@$(BIN)/python -m examples.warehouse
 
-test: $(READY) ## run the tests, against real Redis-protocol and PostgreSQL servers (ARGS="-k name" for some)
+test: $(READY) ## run the tests, against real Redis-protocol and PostgreSQL servers and a local Snowflake (ARGS="-k name" for some)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal $(ARGS)
 
 test-servers: $(READY) ## run the Redis tests again on each other server that can be had (Redis 8.2 and 6.2)
@@ -73,5 +81,5 @@ bench-smoke: $(READY) ## run every benchmark once on little data, to see that it
 	$(BIN)/python -m benchmarks --scale smoke --runs 2 --no-feast $(ARGS)
 
 clean: ## remove .venv, caches and what was built
-	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .snowflake-venv .snowflake-venv.lock .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

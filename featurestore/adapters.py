@@ -61,6 +61,16 @@ def open_engine(name: str) -> OfflineEngine:
     return cast(OfflineEngine, adapter(**settings))
 
 
+def engine_of_kind(kind: str) -> OfflineEngine | None:
+    """The offline engine that runs where the sources of a kind are; None if there is none.
+
+    Raises:
+        MissingDependencyError: if its driver is not installed.
+    """
+    names = {entry_point.name for entry_point in importlib.metadata.entry_points(group=OFFLINE_ENGINES)}
+    return open_engine(kind) if kind in names else None
+
+
 def open_source_reader(kind: str) -> SourceReader:
     """What reads the sources of a kind that the engines do not read themselves.
 

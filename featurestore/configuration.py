@@ -6,9 +6,11 @@
     offline = "auto"
     definitions = ["features"]
     training_sets = "training_sets"
+    failing_rows = "failing_rows"
 
 ``${NAME}`` is replaced by the environment variable NAME. Relative SQLite paths, relative paths of sources and
-the folder of training sets start at the folder of the file.
+the folders start at the folder of the file. Rows that fail expectations are kept in ``failing_rows`` beside the
+registry's file, unless another folder is named.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from typing import Any
 from featurestore.errors import ConfigurationError
 
 FILE_NAME = "feature_store.toml"
+_SQLITE = "sqlite:///"
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _PROJECT = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _DEFAULTS = {
@@ -43,6 +46,7 @@ class Configuration:
         definitions: names of the modules that define the features.
         refresh_seconds: how often a serving process looks whether something new has been published.
         training_sets: the folder where training sets are saved, or ``s3://bucket/prefix``.
+        failing_rows: the folder where rows are kept that are not as their view expects.
     """
 
     project: str
@@ -53,6 +57,7 @@ class Configuration:
     root: Path
     refresh_seconds: float = 5.0
     training_sets: Path | str = Path("training_sets")
+    failing_rows: Path = Path("failing_rows")
 
 
 def load_configuration(
@@ -101,6 +106,7 @@ def load_configuration(
         root=root,
         refresh_seconds=float(settings["refresh_seconds"]),
         training_sets=_located(settings["training_sets"], root),
+        failing_rows=_failing_rows(settings, root),
     )
 
 
@@ -121,7 +127,7 @@ def _read(file: Path) -> dict[str, Any]:
         settings = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigurationError(f"{file} cannot be read: {error}.") from error
-    known = {*_DEFAULTS, "project", "definitions", "refresh_seconds"}
+    known = {*_DEFAULTS, "failing_rows", "project", "definitions", "refresh_seconds"}
     if unknown := sorted(set(settings) - known):
         raise ConfigurationError(
             f"{file}: {unknown[0]!r} is not a setting.", hint=f"The settings are {', '.join(sorted(known))}."
@@ -157,8 +163,15 @@ def _expand(text: str, environment: Mapping[str, str], file: Path) -> str:
     return _VARIABLE.sub(value, text)
 
 
+def _failing_rows(settings: Mapping[str, Any], root: Path) -> Path:
+    if "failing_rows" in settings:
+        return root / str(settings["failing_rows"])
+    registry = _anchor(settings["registry"], root)
+    on_disk = registry.startswith(_SQLITE) and registry != _SQLITE + ":memory:"
+    return (Path(registry.removeprefix(_SQLITE)).parent if on_disk else root) / "failing_rows"
+
+
 def _anchor(url: str, root: Path) -> str:
-    prefix = "sqlite:///"
-    if not url.startswith(prefix) or url == prefix + ":memory:":
+    if not url.startswith(_SQLITE) or url == _SQLITE + ":memory:":
         return url
-    return prefix + str(root / url.removeprefix(prefix))
+    return _SQLITE + str(root / url.removeprefix(_SQLITE))

@@ -12,6 +12,7 @@ FeatureStoreError
 │   └── InvalidTimeError          an instant lies outside of what may be asked or written
 ├── SourceError                   a source cannot be read, or its data contradict its declaration
 │   └── SourceUnavailableError    (retryable) its server cannot be reached, went away or cancelled the query
+├── ExpectationError              what a view expects of its rows does not hold, so nothing was published or saved
 ├── TransformError                a transform fails, or is not the code that was registered
 ├── RegistryError
 │   ├── RegistryUnavailableError  (retryable) the database cannot be reached
@@ -116,6 +117,10 @@ class SourceUnavailableError(SourceError):
     """The server of a source cannot be reached, went away in the middle of a call, or cancelled it."""
 
     retryable = True
+
+
+class ExpectationError(FeatureStoreError):
+    """What a view expects of its rows does not hold: nothing was published or saved."""
 
 
 class TransformError(FeatureStoreError):

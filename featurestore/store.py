@@ -18,6 +18,7 @@ from featurestore.leakage.report import LeakageReport
 from featurestore.lineage.personal import personal_request
 from featurestore.materialize.run import MaterializationReport
 from featurestore.materialize.views import filled_versions, materialize_views, retire_online
+from featurestore.monitoring.expectation_verbs import ExpectationVerbs
 from featurestore.monitoring.verbs import StatisticsVerbs
 from featurestore.online.push import delete_rows, push_rows
 from featurestore.online.reader import OnlineReader
@@ -32,19 +33,20 @@ from featurestore.planning.retirement import plan_retirement
 from featurestore.planning.training_frame import TrainingFrame
 from featurestore.project import Project
 from featurestore.protocols.registry import RunKind
+from featurestore.report.verbs import ReportVerbs
 from featurestore.sources.files import locate_source
 from featurestore.training_sets.verbs import TrainingSetVerbs
 from featurestore.versions.verbs import VersionVerbs
 
 
-class FeatureStore(VersionVerbs, TrainingSetVerbs, StatisticsVerbs):
+class FeatureStore(VersionVerbs, TrainingSetVerbs, StatisticsVerbs, ExpectationVerbs, ReportVerbs):
     """A project's feature store. A context manager; safe to use from several threads and after a fork.
 
     Args:
         registry: ``sqlite:///registry.db`` or ``postgresql://user@host/database``.
         online: ``sqlite:///online.db``, ``redis://host:6379/0``, ``rediss://…`` or ``memory://``.
         offline: name of the offline engine: ``duckdb`` (with settings: ``duckdb?memory_limit=4GB&threads=2``),
-            ``polars``, or ``auto`` (the default), which takes the faster one for each request.
+            ``polars``, ``postgres``, ``snowflake``, or ``auto`` (the default), which takes the best for each request.
         project: namespace of names, in the registry and in the online store.
         config: a feature_store.toml. Without it and without `registry`, the nearest one from the working
             directory upwards is used; arguments win over the file.
@@ -274,6 +276,7 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs, StatisticsVerbs):
         Raises:
             InvalidTimeError: if `end` is later than the clock or before the view's watermark.
             LeaseHeldError: if another run is writing a view (retryable).
+            ExpectationError: if rows are not as their view expects; what was published before stays.
         """
         return self._materialize(RunKind.FULL, end, views, engine, timedelta(0))
 
@@ -299,6 +302,7 @@ class FeatureStore(VersionVerbs, TrainingSetVerbs, StatisticsVerbs):
         Raises:
             InvalidTimeError: if `end` is later than the clock or before the view's watermark.
             LeaseHeldError: if another run is writing a view (retryable).
+            ExpectationError: if rows are not as their view expects; what was published before stays.
         """
         return self._materialize(RunKind.INCREMENTAL, end, views, engine, overlap)
 

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
-from featurestore.testing.servers import PostgresServer, RedisServer, S3Server
+from featurestore.testing.servers import GoogleStorageServer, PostgresServer, RedisServer, S3Server
 from featurestore.testing.servers import postgres as postgres_servers
 from featurestore.testing.servers import redis as redis_servers
+from tests.servers import snowflake_server
+from tests.servers.snowflake_server import SnowflakeServer
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Generated cases share two cores with other test processes: the time of a single one says nothing.
 hypothesis.settings.register_profile("featurestore", deadline=None, print_blob=True)
@@ -23,6 +29,9 @@ _MARKS = {
     "redis": {"redis_server", "redis_url", "redis_to_break"},
     "postgres": {"postgres_server_url", "postgres_url", "postgres_to_break"},
     "s3": {"s3_server", "s3_bucket"},
+    "gcs": {"gcs_bucket"},
+    "snowflake": {"snowflake_server_url", "snowflake_url", "snowflake_to_break"},
+    "browser": {"browser"},
 }
 
 
@@ -107,3 +116,56 @@ def s3_bucket(s3_server: S3Server) -> str:
     store = pyarrow.fs.S3FileSystem(endpoint_override=s3_server.url, allow_bucket_creation=True)
     store.create_dir("featurestore")
     return "s3://featurestore"
+
+
+@pytest.fixture(scope="session")
+def gcs_bucket() -> Iterator[str]:
+    """``gs://bucket`` of an object store of this test process, which the environment names while the tests run."""
+    import pyarrow.fs
+
+    with GoogleStorageServer.start_new() as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment().items():
+            patch.setenv(name, value)
+        host = server.url.removeprefix("http://")
+        store = pyarrow.fs.GcsFileSystem(
+            anonymous=True, scheme="http", endpoint_override=host, project_id="tests"
+        )
+        store.create_dir("featurestore")
+        yield "gs://featurestore"
+
+
+@pytest.fixture(scope="session")
+def snowflake_server_url() -> Iterator[str]:
+    """URL of the local Snowflake server of this test process, or of the account that the environment names."""
+    if given := os.environ.get(snowflake_server.VARIABLE):
+        yield given
+        return
+    with SnowflakeServer.start_new() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="module")
+def snowflake_url(snowflake_server_url: str) -> Iterator[str]:
+    """URL of an empty schema for the tests of one module, which sources call ``${SNOWFLAKE_URL}``."""
+    with snowflake_server.own_schema(snowflake_server_url) as url, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SNOWFLAKE_URL", url)
+        yield url
+
+
+@pytest.fixture
+def snowflake_to_break(monkeypatch: pytest.MonkeyPatch) -> Iterator[SnowflakeServer]:
+    """A local Snowflake server of the test's own, to be killed at will; sources call it ``${SNOWFLAKE_URL}``."""
+    with SnowflakeServer.start_new() as server:
+        monkeypatch.setenv("SNOWFLAKE_URL", server.url)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium. Not for longer than a module: while it is there, no test can run an event loop."""
+    from tests.report.browser import VARIABLE, opened_browser
+
+    with opened_browser() as found:
+        if found is None:
+            pytest.skip(f"there is no Chromium on this machine: run `make browser`, or set {VARIABLE}")
+        yield found

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -25,6 +26,12 @@ from featurestore.testing.servers import RedisServer
 
 HERE = Path(__file__).parent
 NOW = datetime(2013, 12, 30, 17, 0, tzinfo=UTC)
+SEASONS = {
+    "winter": datetime(2013, 4, 1, tzinfo=UTC),
+    "spring": datetime(2013, 6, 1, tzinfo=UTC),
+    "summer": datetime(2013, 9, 1, tzinfo=UTC),
+    "autumn": None,
+}
 console = Console(highlight=False, width=110)
 
 
@@ -36,6 +43,7 @@ def main() -> None:
     for leftover in ("registry.db", "online.db"):
         for file in HERE.glob(f"{leftover}*"):
             file.unlink()
+    shutil.rmtree(HERE / "training_sets", ignore_errors=True)
     with (
         online_store(parser.parse_args().online) as url,
         fs.FeatureStore(config=HERE / "feature_store.toml", online=url) as store,
@@ -44,6 +52,7 @@ def main() -> None:
         show_training(store)
         show_serving(store)
         show_proof(store)
+        show_drift(store)
     console.print(f"\nDone in {time.perf_counter() - began:.0f} s. Look around with the command line:")
     console.print("  [bold]cd examples/flights && ../../.venv/bin/featurestore status[/]")
 
@@ -171,6 +180,10 @@ def show_rows(frame: pl.DataFrame) -> None:
 def show_serving(store: fs.FeatureStore) -> None:
     """Materialize, and look some entities up."""
     heading(f"4. Materialize at {NOW:%Y-%m-%d %H:%M} UTC, and look features up")
+    began = time.perf_counter()
+    for month in range(2, 13):  # as a schedule would have done it
+        store.materialize(end=NOW.replace(month=month, day=1), views=["route_state"])
+    console.print(f"route_state      11 runs before, month by month, in {time.perf_counter() - began:.2f} s")
     for report in store.materialize(end=NOW):
         console.print(f"{report.view:16} {report.rows:6,} entities in {report.seconds:.2f} s")
     planes = ["N14228", "N712JB", "N0000"]
@@ -210,6 +223,45 @@ def show_proof(store: fs.FeatureStore) -> None:
         )
         if not equal:
             raise SystemExit(f"{view.name}: online and offline differ")
+
+
+def show_drift(store: fs.FeatureStore) -> None:
+    """A training set that is saved and made again, and what has moved between its seasons."""
+    heading("6. A training set of every fourth flight, by season: saved, made again, compared")
+    flights = pl.read_parquet(data.DATA / "flights.parquet").gather_every(4)
+    entity_df = flights.select("scheduled_departure", "tailnum", "origin", "dest", "carrier", "dep_delay")
+    began = time.perf_counter()
+    training_set = store.create_training_set(
+        "flights-2013", features.departure_delay, entity_df,
+        split=fs.TimeSplit(SEASONS), event_timestamp="scheduled_departure", timezone=data.NEW_YORK,
+    )  # fmt: skip
+    parts = ", ".join(f"{name} {content.rows:,}" for name, content in training_set.parts.items())
+    console.print(f"Saved {training_set.name} in {time.perf_counter() - began:.1f} s: {parts} rows")
+    began = time.perf_counter()
+    again = training_set.recreate()
+    verdict = "[green]the same to the byte[/]" if again.same else "[red]DIFFERENT[/]"
+    console.print(
+        f"Made again from the sources in {time.perf_counter() - began:.1f} s: {verdict} ({again.content_hash[:12]}…)"
+    )
+    drift = store.detect_drift("flights-2013:winter", "flights-2013:summer")
+    show_measures(drift)
+    report = store.report("flights-2013:summer", reference="flights-2013:winter").save(HERE / "report.html")
+    console.print(f"The page with all of it, one file: [bold]{report.relative_to(HERE.parents[1])}[/]")
+    months = store.report("route_state").save(HERE / "route_state.html")
+    console.print(f"Another one, a view's runs over the year: [bold]{months.relative_to(HERE.parents[1])}[/]")
+    if not again.same or not drift.drifted:
+        raise SystemExit("The training set or the drift between the seasons is not as it should be")
+
+
+def show_measures(drift: fs.DriftReport) -> None:
+    """What has drifted, as a table."""
+    table = Table("feature", "verdict", "PSI", "J.–S.", "K.–S.", "what has changed from winter to summer")
+    for found in sorted(drift.features, key=lambda each: not each.drifted):
+        values = [found.measure(name) for name in ("psi", "jensen_shannon", "kolmogorov_smirnov")]
+        cells = ["" if value is None else f"{value.value:.3f}" for value in values]
+        verdict = f"[bold red]{found.verdict}[/]" if found.drifted else found.verdict
+        table.add_row(found.feature, verdict, *cells, found.shift)
+    console.print(table)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,15 @@ from datetime import timedelta
 import featurestore as fs
 
 WAREHOUSE = "${WAREHOUSE_URL}"  # postgresql://user:${PGPASSWORD}@host/database, for example
+# The one line to change where the same tables are in Snowflake: Warehouse = fs.SnowflakeSource
+# (and WAREHOUSE_URL is snowflake://user:${SNOWFLAKE_PASSWORD}@account/database?warehouse=…).
+Warehouse = fs.PostgresSource
 
 courier = fs.Entity("courier", join_keys={"courier_id": fs.Int64})
 district = fs.Entity("district", join_keys={"district": fs.String})
 
 # A delivery is known when the nightly load has brought it, which can be a day later.
-deliveries = fs.PostgresSource(
+deliveries = Warehouse(
     "deliveries",
     url=WAREHOUSE,
     table="ops.deliveries",
@@ -21,7 +24,7 @@ deliveries = fs.PostgresSource(
     event_id="delivery_id",
     created_timestamp="loaded_at",
 )
-contracts = fs.PostgresSource(
+contracts = Warehouse(
     "contracts", url=WAREHOUSE, table="hr.contracts", event_timestamp="signed_on",
     delay=timedelta(days=1), timezone="Europe/Berlin",
 )  # fmt: skip
@@ -36,8 +39,13 @@ last_delivery = fs.FeatureView(
     features=[
         fs.Feature("minutes", fs.Float64),
         fs.Feature("tip", fs.Decimal(6, 2)),
-        fs.Feature("stops", fs.List(fs.String)),
     ],
+)
+last_route = fs.FeatureView(
+    "last_route",
+    entities=[courier],
+    source=deliveries,
+    features=[fs.Feature("stops", fs.List(fs.String))],
 )
 contract = fs.FeatureView(
     "contract",
@@ -62,7 +70,9 @@ district_rain = fs.FeatureView(
     features=[fs.Feature("millimetres", fs.Float64)],
 )
 
-# All of this is joined in PostgreSQL, if it is asked for there.
+# All of this is joined in the warehouse, if it is asked for there.
 in_the_warehouse = fs.FeatureService("couriers_now", features=[last_delivery, contract])
 # This is read from where it is, and joined here.
-arrival = fs.FeatureService("arrival", features=[last_delivery, contract, recent_load, district_rain])
+arrival = fs.FeatureService(
+    "arrival", features=[last_delivery, last_route, contract, recent_load, district_rain]
+)

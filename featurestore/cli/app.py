@@ -11,6 +11,8 @@ from featurestore import __version__
 from featurestore.cli import (
     check,
     define,
+    drift,
+    expectations,
     fill,
     look,
     serve,
@@ -70,9 +72,10 @@ _PANELS: dict[str, dict[str, Callable[..., None]]] = {
         "check-leakage": check.check_leakage,
     },
     "Serve": {"materialize": fill.materialize, "get-online": serve.get_online, "status": fill.status},
-    "Watch": {"statistics": statistics.statistics},
+    "Watch": {"statistics": statistics.statistics, "drift": drift.drift, "report": drift.report},
 }
 for _panel, _commands in _PANELS.items():
     for _name, _command in _commands.items():
         app.command(_name, rich_help_panel=_panel)(_command)
+app.add_typer(expectations.app, name="expectations", rich_help_panel="Serve")
 app.add_typer(training_sets.app, name="training-set", rich_help_panel="Train")

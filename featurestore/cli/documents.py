@@ -58,6 +58,7 @@ def report(done: MaterializationReport) -> Document:
         "rows": done.rows,
         "end": done.end,
         "seconds": round(done.seconds, 3),
+        "warnings": [result.to_json() for result in done.warnings],
     }
 
 

@@ -77,6 +77,12 @@ def materialized(document: Document) -> None:
             run["view"], version, run["kind"], rows, moment(run["end"], exact=False), duration(run["seconds"])
         )
     say(table)
+    for run in document["runs"]:
+        for item in run["warnings"]:
+            text = (
+                f"Warning: {run['view']}: {item['name']}: expected {item['expected']}, found {item['found']}"
+            )
+            say(Text(text, style="yellow"))
 
 
 def status(document: Document) -> None:

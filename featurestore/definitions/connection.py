@@ -11,6 +11,7 @@ from featurestore.errors import ConfigurationError
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _SECRET = re.compile(r"pass|secret|token|private|access_key|credential|api_?key", re.IGNORECASE)
+_FILE = re.compile(r"_(file|path)$")  # names a place, and not what is there
 _HIDDEN = "***"
 _SHORTEST = 4  # blanking out shorter ones would make messages unreadable, and point at them
 
@@ -29,7 +30,7 @@ def check_no_secret(url: str) -> str:
         raise ValueError("expected a URL such as postgresql://user:${PGPASSWORD}@host:5432/database")
     before, at, _ = rest.partition("/")[0].rpartition("@")
     password = before.partition(":")[2] if at else ""
-    parameters = {name: value for name, value in parse_qsl(urlsplit(url).query) if _SECRET.search(name)}
+    parameters = {name: value for name, value in parse_qsl(urlsplit(url).query) if _is_secret(name)}
     for value in (password, *parameters.values()):
         if value and not _VARIABLE.fullmatch(value):
             raise ValueError(
@@ -37,6 +38,10 @@ def check_no_secret(url: str) -> str:
                 "name an environment variable instead: postgresql://user:${PGPASSWORD}@host/database"
             )
     return url
+
+
+def _is_secret(name: str) -> bool:
+    return _SECRET.search(name) is not None and _FILE.search(name) is None
 
 
 @dataclass(frozen=True)

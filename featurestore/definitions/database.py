@@ -100,6 +100,74 @@ class PostgresSource(DatabaseSource):
         return check_no_secret(value)
 
 
+class SnowflakeSource(DatabaseSource):
+    """Rows of a table, a view or a query of Snowflake.
+
+    Names that Snowflake has in capitals, as it makes of names without quotes, are in small letters here:
+    ``courier_id`` is the column ``COURIER_ID``.
+
+    Args:
+        url: ``snowflake://user:${SNOWFLAKE_PASSWORD}@account/database/schema?warehouse=loading&role=etl``.
+            ``${NAME}`` is an environment variable, read when a connection is made; a password in the URL itself
+            is refused. Parameters are the driver's own arguments, such as ``authenticator`` or
+            ``private_key_file``; ``snowflake://?connection_name=etl`` takes all of them from the driver's
+            ``connections.toml``. Parameters in capitals are the session's: ``STATEMENT_TIMEOUT_IN_SECONDS=600``.
+        table: ``"trips"``, ``"rides.trips"`` or ``"lake.rides.trips"``; a part in small letters of Snowflake's own, or
+            with a dot, stands in double quotes.
+        query: one SELECT statement instead of a table.
+
+    The other arguments are those of `Source`.
+
+    Example:
+        >>> import featurestore as fs
+        >>> trips = fs.SnowflakeSource("trips", url="snowflake://etl:${SNOWFLAKE_PASSWORD}@acme-main/lake/rides",
+        ...                            table="trips", event_timestamp="finished_at")
+        >>> trips.kind
+        'snowflake'
+    """
+
+    kind: ClassVar[str] = "snowflake"
+
+    url: str
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        url: str,
+        table: str = "",
+        query: str = "",
+        event_timestamp: str,
+        created_timestamp: str | None = None,
+        available_at: str | None = None,
+        event_id: str | None = None,
+        delay: timedelta | None = None,
+        timezone: str = "UTC",
+        mapping: Mapping[str, str] = FrozenDict(),
+        unnest: str = "",
+        computed: Mapping[str, str] = FrozenDict(),
+        where: str = "",
+        description: str = "",
+        owner: str = "",
+        tags: Mapping[str, str] = FrozenDict(),
+    ) -> None:
+        super().__init__(
+            name=name, url=url, table=table, query=query, event_timestamp=event_timestamp,
+            created_timestamp=created_timestamp, available_at=available_at, event_id=event_id, delay=delay,
+            timezone=timezone, mapping=mapping, unnest=unnest, computed=computed, where=where,
+            description=description, owner=owner, tags=tags,
+        )  # fmt: skip
+
+    @field_validator("url")
+    @classmethod
+    def _check_url(cls, value: str) -> str:
+        if not value.startswith(("snowflake://", "${")):
+            raise ValueError(
+                "expected a URL such as snowflake://user:${SNOWFLAKE_PASSWORD}@account/database/schema"
+            )
+        return check_no_secret(value)
+
+
 class DuckDBSource(DatabaseSource):
     """Rows of a table, a view or a query of a DuckDB database file, which is opened for reading only.
 

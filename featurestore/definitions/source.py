@@ -158,7 +158,8 @@ class ParquetSource(FileSource):
 
     Args:
         path: a file, a glob (``data/**/*.parquet``) or a list of them; relative paths start at the folder
-            of feature_store.toml, else at the working directory. ``s3://bucket/…`` is a path too.
+            of feature_store.toml, else at the working directory. ``s3://bucket/…``, ``gs://bucket/…`` and
+            ``az://container/…`` are paths too.
         hive_partitioning: take columns from folder names such as ``day=2024-01-31``.
 
     The other arguments are those of `Source`.

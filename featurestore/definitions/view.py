@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, PlainSerializer, field_validator, model_va
 from featurestore.definitions.aggregation import Aggregation, AnyFeature
 from featurestore.definitions.base import Definition, Duration, FrozenDict, Name, Tags
 from featurestore.definitions.entity import Entity
+from featurestore.definitions.expectations import AnyExpectation, Expectation
 from featurestore.definitions.feature import Feature
 from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.row_sql import parse_select, parse_trusted
@@ -18,7 +19,7 @@ from featurestore.definitions.schedule import Schedule
 from featurestore.definitions.source import Source, dump_source, load_source
 from featurestore.definitions.transform import Transform
 from featurestore.definitions.types import FeatureType
-from featurestore.errors import NotFoundError
+from featurestore.errors import DefinitionError, NotFoundError
 
 
 def _load_rows(value: object) -> object:
@@ -57,6 +58,8 @@ class FeatureView(Definition):
         max_staleness: of a view with aggregations: how long after the instant they were computed for they are
             served. By default twice the schedule's `every`, and its lag; without a schedule the shortest
             window.
+        expectations: what must hold of the rows before they are served or saved in a training set. They do not
+            change values: a change of them makes no new version.
 
     Raises:
         DefinitionError: if a name is used twice, a feature hides a join key, the ttl is not positive, features and
@@ -73,7 +76,7 @@ class FeatureView(Definition):
     """
 
     kind: ClassVar[str] = "feature_view"
-    added_later: ClassVar[tuple[str, ...]] = ("sql", "transform", "trusted", "max_staleness")
+    added_later: ClassVar[tuple[str, ...]] = ("sql", "transform", "trusted", "max_staleness", "expectations")
 
     name: Name
     entities: tuple[Entity, ...]
@@ -86,6 +89,7 @@ class FeatureView(Definition):
     trusted: bool = False
     online: bool = True
     max_staleness: Duration | None = None
+    expectations: tuple[AnyExpectation, ...] = ()
     description: str = ""
     owner: str = ""
     tags: Tags = FrozenDict()
@@ -104,6 +108,7 @@ class FeatureView(Definition):
         trusted: bool = False,
         online: bool = True,
         max_staleness: timedelta | None = None,
+        expectations: Sequence[Expectation] = (),
         description: str = "",
         owner: str = "",
         tags: Mapping[str, str] = FrozenDict(),
@@ -111,7 +116,7 @@ class FeatureView(Definition):
         super().__init__(
             name=name, entities=entities, source=source, features=features, ttl=ttl, schedule=schedule,
             sql=sql, transform=transform, trusted=trusted, online=online, max_staleness=max_staleness,
-            description=description, owner=owner, tags=tags,
+            expectations=expectations, description=description, owner=owner, tags=tags,
         )  # fmt: skip
 
     @field_validator("features")
@@ -201,6 +206,27 @@ class FeatureView(Definition):
             for column, dtype in aggregation.types.items():
                 if known.setdefault(column, dtype) != dtype:
                     raise ValueError(f"column {column!r} is said to be {known[column]} and {dtype}")
+        return self
+
+    @model_validator(mode="after")
+    def _check_expectations(self) -> Self:
+        names = [expectation.name for expectation in self.expectations]
+        types = {feature.name: feature for feature in self.features}
+        for expectation in self.expectations:
+            if names.count(expectation.name) > 1:
+                raise ValueError(f"expectations: {expectation.name} is there twice")
+            feature = getattr(expectation, "feature", None)
+            if feature is None:
+                continue
+            if feature not in types:
+                raise ValueError(
+                    f"expectations: {expectation!r}: there is no feature {feature!r}; there are: {', '.join(types)}"
+                )
+            try:
+                dtype = types[feature].dtype
+            except DefinitionError:
+                continue  # not known before the source has been looked at; checked again before the rows are
+            expectation.check_feature(dtype)
         return self
 
     @property

@@ -102,6 +102,11 @@ class Lineage:
             lines += [f"    {node}" for node in nodes]
         return "\n".join(lines)
 
+    def _repr_html_(self) -> str:
+        from featurestore.lineage.picture import lineage_fragment
+
+        return str(lineage_fragment(self))
+
     def _reached(self, start: Node, pairs: Iterable[tuple[Node, Node]]) -> tuple[Node, ...]:
         steps: dict[Node, list[Node]] = {}
         for near, far in pairs:

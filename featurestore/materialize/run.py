@@ -9,24 +9,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from featurestore.definitions.instants import duration_to_microseconds, from_microseconds
+from featurestore.errors import ExpectationError
+from featurestore.expectations.files import FailingRowFiles
+from featurestore.expectations.rows import Instant
+from featurestore.expectations.run import Checked
 from featurestore.materialize.lease import LEASE, LeaseKeeper
-from featurestore.materialize.profile import run_collector
 from featurestore.materialize.pushed import carry_over_pushed, pushed_entities
+from featurestore.materialize.watch import Watch, earlier_rows, watched
 from featurestore.online.layout import ViewLayout
 from featurestore.progress import Progress
+from featurestore.protocols.expectations import CheckResult
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, OfflineEngine, ViewPlan
 from featurestore.protocols.online import MaterializedWrite, OnlineStore
 from featurestore.protocols.registry import Registry, Run, RunKind, RunStatus, ViewState
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from featurestore.statistics.collect import Collector
 
 WRITE_ROWS = 10_000
 GRACE = timedelta(minutes=2)
@@ -44,6 +49,7 @@ class MaterializationReport:
         rows: how many entities were written.
         end: the instant whose values are served now.
         seconds: wall time.
+        warnings: expectations of the view that did not hold, which warn only.
     """
 
     view: str
@@ -52,6 +58,7 @@ class MaterializationReport:
     rows: int
     end: datetime
     seconds: float
+    warnings: tuple[CheckResult, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,12 +68,14 @@ class Materializer:
     Attributes:
         overlap: how far an incremental run looks back behind the begin of the last one, for rows whose
             created or available time is earlier than the moment they could be read.
+        failing_rows: where rows are kept that are not as the view expects.
     """
 
     project: str
     registry: Registry
     online: OnlineStore
     engine: OfflineEngine
+    failing_rows: FailingRowFiles
     overlap: timedelta = timedelta(days=1)
     lease: timedelta = LEASE
 
@@ -91,6 +100,7 @@ class Materializer:
         Raises:
             LeaseHeldError: if another run is writing the view (retryable).
             InvalidTimeError: if `end` is before the watermark.
+            ExpectationError: if the rows are not as the view expects; nothing is published.
         """
         began = time.monotonic()
         name = layout.view.name
@@ -101,24 +111,40 @@ class Materializer:
         )
         try:
             before = self._state(layout)  # only now that no other run can publish
-            with LeaseKeeper(self.registry, run, self.lease) as keeper:
-                collector = run_collector(layout.view, personal)
-                rows = self._fill(run, layout, plan, before, keeper, collector)
+            with (
+                LeaseKeeper(self.registry, run, self.lease) as keeper,
+                self._watched(run, layout, plan, before, personal) as watch,
+            ):
+                rows = self._fill(run, layout, plan, before, keeper, watch)
                 if kind is RunKind.FULL and before.generation is not None:
                     carry_over_pushed(self.online, layout, run, old=before.generation)
-            self.registry.add_run_profile(run=run, profile=collector.result().to_json())
+            self.registry.add_run_profile(run=run, profile=watch.profile().to_json())
             self.registry.publish_run(run=run, rows=rows)
         except BaseException as error:
             self.registry.fail_run(run=run, error=f"{type(error).__name__}: {error}")
+            if isinstance(error, ExpectationError) and kind is RunKind.FULL:
+                self.online.retire(space=layout.space(run.generation), keep_for=GRACE)
             raise
         if kind is RunKind.FULL:
             self._retire_replaced(run, layout, before)
-        return MaterializationReport(
-            name, layout.version, kind, rows, from_microseconds(end), time.monotonic() - began
-        )
+        seconds = time.monotonic() - began
+        at = from_microseconds(end)
+        return MaterializationReport(name, layout.version, kind, rows, at, seconds, watch.warnings)
 
     def _state(self, layout: ViewLayout) -> ViewState:
         return self.registry.view_state(project=self.project, view=layout.view.name, version=layout.version)
+
+    def _watched(
+        self, run: Run, layout: ViewLayout, plan: ViewPlan, before: ViewState, personal: Collection[str]
+    ) -> AbstractContextManager[Watch]:
+        checked = Checked(
+            view=layout.view,
+            plan=plan,
+            instant=Instant(run.end_us, before.watermark_us, self._changes(run, plan, before)),
+            personal=personal,
+            earlier=partial(earlier_rows, self.registry, run),
+        )
+        return watched(run, checked, self.engine, self.registry, self.failing_rows)
 
     def _fill(
         self,
@@ -127,30 +153,34 @@ class Materializer:
         plan: ViewPlan,
         before: ViewState,
         keeper: LeaseKeeper,
-        collector: Collector,
+        watch: Watch,
     ) -> int:
         space = layout.space(run.generation)
-        changes, pushed = None, None
-        if run.kind is RunKind.INCREMENTAL:
-            changes = self._changes(plan, before)
-            pushed = pushed_entities(self.online, space)
+        changes = self._changes(run, plan, before)
+        pushed = pushed_entities(self.online, space) if run.kind is RunKind.INCREMENTAL else None
         keys = None if pushed is None or changes is None else layout.keys.decode(sorted(pushed))
         batches = self.engine.latest_features(view=plan, at=run.end_us, changes=changes, keys=keys)
+        # What an incremental run writes is served at once.
+        batches = watch.rows(batches, wait=run.kind is RunKind.INCREMENTAL)
         written = 0
         with Progress(f"Materializing {layout.view.name}", unit="entities") as progress:
-            for entity_keys, rows in _encoded(collector.watch(batches), layout, run):
+            for entity_keys, rows in _encoded(batches, layout, run):
                 keeper.check()
                 self._write(run, layout, entity_keys, rows)
                 if pushed:
                     pushed.difference_update(entity_keys)
                 written += len(rows)
                 progress.advance(len(rows))
+        watch.finish()
         if pushed:
             gone = sorted(pushed)
             self._write(run, layout, gone, [b""] * len(gone))
         return written
 
-    def _changes(self, plan: ViewPlan, before: ViewState) -> Changes | None:
+    def _changes(self, run: Run, plan: ViewPlan, before: ViewState) -> Changes | None:
+        """Which entities an incremental run looks at; None for all."""
+        if run.kind is RunKind.FULL:
+            return None
         source = plan.source
         tells = source.available_at is not None or source.created_timestamp is not None
         if not tells or before.watermark_us is None or before.last_run_began_us is None:

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from featurestore.definitions.instants import from_microseconds, to_microseconds
 from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.view import FeatureView
-from featurestore.errors import InvalidTimeError
+from featurestore.errors import ExpectationError, InvalidTimeError
+from featurestore.expectations.files import FailingRowFiles
 from featurestore.lineage.personal import personal_outputs
 from featurestore.materialize.run import GRACE, MaterializationReport, Materializer
 from featurestore.online.layout import ViewLayout
@@ -34,6 +35,8 @@ def materialize_views(
     Raises:
         InvalidTimeError: if `end` is later than the clock or before a view's watermark.
         LeaseHeldError: if another run is writing a view (retryable).
+        ExpectationError: if rows are not as their view expects: nothing of that view is published, and the error
+            comes when the other views are done.
     """
     now = time.time_ns() // 1000
     instant = now if end is None else to_microseconds(end, what="end")
@@ -47,10 +50,18 @@ def materialize_views(
         registry=project.registry,
         online=project.online,
         engine=project.engine(engine),
+        failing_rows=FailingRowFiles(project.config.failing_rows, project.name),
         overlap=overlap,
     )
-    chosen = _chosen(project, views)
-    return [_run(project, materializer, stored, kind, instant) for stored in chosen]
+    reports, rejected = [], []
+    for stored in _chosen(project, views):
+        try:
+            reports.append(_run(project, materializer, stored, kind, instant))
+        except ExpectationError as error:
+            rejected.append(error)
+    if rejected:
+        raise _all_in_one(rejected)
+    return reports
 
 
 def filled_versions(project: Project, plan: Plan) -> list[StoredVersion]:
@@ -73,6 +84,13 @@ def retire_online(project: Project, views: Sequence[StoredVersion]) -> None:
         state = project.registry.view_state(project=project.name, view=stored.name, version=stored.version)
         if state.generation is not None:
             project.online.retire(space=_layout(project, stored).space(state.generation), keep_for=GRACE)
+
+
+def _all_in_one(rejected: Sequence[ExpectationError]) -> ExpectationError:
+    if len(rejected) == 1:
+        return rejected[0]
+    messages = "\n".join(error.message for error in rejected)
+    return ExpectationError(messages, hint="\n".join(error.hint or "" for error in rejected))
 
 
 def _chosen(project: Project, views: Sequence[str | FeatureView] | None) -> Iterator[StoredVersion]:

@@ -16,7 +16,7 @@ from featurestore.definitions.steps import condition_columns, row_steps
 from featurestore.definitions.types import Bool, FeatureType
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import NotFoundError, SourceError
-from featurestore.frames.types import feature_type
+from featurestore.frames.types import feature_type, is_text
 from featurestore.protocols.offline import FeatureColumn, WindowColumn
 from featurestore.transforms.rows import RowSchema, row_schema
 
@@ -109,7 +109,9 @@ def _column_type(
     if column not in rows.arrow.names:
         missing = NotFoundError.of("Column", column, rows.arrow.names, where=f"source {source.name!r}")
         raise SourceError(f"View {view.name!r}: {missing.message}", hint=missing.hint)
-    text, found_type = column in rows.text, rows.arrow.field(column).type
+    found_type = rows.arrow.field(column).type
+    # Columns that are read as declared may have a type of their own too.
+    text = column in rows.text and is_text(found_type)
     needed = item.needs_type or column == item.by
     found = None if text and needed else feature_type(found_type)
     if found is None:

@@ -30,7 +30,7 @@ class FieldChange:
         if _is_item(self.old, self.new):
             what = "removed" if self.new is None else "added"
             shown = self.old if self.new is None else self.new
-            described = shown.get("dtype") or shown.get("function")
+            described = shown.get("dtype") or shown.get("function") or shown.get("on_failure")
             return f"{self.path}: {what}" + (f" ({described})" if described else "")
         field = self.path.rpartition(".")[2]
         return f"{self.path}: {_text(field, self.old)} → {_text(field, self.new)}"
@@ -45,9 +45,10 @@ def _differences(old: object, new: object, path: str) -> Iterator[FieldChange]:
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in dict.fromkeys((*old, *new)):
             yield from _differences(old.get(key), new.get(key), f"{path}.{key}" if path else str(key))
-    elif _named(old) and _named(new):
-        yield from _differences(_by_name(old), _by_name(new), path)
-        before, after = _names_of_both(old, new)
+    elif (old or new) and _named(old or []) and _named(new or []):
+        # What is left out while it is empty is an empty list.
+        yield from _differences(_by_name(old or []), _by_name(new or []), path)
+        before, after = _names_of_both(old or [], new or [])
         if before != after:
             yield FieldChange(f"{path}.order", before, after)
     elif old != new:

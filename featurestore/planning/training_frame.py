@@ -14,6 +14,7 @@ from featurestore.definitions.types import FeatureType
 from featurestore.frames.atomic_file import atomic_path
 from featurestore.frames.convert import to_pandas, to_polars
 from featurestore.frames.types import arrow_type, feature_type
+from featurestore.planning.places import engine_of_tables
 from featurestore.progress import Progress
 from featurestore.protocols.offline import ChoosesEngine, OfflineEngine, ViewPlan
 from featurestore.statistics.slices import MINIMUM_GROUP
@@ -106,6 +107,27 @@ class TrainingFrame:
         ):
             for batch in self.to_batches():
                 writer.write_batch(batch)
+
+    def to_table(self, name: str, *, replace: bool = False) -> None:
+        """Leave the frame in the database that all its views read, as a table; its rows do not come here.
+
+        Args:
+            name: of the table, as in a source: ``"frame"`` or ``"schema.frame"``.
+            replace: an existing table of that name; without it that is an error.
+
+        Raises:
+            RequestError: if the views read several places, or one that joins cannot run in.
+            SourceError: if the database refuses.
+        """
+        engine = engine_of_tables(self._engine, self._views)
+        engine.write_table(
+            views=self._views,
+            entities=self._entities(),
+            rows=pa.Table.from_batches(self._rows.batches(), self._rows.schema),
+            outputs=self._outputs,
+            name=name,
+            replace=replace,
+        )
 
     def profile(self, *, slices: Sequence[str] = (), minimum_group: int = MINIMUM_GROUP) -> Profile:
         """What the features' values are like: counts, extremes, quantiles, frequent values, in one pass.

@@ -6,7 +6,7 @@ All instants in a plan are whole microseconds since 1970-01-01T00:00Z (UTC).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from featurestore.definitions.functions import Empty
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 TIME_COLUMN = "__fs_time"
 EVENT_COLUMN = "__fs_event"
 CREATED_COLUMN = "__fs_created"
+VISIBLE_COLUMN = "__fs_visible"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,10 @@ class ViewPlan:
         """The columns of the rows, with their types, that values are made of."""
         return self.tie_breakers if self.windows else (*self.tie_breakers, *self.features)
 
+    def without_features(self) -> ViewPlan:
+        """The same rows, of which nothing but keys and times is read."""
+        return replace(self, features=(), tie_breakers=(), windows=())
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -152,6 +157,59 @@ class ChoosesEngine(Protocol):
 
     def choose(self, *, views: Sequence[ViewPlan], entity_rows: int) -> EngineChoice:
         """The engine for a training frame of so many rows, and why."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Suits:
+    """Whether a request is better carried out by an engine than elsewhere, and why (not)."""
+
+    better: bool
+    reason: str
+
+
+@runtime_checkable
+class JoinsInPlace(Protocol):
+    """An engine in the database that sources of one kind are in; it has the name of the kind."""
+
+    def suits(self, *, views: Sequence[ViewPlan], entity_rows: int) -> Suits:
+        """Whether a training frame of so many rows is better made there than by reading the sources.
+
+        Raises:
+            SourceError: if the database cannot be reached.
+        """
+        ...
+
+
+@runtime_checkable
+class WritesTables(Protocol):
+    """An engine that can leave a training frame where it was made."""
+
+    def write_table(
+        self,
+        *,
+        views: Sequence[ViewPlan],
+        entities: pa.Table,
+        rows: pa.Table,
+        outputs: Sequence[str],
+        name: str,
+        replace: bool,
+    ) -> None:
+        """Make a table of the frame, all of it or none.
+
+        Args:
+            views: as for `historical_features`; all read one database.
+            entities: likewise.
+            rows: the entity rows with all their columns.
+            outputs: the feature columns in the order of the frame.
+            name: of the table, as definitions write it.
+            replace: an existing table of the name.
+
+        Raises:
+            RequestError: if the views cannot be answered there, or a column of the entity rows has a type that the
+                database has not.
+            SourceError: if the database refuses, e.g. because the table exists.
+        """
         ...
 
 
@@ -194,6 +252,28 @@ class OfflineEngine(Protocol):
             Batches in any order, one row per entity that has a visible row: key columns by name,
             `EVENT_COLUMN` (int64), `CREATED_COLUMN` (int64, nullable), then the view's features. For
             aggregations the event is the effective time of `at`, and created is null.
+
+        Raises:
+            SourceError: as for `historical_features`.
+        """
+        ...
+
+    def visible_rows(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows that are visible at the instant `at` (rule 2), without their features.
+
+        Rows of which a key is null are left out, and of rows with one event id only the last is
+        there, of equal ones any one.
+
+        Args:
+            view: the view; its grid is applied to `at`.
+            at: the instant.
+            changes: only rows of entities that may have changed.
+
+        Returns:
+            Batches in any order: key columns by name, `EVENT_COLUMN` (int64), `CREATED_COLUMN` (int64, nullable)
+            and `VISIBLE_COLUMN` (int64), the instant from which the row was visible.
 
         Raises:
             SourceError: as for `historical_features`.

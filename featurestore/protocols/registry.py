@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from featurestore.definitions.uses import Key
+from featurestore.protocols.expectations import ExpectationsRegistry
 from featurestore.protocols.statistics import StatisticsRegistry
 from featurestore.protocols.training_sets import TrainingSetRegistry
 
@@ -362,6 +363,12 @@ class PlanningReader(RegistryReader, TrainingSetRegistry, Protocol):
 
 
 class Registry(
-    RegistryReader, RegistryWriter, RegistryRecord, TrainingSetRegistry, StatisticsRegistry, Protocol
+    RegistryReader,
+    RegistryWriter,
+    RegistryRecord,
+    TrainingSetRegistry,
+    StatisticsRegistry,
+    ExpectationsRegistry,
+    Protocol,
 ):
     """A registry that can be read and written."""

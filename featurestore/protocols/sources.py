@@ -61,7 +61,8 @@ class SourceColumns:
 
     Attributes:
         schema: names and Arrow types.
-        text: columns that are text to be read as the type that a view declares.
+        text: columns to be read as the type that a view declares: texts, and numbers of more digits than their type
+            has, such as integers of 38 digits.
     """
 
     schema: pa.Schema

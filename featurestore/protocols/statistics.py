@@ -32,6 +32,8 @@ class StatisticsRegistry(Protocol):
         version: int,
         since_us: int | None = None,
         until_us: int | None = None,
+        up_to: int | None = None,
+        limit: int | None = None,
     ) -> list[Run]:
         """The runs of a view version that succeeded and have a profile, oldest first.
 
@@ -41,6 +43,8 @@ class StatisticsRegistry(Protocol):
             version: its version.
             since_us: only runs whose values are of later instants (microseconds).
             until_us: only runs whose values are of instants up to this one.
+            up_to: only runs with numbers up to this one.
+            limit: only the latest so many of them.
         """
         ...
 

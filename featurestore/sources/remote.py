@@ -1,12 +1,7 @@
-"""Files in S3-compatible storage: listed, opened, and known by size and etag.
-
-Credentials, region and endpoint come from where AWS's own tools take them: ``AWS_ACCESS_KEY_ID`` and its like,
-``AWS_PROFILE``, the machine's role, ``AWS_REGION``, ``AWS_ENDPOINT_URL``.
-"""
+"""Files in object storage: listed, opened, and known by size and etag."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,30 +12,15 @@ import pyarrow as pa
 import pyarrow.fs
 
 from featurestore.errors import SourceError, SourceUnavailableError
+from featurestore.sources.stores import PREFIXES, split
 
-PREFIX = "s3://"
 _WILD = re.compile(r"[*?\[]")
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[[^]]+\]|.", re.DOTALL)
-_DENIED = (
-    "ACCESS_DENIED",
-    "INVALID_ACCESS_KEY",
-    "SIGNATURE_DOES_NOT_MATCH",
-    "INVALID_CLIENT_TOKEN",
-    "HTTP status 403",
-)
-_PASSING = (
-    "NETWORK_CONNECTION",
-    "SLOW_DOWN",
-    "SERVICE_UNAVAILABLE",
-    "REQUEST_TIMEOUT",
-    "INTERNAL_FAILURE",
-    "THROTTLING",
-)
 
 
 def is_remote(path: str) -> bool:
     """Whether a path names files in object storage."""
-    return path.startswith(PREFIX)
+    return path.startswith(PREFIXES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +38,9 @@ def list_remote(source: str, path: str, kind: str) -> list[str]:
         SourceError: if there is none, or the store refuses.
         SourceUnavailableError: if it cannot be reached.
     """
-    store, pattern = object_store(), path.removeprefix(PREFIX).rstrip("/")
+    kind_of_store, pattern = split(path.rstrip("/"))
+    prefix = path[: path.index("://") + 3]
+    store = kind_of_store.opened()
     with reported(source, path):
         if not _WILD.search(pattern):
             if store.get_file_info(pattern).type != pa.fs.FileType.Directory:
@@ -66,9 +48,15 @@ def list_remote(source: str, path: str, kind: str) -> list[str]:
                 return [path]
             pattern = f"{pattern}/**/*.{kind}"
         folder = pattern[: _WILD.search(pattern).start()].rpartition("/")[0]  # type: ignore[union-attr]
-        found = store.get_file_info(pa.fs.FileSelector(folder, recursive=True))
+        try:
+            found = store.get_file_info(pa.fs.FileSelector(folder, recursive=True))
+        except OSError as error:
+            # Some stores say so of a folder without files; a bucket that is not there is another matter.
+            if "No such file or directory" not in str(error):
+                raise
+            found = []
     fits = re.compile(_expression(pattern))
-    files = [PREFIX + info.path for info in found if info.is_file and fits.fullmatch(info.path)]
+    files = [prefix + info.path for info in found if info.is_file and fits.fullmatch(info.path)]
     if not files:
         raise SourceError(f"Source {source!r}: no file at {path}.", hint="Check bucket and pattern.")
     return sorted(files)
@@ -89,17 +77,20 @@ def _expression(pattern: str) -> str:
 
 def open_file(path: str) -> Any:
     """A file, to be read at any place."""
-    return object_store().open_input_file(path.removeprefix(PREFIX))
+    store, inner = split(path)
+    return store.opened().open_input_file(inner)
 
 
 def open_stream(path: str) -> Any:
     """A file, to be read from its beginning, decompressed if its name says so."""
-    return object_store().open_input_stream(path.removeprefix(PREFIX))
+    store, inner = split(path)
+    return store.opened().open_input_stream(inner)
 
 
-def version_of(file: Any) -> Version:
+def version_of(path: str, file: Any) -> Version:
     """Which content an open file had when it was opened."""
-    return Version(file.size(), file.metadata().get("ETag", b"").decode())
+    metadata, names = file.metadata(), split(path)[0].version
+    return Version(file.size(), "/".join(metadata.get(name, b"").decode() for name in names))
 
 
 def versions(source: str, files: list[str]) -> dict[str, Version]:
@@ -107,7 +98,7 @@ def versions(source: str, files: list[str]) -> dict[str, Version]:
     found = {}
     for path in files:
         with reported(source, path), open_file(path) as file:
-            found[path] = version_of(file)
+            found[path] = version_of(path, file)
     return found
 
 
@@ -132,7 +123,7 @@ def unchanged(source: str, path: str, expected: Version) -> Iterator[None]:
 
 def _check_version(source: str, path: str, expected: Version) -> None:
     with reported(source, path), open_file(path) as file:
-        found = version_of(file)
+        found = version_of(path, file)
     if found != expected:
         raise SourceUnavailableError(
             f"Source {source!r}: {path} was rewritten while the source was read: it had {expected.size} bytes and "
@@ -157,23 +148,13 @@ def reported(source: str, path: str) -> Iterator[None]:
         ) from error
     except (OSError, pa.ArrowException) as error:
         message = str(error).partition("\n")[0]
-        if any(state in message for state in _PASSING):
+        store = split(path)[0]
+        if any(state in message for state in store.passing):
             raise SourceUnavailableError(
                 f"Source {source!r}: the store of {path} cannot be reached or cannot answer: {message}",
-                hint="Check AWS_ENDPOINT_URL and AWS_REGION. The same request may be made again.",
+                hint=f"Check {store.where}. The same request may be made again.",
             ) from error
         hint = "Check that the file is whole and of the kind that the source declares."
-        if any(state in message for state in _DENIED):
-            hint = "Check the credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE, the role) and what they may read."
+        if any(state in message for state in store.denied):
+            hint = f"Check the credentials ({store.who}) and what they may read."
         raise SourceError(f"Source {source!r}: {path} cannot be read: {message}", hint=hint) from error
-
-
-def object_store() -> Any:
-    """The storage that the environment names."""
-    environment = os.environ
-    return pa.fs.S3FileSystem(
-        endpoint_override=environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL"),
-        region=environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION"),
-        connect_timeout=10,
-        request_timeout=60,
-    )

@@ -7,7 +7,7 @@ numbers of distinct values and frequent values come from sketches, with the erro
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -110,7 +110,7 @@ class FeatureProfile:
     lengths: Lengths | None = None
     total: int | float | Decimal | None = None
     pii: bool = False
-    sketches: Sketches = NO_SKETCHES
+    sketches: Sketches = field(default=NO_SKETCHES, repr=False)
 
     def merge(self, other: FeatureProfile) -> FeatureProfile:
         """The profile of the rows of both.
@@ -228,6 +228,20 @@ class Profile:
 
     def __iter__(self) -> Iterator[FeatureProfile]:
         return iter(self.features)
+
+    def __str__(self) -> str:
+        from featurestore.statistics.text import profile_text
+
+        return profile_text(self)
+
+    def __repr__(self) -> str:
+        names = ", ".join(feature.name for feature in self.features)
+        return f"Profile({self.rows:,} rows, features: {names})"
+
+    def _repr_html_(self) -> str:
+        from featurestore.statistics.sections import profile_fragment
+
+        return str(profile_fragment(self))
 
     def merge(self, other: Profile) -> Profile:
         """The profile of the rows of both; of slices what is certain of both.

@@ -20,10 +20,11 @@ from featurestore.testing.engine_suite.rules import RuleCases
 from featurestore.testing.engine_suite.storage import StorageCases
 from featurestore.testing.engine_suite.times import TimeCases
 from featurestore.testing.engine_suite.values import ValueCases
+from featurestore.testing.engine_suite.visible import VisibleCases
 
 
 class OfflineEngineConformance(
-    BoundaryCases, PeerCases, RuleCases, ValueCases, TimeCases, LatestCases, StorageCases
+    BoundaryCases, PeerCases, RuleCases, ValueCases, TimeCases, LatestCases, VisibleCases, StorageCases
 ):
     """Everything that an offline engine has to get right; rows, order and types are compared strictly."""
 

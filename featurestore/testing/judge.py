@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -17,14 +18,17 @@ from featurestore.protocols.offline import (
     CREATED_COLUMN,
     EVENT_COLUMN,
     TIME_COLUMN,
+    VISIBLE_COLUMN,
     Changes,
     OfflineEngine,
     ViewPlan,
 )
 from featurestore.testing import oracle
 from featurestore.testing.compare import assert_rows, by_key, key_id, same
-from featurestore.testing.plans import key_table, run_historical, run_latest
+from featurestore.testing.plans import key_table, run_historical, run_latest, run_visible
 from featurestore.testing.strategies import Case, Request
+
+_ROW_TIMES = (EVENT_COLUMN, CREATED_COLUMN, VISIBLE_COLUMN)
 
 
 def check_historical(engine: OfflineEngine, case: Case) -> None:
@@ -92,6 +96,24 @@ def check_latest(engine: OfflineEngine, case: Case) -> None:
         some = by_key(run_latest(engine, plan, at=until, keys=_key_rows(plan, asked)), _names(plan))
         _assert_same(some, expected, request, plan, {key for key in expected if key in asked})
     _check_changes(engine, case, plan, expected)
+
+
+def check_visible(engine: OfflineEngine, case: Case) -> None:
+    """The visible rows at an instant are the oracle's.
+
+    Raises:
+        AssertionError: if they are not.
+    """
+    request = case.requests[-1]
+    plan, until = request.plan(case.as_of), max(case.at)
+    # Of equal rows of one event any one is there, and they may have become visible at different times.
+    times = _ROW_TIMES if plan.source.event_id is None else _ROW_TIMES[:2]
+    found = run_visible(engine, plan, at=until).to_pylist()
+    rows = oracle.visible_rows(request.view, case.rows, oracle.from_instant(until), as_of=case.as_of)
+    expected = [(key_id(row.key), row.event, row.created, row.visible_from(plan.delay)) for row in rows]
+    assert Counter(
+        (key_id(tuple(row[name] for name in _names(plan))), *(row[time] for time in times)) for row in found
+    ) == Counter(row[: 1 + len(times)] for row in expected)
 
 
 def _check_changes(

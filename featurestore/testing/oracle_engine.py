@@ -20,10 +20,17 @@ from featurestore.definitions.view import FeatureView
 from featurestore.definitions.windows import LIFETIME
 from featurestore.errors import SourceError
 from featurestore.frames.convert import to_arrow_table
-from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, TIME_COLUMN, Changes, ViewPlan
+from featurestore.protocols.offline import (
+    CREATED_COLUMN,
+    EVENT_COLUMN,
+    TIME_COLUMN,
+    VISIBLE_COLUMN,
+    Changes,
+    ViewPlan,
+)
 from featurestore.testing import oracle
 from featurestore.testing.compare import key_id
-from featurestore.testing.plans import features_schema, latest_schema
+from featurestore.testing.plans import features_schema, latest_schema, visible_schema
 
 Rows = list[dict[str, Any]]
 
@@ -75,6 +82,24 @@ class OracleEngine:
         columns: dict[str, list[Any]] = {k.name: [r.key[i] for r in chosen] for i, k in enumerate(view.keys)}
         columns |= {EVENT_COLUMN: [r.event for r in chosen], CREATED_COLUMN: [r.created for r in chosen]}
         columns |= {f.output: [_plain(r.values[names[f.output]]) for r in chosen] for f in view.features}
+        yield pa.record_batch(
+            [pa.array(columns[n], schema.field(n).type) for n in schema.names], schema=schema
+        )
+
+    def visible_rows(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        definition, rows = _view(view), _rows(_frame(view.source))
+        found = oracle.visible_rows(definition, rows, oracle.from_instant(at), as_of=_as_of(view))
+        if changes is not None:
+            since, known_after = changes.since, changes.known_after
+            moved = oracle.changed(definition, rows, since=since, known_after=known_after, as_of=_as_of(view))
+            wanted = {key_id(key) for key in moved}
+            found = [row for row in found if key_id(row.key) in wanted]
+        schema = visible_schema(view)
+        columns: dict[str, list[Any]] = {k.name: [r.key[i] for r in found] for i, k in enumerate(view.keys)}
+        columns |= {EVENT_COLUMN: [r.event for r in found], CREATED_COLUMN: [r.created for r in found]}
+        columns[VISIBLE_COLUMN] = [r.visible_from(view.delay) for r in found]
         yield pa.record_batch(
             [pa.array(columns[n], schema.field(n).type) for n in schema.names], schema=schema
         )

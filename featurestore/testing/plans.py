@@ -16,6 +16,7 @@ from featurestore.protocols.offline import (
     CREATED_COLUMN,
     EVENT_COLUMN,
     TIME_COLUMN,
+    VISIBLE_COLUMN,
     Grid,
     KeyColumn,
     OfflineEngine,
@@ -90,6 +91,13 @@ def latest_schema(plan: ViewPlan) -> pa.Schema:
     return pa.schema([*keys, *times, *((f.output, arrow_type(f.dtype)) for f in plan.features)])
 
 
+def visible_schema(plan: ViewPlan) -> pa.Schema:
+    """The schema that `OfflineEngine.visible_rows` has to return."""
+    keys = [(key.name, arrow_type(key.dtype)) for key in plan.keys]
+    times = (EVENT_COLUMN, CREATED_COLUMN, VISIBLE_COLUMN)
+    return pa.schema([*keys, *((name, pa.int64()) for name in times)])
+
+
 def run_historical(engine: OfflineEngine, plans: Sequence[ViewPlan], entities: pa.Table) -> pa.Table:
     """All batches of `historical_features` as one table, its schema and number of rows checked."""
     table = _collect(engine.historical_features(views=plans, entities=entities), features_schema(plans))
@@ -100,6 +108,11 @@ def run_historical(engine: OfflineEngine, plans: Sequence[ViewPlan], entities: p
 def run_latest(engine: OfflineEngine, plan: ViewPlan, **arguments: Any) -> pa.Table:
     """All batches of `latest_features` as one table, its schema checked."""
     return _collect(engine.latest_features(view=plan, **arguments), latest_schema(plan))
+
+
+def run_visible(engine: OfflineEngine, plan: ViewPlan, **arguments: Any) -> pa.Table:
+    """All batches of `visible_rows` as one table, its schema checked."""
+    return _collect(engine.visible_rows(view=plan, **arguments), visible_schema(plan))
 
 
 def _collect(batches: Any, schema: pa.Schema) -> pa.Table:

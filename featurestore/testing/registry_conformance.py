@@ -22,6 +22,7 @@ from featurestore.testing.registry_suite.models import ModelCases
 from featurestore.testing.registry_suite.neighbours import NeighbourCases
 from featurestore.testing.registry_suite.past import PastCases
 from featurestore.testing.registry_suite.processes import ProcessCases
+from featurestore.testing.registry_suite.run_checks import RunCheckCases
 from featurestore.testing.registry_suite.run_profiles import RunProfileCases
 from featurestore.testing.registry_suite.runs import RunCases
 from featurestore.testing.registry_suite.training_sets import TrainingSetCases
@@ -38,6 +39,7 @@ class RegistryConformance(
     PastCases,
     TrainingSetCases,
     ModelCases,
+    RunCheckCases,
     ProcessCases,
 ):
     """What every registry has to do."""

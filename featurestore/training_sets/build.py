@@ -24,6 +24,7 @@ from featurestore.project import Project
 from featurestore.sources.files import locate_source
 from featurestore.training_sets.assign import NO_PART, assign_parts
 from featurestore.training_sets.content import Content
+from featurestore.training_sets.expected import SetChecks
 from featurestore.training_sets.file_hashes import FileHashes
 from featurestore.training_sets.files import PartWriter, SetFolder
 from featurestore.training_sets.recipe import Recipe, resolve_recipe
@@ -72,8 +73,22 @@ class Build:
 
 
 @contextmanager
-def built(project: Project, recipe: Recipe, folder: SetFolder, *, profiled: bool = False) -> Iterator[Build]:
-    """Compute a training set, and profile it on the way if wanted; what is not kept is gone at the end of the block.
+def built(
+    project: Project,
+    recipe: Recipe,
+    folder: SetFolder,
+    *,
+    profiled: bool = False,
+    checks: SetChecks | None = None,
+) -> Iterator[Build]:
+    """Compute a training set; what is not kept is gone at the end of the block.
+
+    Args:
+        project: of the set.
+        recipe: of the set.
+        folder: where it is saved.
+        profiled: whether its rows are profiled on the way.
+        checks: what looks at its rows on the way.
 
     Raises:
         NotFoundError: if the entity rows are gone.
@@ -100,7 +115,7 @@ def built(project: Project, recipe: Recipe, folder: SetFolder, *, profiled: bool
     assigned = _assigned(recipe, ParquetRows(path), request)
     with folder.staged(frame.schema, recipe.parts) as parts:
         collectors = [frame.collector() for _ in parts] if profiled else []
-        _write(frame.to_batches(), assigned, parts, collectors)
+        _write(frame.to_batches(), assigned, parts, collectors, checks)
         for (source, reads), stamp in zip(sources, stamps, strict=True):
             check_unchanged(source, stamp, reads)
         left_out = int((assigned == NO_PART).sum())
@@ -164,7 +179,11 @@ def _assigned(recipe: Recipe, rows: ParquetRows, request: Request) -> Any:
 
 
 def _write(
-    batches: Iterator[pa.RecordBatch], assigned: Any, parts: list[PartWriter], collectors: list[Collector]
+    batches: Iterator[pa.RecordBatch],
+    assigned: Any,
+    parts: list[PartWriter],
+    collectors: list[Collector],
+    checks: SetChecks | None,
 ) -> None:
     start = 0
     for batch in batches:
@@ -176,3 +195,5 @@ def _write(
                 part.add(chosen)
                 if collectors:
                     collectors[number].add(chosen)
+                if checks is not None:
+                    checks.add(chosen)

@@ -26,6 +26,7 @@ from featurestore.sources.files import locate_source
 from featurestore.sources.remote import is_remote
 from featurestore.training_sets.build import Build, built
 from featurestore.training_sets.content import Content
+from featurestore.training_sets.expected import SetChecks
 from featurestore.training_sets.files import SetFolder
 from featurestore.training_sets.profiles import manifest_statistics
 from featurestore.training_sets.recipe import Recipe, pin_features, resolve_recipe, used_service
@@ -58,6 +59,7 @@ class Order:
     as_of: int | None
     tags: Mapping[str, str]
     note: str
+    check_expectations: bool = True
 
 
 def create(project: Project, order: Order) -> TrainingSetRecord:
@@ -65,6 +67,7 @@ def create(project: Project, order: Order) -> TrainingSetRecord:
 
     Raises:
         RequestError: if the name is taken or is none.
+        ExpectationError: if its rows are not as a view expects; it is not saved.
         NotFoundError, EntityDataError, NameClashError, SourceError: as for historical features.
     """
     _check_name(project, order.name)
@@ -85,10 +88,13 @@ def create(project: Project, order: Order) -> TrainingSetRecord:
     entities = _save_entities(project, order, recipe, folder)
     recipe = replace(recipe, entity_rows=entities.hash, engine=_engine(project, recipe, entities))
     service = used_service(order.features, project.catalog())
-    with built(project, recipe, folder, profiled=True) as build:
+    checks = SetChecks(project, recipe, at=began, wanted=order.check_expectations)
+    with built(project, recipe, folder, profiled=True, checks=checks) as build:
+        expected = checks.finish(order.name)
         manifest = _manifest(project, order, recipe, entities, build)
         build.keep()
     manifest |= {"service": service, "began_us": began}
+    manifest["expectations"] = [check.to_json() for check in expected]
     record = project.registry.add_training_set(
         project=project.name,
         name=order.name,

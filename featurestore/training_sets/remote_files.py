@@ -1,4 +1,4 @@
-"""Training sets in S3-compatible storage: the same objects and manifests under a bucket and prefix.
+"""Training sets in object storage: the same objects and manifests under a bucket and prefix.
 
 Objects are written on this machine first, since their name is their content, and read from a copy. An upload is
 there as a whole or not at all; what is there already is not uploaded again.
@@ -15,18 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.fs
 
 from featurestore.definitions.base import canonical_json
 from featurestore.errors import RequestError
-from featurestore.sources.remote import PREFIX, is_remote, object_store
+from featurestore.sources.remote import is_remote
+from featurestore.sources.stores import PREFIXES, split
 from featurestore.training_sets.files import SetFolder
 
 _PIECE = 8 * 2**20
 
 
 class RemoteFolder(SetFolder):
-    """Training sets under ``s3://bucket/prefix``; copies of what is read are kept until this object is gone."""
+    """Training sets under ``s3://bucket/prefix`` or its like; copies of what is read last as long as this object."""
 
     def __init__(self, location: str) -> None:
         self._location = location.rstrip("/")
@@ -48,11 +48,11 @@ class RemoteFolder(SetFolder):
         if not copy.is_file() and self.has(content_hash):
             copy.parent.mkdir(parents=True, exist_ok=True)
             unfinished = copy.with_suffix(".unfinished")
-            source = _key(self.place(content_hash))
+            source = self._key(self.place(content_hash))
             with (
                 self._reported(),
                 unfinished.open("wb") as target,
-                object_store().open_input_stream(source) as stream,
+                self._opened().open_input_stream(source) as stream,
             ):
                 while piece := stream.read(_PIECE):
                     target.write(piece)
@@ -76,7 +76,7 @@ class RemoteFolder(SetFolder):
         place = self.manifest_place(manifest_id)
         if not self._is_there(place):
             return None
-        with self._reported(), object_store().open_input_stream(_key(place)) as stream:
+        with self._reported(), self._opened().open_input_stream(self._key(place)) as stream:
             return bytes(stream.read())
 
     def write_manifest(self, manifest_id: str, manifest: Mapping[str, Any]) -> None:
@@ -84,16 +84,22 @@ class RemoteFolder(SetFolder):
         with self._reported():
             self._write(self.manifest_place(manifest_id), iter([canonical_json(manifest).encode()]))
 
+    def _opened(self) -> Any:
+        return split(self._location)[0].opened()
+
+    def _key(self, place: str) -> str:
+        return split(place)[1]
+
     def _write(self, place: str, pieces: Iterator[bytes]) -> None:
         # The object appears when the stream is closed, and not at all if a piece fails.
-        stream = object_store().open_output_stream(_key(place))
+        stream = self._opened().open_output_stream(self._key(place))
         for piece in pieces:
             stream.write(piece)
         stream.close()
 
     def _is_there(self, place: str) -> bool:
         with self._reported():
-            return bool(object_store().get_file_info(_key(place)).is_file)
+            return bool(self._opened().get_file_info(self._key(place)).is_file)
 
     def _at(self, copy: Path) -> str:
         return f"{self._location}/{copy.relative_to(self.path).as_posix()}"
@@ -103,19 +109,25 @@ class RemoteFolder(SetFolder):
         try:
             yield
         except (OSError, pa.ArrowException) as error:
-            message = str(error).partition("\n")[0]
+            message, store = str(error).partition("\n")[0], split(self._location)[0]
             raise RequestError(
                 f"The training sets at {self._location} cannot be read or written: {message}",
-                hint="Check the bucket, the credentials (AWS_ACCESS_KEY_ID, AWS_PROFILE, the role) and what they may "
-                "do, AWS_REGION and AWS_ENDPOINT_URL.",
+                hint=f"Check the bucket, {store.where}, the credentials ({store.who}) and what they may do.",
             ) from error
 
 
 def open_folder(location: Path | str) -> SetFolder:
-    """The folder of training sets at a path or an ``s3://`` URL."""
-    remote = isinstance(location, str) and is_remote(location)
-    return RemoteFolder(str(location)) if remote else SetFolder(Path(location))
+    """The folder of training sets at a path or a URL of object storage.
 
-
-def _key(place: str) -> str:
-    return place.removeprefix(PREFIX)
+    Raises:
+        RequestError: if nothing opens such URLs.
+    """
+    text = str(location)
+    if isinstance(location, str) and is_remote(text):
+        return RemoteFolder(text)
+    if "://" in text:
+        raise RequestError(
+            f"Training sets cannot be saved at {text}.",
+            hint=f"Give a folder, or a URL that begins with {', '.join(PREFIXES)}.",
+        )
+    return SetFolder(Path(location))

@@ -22,6 +22,7 @@ from featurestore.statistics.slices import MINIMUM_GROUP
 from featurestore.training_sets.check import Recreation, Verification, recreate, verify
 from featurestore.training_sets.compare import Comparison, compare_manifests
 from featurestore.training_sets.content import BLOCK_ROWS, Content
+from featurestore.training_sets.expected import SetCheck
 from featurestore.training_sets.export import export_parts
 from featurestore.training_sets.profiles import saved_profile, sliced_profile
 from featurestore.training_sets.remote_files import open_folder
@@ -87,6 +88,11 @@ class TrainingSet:
     def parts(self) -> Mapping[str, Content]:
         """Part to what it holds; one part ``all`` where there is no split."""
         return {part["name"]: Content.from_json(part) for part in self.manifest["parts"]}
+
+    @property
+    def expectations(self) -> tuple[SetCheck, ...]:
+        """How what the views expect came out when the set was made."""
+        return tuple(map(SetCheck.from_json, self.manifest.get("expectations", ())))
 
     @property
     def num_rows(self) -> int:
@@ -224,6 +230,11 @@ class TrainingSet:
     def __repr__(self) -> str:
         rows = ", ".join(f"{name}: {content.rows:,} rows" for name, content in self.parts.items())
         return f"TrainingSet({self.name!r}, {rows}, id {self.id[:12]})"
+
+    def _repr_html_(self) -> str:
+        from featurestore.training_sets.html import set_fragment
+
+        return str(set_fragment(self))
 
     def _annotate(self, *, tags: Mapping[str, str | None] | None = None, note: str = "") -> None:
         self._record = self._project.registry.annotate_training_set(

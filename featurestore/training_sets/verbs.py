@@ -36,6 +36,7 @@ class TrainingSetVerbs:
         timezone: str = "UTC",
         tags: Mapping[str, str] = {},
         note: str = "",
+        check_expectations: bool = True,
     ) -> TrainingSet:
         """Compute a training frame, divide its rows, save it, and record how it was made.
 
@@ -55,8 +56,10 @@ class TrainingSetVerbs:
             timezone: zone of naive times in the entity rows.
             tags: can be changed later.
             note: why it was made; more can be added later.
+            check_expectations: whether the views' expectations are looked at; how they came out is recorded.
 
         Raises:
+            ExpectationError: if the rows are not as a view expects; the set is not saved.
             RequestError: if the name is taken, or an object differs from what is registered.
             NotFoundError, NameClashError, EntityDataError, SourceError: as for `get_historical_features`.
         """
@@ -74,6 +77,7 @@ class TrainingSetVerbs:
             as_of=None if as_of is None else to_microseconds(as_of, what="as_of"),
             tags=tags,
             note=note,
+            check_expectations=check_expectations,
         )
         return TrainingSet(self._project, create(self._project, order), order.folder)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert, select
@@ -41,25 +42,42 @@ def write_run_profile(connection: Connection, run: Run, profile: Mapping[str, An
     connection.execute(added.on_conflict_do_update(index_elements=list(row), set_=content))
 
 
-def read_profiled_runs(
-    connection: Connection, project: str, view: str, version: int, since_us: int | None, until_us: int | None
-) -> list[Run]:
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which runs are wanted; see `StatisticsRegistry.profiled_runs`."""
+
+    project: str
+    view: str
+    version: int
+    since_us: int | None
+    until_us: int | None
+    up_to: int | None
+    limit: int | None
+
+
+def read_profiled_runs(connection: Connection, chosen: Chosen) -> list[Run]:
     """The runs of a view version that succeeded and have a profile, oldest first."""
     has_profile = select(_P.number).where(
         _P.project == _R.project, _P.view == _R.view, _P.number == _R.number
     )
     wanted = [
-        _R.project == project,
-        _R.view == view,
-        VERSIONS.c.version == version,
+        _R.project == chosen.project,
+        _R.view == chosen.view,
+        VERSIONS.c.version == chosen.version,
         _R.status == RunStatus.SUCCEEDED,
         has_profile.exists(),
     ]
-    if since_us is not None:
-        wanted.append(_R.end_us > since_us)
-    if until_us is not None:
-        wanted.append(_R.end_us <= until_us)
-    return run_rows(connection, lambda query: query.where(*wanted).order_by(_R.number))
+    if chosen.since_us is not None:
+        wanted.append(_R.end_us > chosen.since_us)
+    if chosen.until_us is not None:
+        wanted.append(_R.end_us <= chosen.until_us)
+    if chosen.up_to is not None:
+        wanted.append(_R.number <= chosen.up_to)
+    # From the latest backwards: the first so many are found without a look at all the others.
+    found = run_rows(
+        connection, lambda query: query.where(*wanted).order_by(_R.number.desc()).limit(chosen.limit)
+    )
+    return found[::-1]
 
 
 def read_run_profile(connection: Connection, project: str, view: str, number: int) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from featurestore.definitions.uses import Key
+from featurestore.protocols.expectations import CheckResult
 from featurestore.protocols.registry import (
     AuditEntry,
     Change,
@@ -28,6 +29,7 @@ from featurestore_registry import (
     leases,
     models,
     profiles,
+    run_checks,
     runs,
     training_sets,
     uses,
@@ -185,6 +187,19 @@ class SQLRegistry:
         with self._database.reading() as connection:
             return training_sets.read_training_sets(connection, project, view, limit)
 
+    def run_checks(
+        self,
+        *,
+        project: str,
+        view: str,
+        version: int | None = None,
+        number: int | None = None,
+        limit: int = 100,
+    ) -> list[tuple[Run, list[CheckResult]]]:
+        """See `ExpectationsRegistry.run_checks`."""
+        with self._database.reading() as connection:
+            return run_checks.read_run_checks(connection, project, view, version, number, limit)
+
     def model_releases(
         self,
         *,
@@ -213,10 +228,13 @@ class SQLRegistry:
         version: int,
         since_us: int | None = None,
         until_us: int | None = None,
+        up_to: int | None = None,
+        limit: int | None = None,
     ) -> list[Run]:
         """See `StatisticsRegistry.profiled_runs`."""
+        chosen = profiles.Chosen(project, view, version, since_us, until_us, up_to, limit)
         with self._database.reading() as connection:
-            return profiles.read_profiled_runs(connection, project, view, version, since_us, until_us)
+            return profiles.read_profiled_runs(connection, chosen)
 
     def run_profile(self, *, project: str, view: str, number: int) -> Mapping[str, Any]:
         """See `StatisticsRegistry.run_profile`."""
@@ -279,6 +297,11 @@ class SQLRegistry:
         """See `StatisticsRegistry.add_run_profile`."""
         with self._database.writing() as connection:
             profiles.write_run_profile(connection, run, profile)
+
+    def add_run_checks(self, *, run: Run, results: Sequence[CheckResult]) -> None:
+        """See `ExpectationsRegistry.add_run_checks`."""
+        with self._database.writing() as connection:
+            run_checks.write_run_checks(connection, run, results)
 
     def add_training_set(
         self,

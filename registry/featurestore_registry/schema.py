@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect
 from featurestore.errors import RegistryError, RegistryIntegrityError
 from featurestore_registry.database import Database
 
-NEWEST = "0005"
+NEWEST = "0006"
 """The number of the last migration."""
 VERSION_TABLE = "fs_schema_version"
 _MIGRATIONS = Path(__file__).parent / "migrations"

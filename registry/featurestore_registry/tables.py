@@ -17,6 +17,7 @@
 ``fs_audit``                  one row per change of the registry: who, when, from where, what, its effect
 ``fs_runs``                   one row per run of a view version
 ``fs_run_profiles``           what the values that a run has written are like
+``fs_run_checks``             how each of a run's expectations came out
 ``fs_leases``                 one row per view: which run may write it, until when (run 0: none may)
 ``fs_view_states``            what of a view version is published online
 ============================  ==============================================================================
@@ -174,6 +175,25 @@ RUN_PROFILES = Table(
     Column("view", Text, primary_key=True),
     Column("number", BigInteger, primary_key=True),
     Column("profile", LargeBinary, nullable=False),
+    ForeignKeyConstraint(
+        ["project", "view", "number"], ["fs_runs.project", "fs_runs.view", "fs_runs.number"]
+    ),
+)
+
+RUN_CHECKS = Table(
+    "fs_run_checks",
+    METADATA,
+    Column("project", Text, primary_key=True),
+    Column("view", Text, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("on_failure", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("expected", Text, nullable=False),
+    Column("found", Text, nullable=False),
+    Column("row_count", BigInteger),
+    Column("failing_count", BigInteger),
     ForeignKeyConstraint(
         ["project", "view", "number"], ["fs_runs.project", "fs_runs.view", "fs_runs.number"]
     ),

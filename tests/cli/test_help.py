@@ -17,7 +17,7 @@ from tests.packaging.test_imports import HEAVY
 COMMANDS = {
     "init", "plan", "apply", "retire", "materialize", "status", "get-historical", "get-latest", "get-online",
     "list", "describe", "check-leakage", "history", "diff", "lineage", "promote", "rollback", "audit",
-    "statistics",
+    "statistics", "drift", "report",
 }  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def options(command: str) -> set[str]:
 
 
 def test_the_commands() -> None:
-    assert set(get_command(app).commands) == {*COMMANDS, "training-set"}  # type: ignore[attr-defined]
+    assert set(get_command(app).commands) == {*COMMANDS, "expectations", "training-set"}  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("command", sorted(COMMANDS))

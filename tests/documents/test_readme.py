@@ -34,7 +34,7 @@ def test_the_tutorial_can_be_typed_in(tmp_path: Path, monkeypatch: pytest.Monkey
         else:
             assert printed.strip() == block.strip()
             compared += 1
-    assert compared == 6
+    assert compared == 7
 
 
 def test_the_first_screen_shows_the_two_commands() -> None:

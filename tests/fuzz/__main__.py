@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from featurestore.protocols.offline import OfflineEngine
-from featurestore.testing.judge import check_historical, check_latest
+from featurestore.testing.judge import check_historical, check_latest, check_visible
 from featurestore.testing.strategies import Case, as_csv, as_parquet, cases, csv_can_hold, window_cases
 from tests.engines.available import ENGINES, make_engine
 
@@ -95,6 +95,7 @@ def check_everywhere(engines: Sequence[OfflineEngine], storage: Sequence[str], c
                 try:
                     check_historical(engine, stored)
                     check_latest(engine, stored)
+                    check_visible(engine, stored)
                 except Exception as error:
                     error.add_note(f"engine {engine.name} on {kind}")
                     raise

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from featurestore.testing.judge import check_historical, check_latest
+from featurestore.testing.judge import check_historical, check_latest, check_visible
 from featurestore.testing.strategies import Case, as_csv, as_parquet, cases, csv_can_hold
 from tests.engines.available import ENGINES, make_engine
 
@@ -33,6 +33,12 @@ def test_latest_rows(engine, case: Case):
     check_latest(engine, case)
 
 
+@settings(max_examples=20)
+@given(case=cases())
+def test_visible_rows(engine, case: Case):
+    check_visible(engine, case)
+
+
 @settings(max_examples=150)
 @given(case=cases(), files=st.integers(1, 3), row_group_size=st.integers(1, 3))
 def test_parquet(engine, case: Case, files: int, row_group_size: int):
@@ -40,6 +46,7 @@ def test_parquet(engine, case: Case, files: int, row_group_size: int):
         stored = as_parquet(case, Path(folder), files=files, row_group_size=row_group_size)
         check_historical(engine, stored)
         check_latest(engine, stored)
+        check_visible(engine, stored)
 
 
 @settings(max_examples=60)
@@ -50,3 +57,4 @@ def test_csv(engine, case: Case, files: int):
         stored = as_csv(case, Path(folder), files=files)
         check_historical(engine, stored)
         check_latest(engine, stored)
+        check_visible(engine, stored)

@@ -8,8 +8,12 @@ from decimal import Decimal
 
 import pytest
 
-from featurestore.definitions import Entity, Feature, FeatureView, InMemorySource, Schedule
+from featurestore.definitions.entity import Entity
+from featurestore.definitions.feature import Feature
+from featurestore.definitions.schedule import Schedule
+from featurestore.definitions.source import InMemorySource
 from featurestore.definitions.types import Float64, Int64, List, String
+from featurestore.definitions.view import FeatureView
 from featurestore.testing import oracle
 from featurestore.testing.oracle.order import order_key
 

@@ -27,17 +27,19 @@ from featurestore.adapters import open_engine
 from featurestore.errors import MissingDependencyError
 groups = ("online_stores", "offline_engines", "registries", "sources", "source_readers")
 adapters = [e for g in groups for e in importlib.metadata.entry_points(group="featurestore." + g)]
-extras = [e for e in adapters if e.value.startswith("featurestore_connectors.postgres")]
-assert extras
+names = ("postgres", "snowflake")
+extras = [e for e in adapters if e.value.startswith(tuple("featurestore_connectors." + name for name in names))]
+assert len(extras) >= 2 * len(names)
 for entry_point in adapters:
     if entry_point not in extras:
         entry_point.load()
-try:
-    open_engine("postgres")
-except MissingDependencyError as error:
-    assert "pip install 'featurestore[postgres]'" in str(error), error
-else:
-    raise AssertionError("the engine postgres was opened without its driver")
+for name in names:
+    try:
+        open_engine(name)
+    except MissingDependencyError as error:
+        assert f"pip install 'featurestore[{name}]'" in str(error), error
+    else:
+        raise AssertionError(f"the engine {name} was opened without its driver")
 store = featurestore.FeatureStore(registry="sqlite:///registry.db", online="sqlite:///online.db", project="p")
 store.apply([featurestore.Entity("plane", join_keys={"tailnum": featurestore.String})])
 store.close()

@@ -6,10 +6,12 @@ Each act is done on the same arranged registry and goes through the protocol alo
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
+from featurestore.protocols.expectations import CheckResult, Outcome
 from featurestore.protocols.registry import ChangeAction, Registry, RunKind, RunStatus
 from featurestore.testing.registry_suite.base import (
     ARRIVALS,
@@ -25,6 +27,7 @@ from featurestore.testing.registry_suite.base import (
     new_version,
 )
 
+CHECK = CheckResult("a", "warn", Outcome.PASSED, "expected", "found")
 MANIFEST = {"content_hash": "c" * 64, "views": [{"name": VIEW, "version": 1}, {"name": VIEW, "version": 2}]}
 
 
@@ -34,7 +37,7 @@ def arrange(registry: Registry) -> None:
     commit(registry, new_version(make_view(online=False, ttl=HOUR), 2, activate=True))
     commit(registry, change(make_service(make_view())), change(make_view("other")))
     registry.publish_run(run=begin(registry, view="other"), rows=1)
-    begin(registry)
+    registry.add_run_checks(run=begin(registry), results=[replace(CHECK, name="before")])
     registry.add_training_set(project=PROJECT, name="before", manifest=MANIFEST, folder="sets")
 
 
@@ -80,6 +83,11 @@ def fail_run(registry: Registry) -> None:
     registry.fail_run(run=running(registry), error="out of luck")
 
 
+def add_run_checks(registry: Registry) -> None:
+    """What was recorded of the run before is replaced."""
+    registry.add_run_checks(run=running(registry), results=[CHECK, replace(CHECK, name="b")])
+
+
 def add_training_set(registry: Registry) -> None:
     profiles = {"train": {"rows": 1}, "test": {"rows": 2}}
     registry.add_training_set(
@@ -112,7 +120,7 @@ ACTS: Mapping[str, Callable[[Registry], None]] = {
     act.__name__: act
     for act in (
         apply, promote, roll_back, retire, retire_version, begin_run, begin_over_a_dead_run, publish_run,
-        fail_run, add_run_profile, add_training_set, annotate_training_set, add_model_release,
+        fail_run, add_run_profile, add_run_checks, add_training_set, annotate_training_set, add_model_release,
     )
 }  # fmt: skip
 

@@ -12,16 +12,18 @@ import pytest
 import sqlalchemy as sa
 
 import featurestore as fs
+from featurestore.protocols.expectations import CheckResult, Outcome
 from featurestore.protocols.registry import Registry, RunKind
 from featurestore.testing.registry_suite.base import PLANE, PROJECT, make_view
 from featurestore_registry import SQLRegistry
 
 HOUR = timedelta(hours=1)
 VIEWS = 30
+CHECK = CheckResult("a", "warn", Outcome.PASSED, "expected", "found")
 GROWING = (
     "fs_commits|fs_versions|fs_payloads|fs_uses|fs_active_versions|fs_activations|fs_audit|fs_runs|fs_leases"
     "|fs_view_states|fs_training_sets|fs_training_set_views|fs_training_set_notes|fs_model_releases"
-    "|fs_run_profiles|fs_training_set_profiles"
+    "|fs_run_checks|fs_run_profiles|fs_training_set_profiles"
 )
 # What is listed newest first ends with its limit, however much there is.
 STREAMED = ("fs_audit_project", "fs_runs_began")
@@ -47,6 +49,7 @@ def filled(registry_url: str, tmp_path: Path) -> Iterator[fs.FeatureStore]:
             run = registry.begin_run(
                 project=PROJECT, view=f"v{number}", version=1, kind=RunKind.FULL, end_us=1, lease=HOUR
             )
+            registry.add_run_checks(run=run, results=[CHECK] * 5)
             registry.add_run_profile(run=run, profile={})
             registry.publish_run(run=run, rows=1)
             manifest = {
@@ -92,6 +95,7 @@ def begin_and_publish(store: fs.FeatureStore) -> None:
             project=PROJECT, view="v7", version=2, kind=RunKind.FULL, end_us=9, lease=HOUR
         )
         registry.extend_lease(run=run, lease=HOUR)
+        registry.add_run_checks(run=run, results=[CHECK])
         end(run=run, **({"rows": 1} if end == registry.publish_run else {"error": "x"}))
 
 
@@ -106,6 +110,8 @@ def look(store: fs.FeatureStore) -> None:
     registry.activations(project=PROJECT, view="v8")
     registry.runs(project=PROJECT)
     registry.runs(project=PROJECT, view="v8")
+    registry.run_checks(project=PROJECT, view="v8")
+    registry.run_checks(project=PROJECT, view="v8", version=1, number=1)
 
 
 def status(store: fs.FeatureStore) -> None:

@@ -18,7 +18,7 @@ import pytest
 import featurestore as fs
 from featurestore.definitions.source import Source
 from featurestore.errors import NotFoundError, RequestError, SourceError
-from featurestore.sources.remote import object_store
+from featurestore.sources.stores import split
 from featurestore.training_sets import sources as states
 from tests.store.conftest import HOUR, NOON
 
@@ -30,6 +30,10 @@ ENTITIES = pa.table(
     {"tailnum": ["A", "B", "C"], "event_timestamp": pa.array([NOON] * 3, pa.timestamp("us", "UTC"))}
 )
 TIMES: dict[str, Any] = {"event_timestamp": "moment", "created_timestamp": "loaded"}
+
+
+def object_store() -> Any:
+    return split("s3://")[0].opened()
 
 
 def text(hours: int) -> str:
@@ -304,3 +308,5 @@ def test_a_bucket_that_is_not_there_is_an_error(store: fs.FeatureStore, place: s
     source = write_arrivals(place)
     with pytest.raises(RequestError, match=r"training sets at s3://nobody-has-this/x cannot be.*\n.*AWS_"):
         create(store, source, folder="s3://nobody-has-this/x")
+    with pytest.raises(RequestError, match="cannot be saved at ftp://host/x"):
+        create(store, source, folder="ftp://host/x")

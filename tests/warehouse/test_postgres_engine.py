@@ -29,7 +29,8 @@ from featurestore.testing.engine_suite.peers import PeerCases
 from featurestore.testing.engine_suite.rules import RuleCases
 from featurestore.testing.engine_suite.times import TimeCases
 from featurestore.testing.engine_suite.values import ValueCases
-from featurestore.testing.judge import check_historical, check_latest
+from featurestore.testing.engine_suite.visible import VisibleCases
+from featurestore.testing.judge import check_historical, check_latest, check_visible
 from featurestore.testing.strategies import Case, cases
 from featurestore.testing.strategies.tables import table_of_plan
 from featurestore_connectors.postgres import PostgresEngine
@@ -69,12 +70,19 @@ class OverPostgres:
     ) -> Iterator[pa.RecordBatch]:
         return self._engine.latest_features(view=self._loaded(view), at=at, changes=changes, keys=keys)
 
+    def visible_rows(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        return self._engine.visible_rows(view=self._loaded(view), at=at, changes=changes)
+
     def explain(self, *, views: Sequence[ViewPlan]) -> str:
         return self._engine.explain(views=[self._loaded(view) for view in views])
 
 
 @pytest.mark.postgres
-class TestPostgresEngine(BoundaryCases, PeerCases, RuleCases, ValueCases, TimeCases, LatestCases):
+class TestPostgresEngine(
+    BoundaryCases, PeerCases, RuleCases, ValueCases, TimeCases, LatestCases, VisibleCases
+):
     @pytest.fixture
     def engine(self, shared_warehouse: str) -> Any:
         return OverPostgres(shared_warehouse)
@@ -93,6 +101,7 @@ def test_it_is_the_oracle(shared_warehouse: str, case: Case):
     assert stored is not None
     check_historical(PostgresEngine(), stored)
     check_latest(PostgresEngine(), stored)
+    check_visible(PostgresEngine(), stored)
 
 
 MANY = (

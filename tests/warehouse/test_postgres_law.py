@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from featurestore.testing.judge import check_historical, check_latest
+from featurestore.testing.judge import check_historical, check_latest, check_visible
 from featurestore.testing.strategies import Case, cases, window_cases
 from tests.engines.available import ENGINES, make_engine
 from tests.warehouse.loading import as_postgres
@@ -30,3 +30,4 @@ def test_engines_over_postgres_are_the_oracle(engine, shared_warehouse: str, cas
     assert stored is not None
     check_historical(engine, stored)
     check_latest(engine, stored)
+    check_visible(engine, stored)

@@ -22,6 +22,7 @@ from featurestore.protocols.sources import WantedRows
 from featurestore.sources import remote
 from featurestore.sources.arrow import first_rows, read_table, source_schema, stream_rows
 from featurestore.sources.files import list_files
+from featurestore.sources.stores import split
 from featurestore.testing.judge import check_historical, check_latest
 from featurestore.testing.servers import S3Server
 from featurestore.testing.strategies import Case, as_csv, as_parquet, cases, csv_can_hold, window_cases
@@ -40,7 +41,7 @@ def engine(request):
 
 
 def store() -> Any:
-    return remote.object_store()
+    return split("s3://")[0].opened()
 
 
 def upload(folder: Path, bucket: str) -> str:

@@ -92,10 +92,27 @@ class Session:
             return _interruptible(cursor, cursor.fetch_arrow_table)
 
     def ingest(self, table: str, rows: pa.Table) -> None:
+        """Make a temporary table of rows; from then on the session only reads."""
+        self.stage(table, rows)
+        self.run("SET TRANSACTION READ ONLY")
+
+    def stage(self, table: str, rows: pa.Table) -> None:
         """Make a temporary table of rows, by COPY."""
         with translated(self.source, self._connection), self._driver.cursor() as cursor:
             ingest = partial(cursor.adbc_ingest, table, rows, mode="create", temporary=True)
             _interruptible(cursor, ingest)
+        self.run(f"ANALYZE {table}")
+
+    def create_table(self, name: str, query: str, *, replace: bool) -> None:
+        """Make a table of a query's rows, which is there when all of it is."""
+        dropped = [f"DROP TABLE IF EXISTS {name}"] if replace else []
+        self.run(*dropped, f"CREATE TABLE {name} AS\n{query}")
+        with translated(self.source, self._connection):
+            self._driver.commit()
+
+    def batches(self, query: str) -> Batches:
+        """The rows of a query as they come; the session is closed when they end, or are given up."""
+        return Batches(self, query)
 
     def opened(self, query: str) -> tuple[Any, Any]:
         """Start a query: its cursor, and the reader of its rows."""

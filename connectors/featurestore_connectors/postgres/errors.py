@@ -75,7 +75,7 @@ def _cleaned(error: Exception, connection: Connection) -> str:
 
 
 def _first_line(message: str) -> str:
-    line = message.strip().partition("\n")[0]
+    # What the server says stands last, after a query of many lines.
     for mark in ("ERROR:", "FATAL:"):
-        line = line.rpartition(mark)[2]
-    return line.removeprefix("IO: ").strip().removesuffix(".")
+        message = message.rpartition(mark)[2]
+    return message.strip().partition("\n")[0].removeprefix("IO: ").strip().removesuffix(".")

@@ -27,6 +27,7 @@ from featurestore.protocols.offline import (
     CREATED_COLUMN,
     EVENT_COLUMN,
     TIME_COLUMN,
+    VISIBLE_COLUMN,
     Changes,
     ViewPlan,
 )
@@ -34,6 +35,7 @@ from featurestore.sources.arrow import read_table, source_schema
 from featurestore.sources.files import on_disk
 from featurestore.sources.wanted import NO_ROW, rows_at, rows_of_entities
 from featurestore.transforms.duckdb_sql import for_duckdb
+from featurestore.windows.moves import moving_since
 
 
 class DuckDBEngine:
@@ -107,6 +109,26 @@ class DuckDBEngine:
                 *((feature.output, feature.dtype) for feature in view.features),
             ]
             yield from fetch.batches(session, fetch.latest_result(view, tables), columns, view.source.name)
+
+    def visible_rows(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows that are visible at the instant `at`, without their features; see `OfflineEngine`."""
+        with self._session() as session:
+            tables = Tables.of("")
+            with reported(view.source.name):
+                relation = open_relation(
+                    session, view, tables.source,
+                    rows_at(view, at, changes, None, moving=moving_since(view, at, changes)),
+                )  # fmt: skip
+                if changes is not None:
+                    session.run(latest.wanted(view, relation, tables, at, changes, None))
+                session.run(latest.visible_rows(view, relation, tables, at, restricted=changes is not None))
+            columns = [
+                *((key.name, key.dtype) for key in view.keys),
+                *((name, None) for name in (EVENT_COLUMN, CREATED_COLUMN, VISIBLE_COLUMN)),
+            ]
+            yield from fetch.batches(session, f"FROM {tables.narrow}", columns, view.source.name)
 
     def explain(self, *, views: Sequence[ViewPlan]) -> str:
         """The SQL of the steps that `historical_features` takes for each view."""

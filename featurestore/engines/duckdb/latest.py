@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from featurestore.engines.duckdb.scan import Relation, key_names, narrow_rows, visible_from
 from featurestore.engines.duckdb.sql import create, equal, nested, select, where
 from featurestore.engines.duckdb.tables import Tables
@@ -47,6 +49,27 @@ def visible_at(view: ViewPlan, at: int) -> tuple[Bounds, str]:
     return Bounds(None, until - view.delay), f"{visible_from(view, 'x')} <= {until}"
 
 
+def visible_rows(view: ViewPlan, relation: Relation, t: Tables, at: int, *, restricted: bool) -> str:
+    """narrow: keys, times and the instant of becoming visible of all visible rows that exist."""
+    limits, visible = visible_at(view, at)
+    keys = key_names(view)
+    query = select(
+        [*(f"x.{key}" for key in keys[: len(view.keys)]), "x.event", "x.created",
+         f"{visible_from(view, 'x')} AS visible"],
+        f"FROM {nested(narrow_rows(view, relation, limits), 'x')}",
+        f"SEMI JOIN {t.wanted} w ON {equal('w', 'x', keys)}" if restricted else "",
+        where(visible, *(f"x.{key} IS NOT NULL" for key in keys)),
+        "" if view.source.event_id is None else _last_of_event([f"x.{key}" for key in keys], "row_number"),
+    )  # fmt: skip
+    return create(t.narrow, query)
+
+
+def _last_of_event(entity: Sequence[str], ranked: str = "rank") -> str:
+    """Of rows called x with one event id only the last; by rank those that are equal to it too."""
+    order = "x.created DESC NULLS LAST, x.event DESC"
+    return f"QUALIFY x.id IS NULL OR {ranked}() OVER (PARTITION BY {', '.join(entity)}, x.id ORDER BY {order}) = 1"
+
+
 def latest_keys(view: ViewPlan, relation: Relation, t: Tables, at: int, *, restricted: bool) -> str:
     """keys: the entities with a visible row, under codes, and the latest event timestamp of each."""
     limits, visible = visible_at(view, at)
@@ -76,8 +99,7 @@ def latest_narrow(view: ViewPlan, relation: Relation, t: Tables, at: int) -> str
     if view.source.event_id is None:
         same += " AND x.event = k.event"
     else:
-        order = "x.created DESC NULLS LAST, x.event DESC"
-        last = f"QUALIFY x.id IS NULL OR rank() OVER (PARTITION BY k.code, x.id ORDER BY {order}) = 1"
+        last = _last_of_event(["k.code"])
     query = select(
         columns,
         f"FROM {nested(narrow_rows(view, relation, limits), 'x')}",

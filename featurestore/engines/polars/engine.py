@@ -10,7 +10,7 @@ import pyarrow as pa
 from featurestore.definitions.source import Source
 from featurestore.engines.polars.explain import explained
 from featurestore.engines.polars.fetch import fetch
-from featurestore.engines.polars.latest import latest_rows
+from featurestore.engines.polars.latest import existing_rows, latest_rows
 from featurestore.engines.polars.lives import match_lives
 from featurestore.engines.polars.match import (
     Match,
@@ -27,7 +27,7 @@ from featurestore.engines.polars.windows import historical_windows, latest_windo
 from featurestore.errors import SourceError
 from featurestore.frames.batches import side_by_side
 from featurestore.frames.types import arrow_type
-from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, ViewPlan
+from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, VISIBLE_COLUMN, Changes, ViewPlan
 from featurestore.sources.wanted import rows_at, rows_of_entities
 from featurestore.windows.moves import moving_since
 
@@ -59,13 +59,23 @@ class PolarsEngine:
             else:
                 chosen, match = latest_rows(view, source, at=at, changes=changes, keys=keys)
                 features = fetch(view, source, match)
-        columns = {
-            key.name: _key_column(chosen[name], arrow_type(key.dtype))
-            for name, key in zip(key_names(view), view.keys, strict=True)
-        }
+        columns = _key_columns(view, chosen)
         columns[EVENT_COLUMN] = chosen["event"].to_arrow()
         columns[CREATED_COLUMN] = chosen["created"].to_arrow()
         yield from side_by_side([_batches(pa.table(columns)), features])
+
+    def visible_rows(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows that are visible at the instant `at`, without their features; see `OfflineEngine`."""
+        with reported(view.source.name):
+            source = open_source(
+                view, rows_at(view, at, changes, None, moving=moving_since(view, at, changes))
+            )
+            found = existing_rows(view, source, at=at, changes=changes)
+        times = {EVENT_COLUMN: "event", CREATED_COLUMN: "created", VISIBLE_COLUMN: "visible"}
+        columns = _key_columns(view, found) | {name: found[time].to_arrow() for name, time in times.items()}
+        yield from _batches(pa.table(columns))
 
     def explain(self, *, views: Sequence[ViewPlan]) -> str:
         """The steps that `historical_features` takes for each view, with the query plans of its scans."""
@@ -103,6 +113,13 @@ def _match(view: ViewPlan, source: SourceRows, entities: pa.Table) -> Match:
     narrow = read_narrow(view, source, reach_of(view, spine))
     coded = with_codes(narrow, spine.keys, key_names(view))
     return nearest(view, coded, spine) if view.in_order else match_lives(view, source, coded, spine)
+
+
+def _key_columns(view: ViewPlan, rows: pl.DataFrame) -> dict[str, pa.Array]:
+    return {
+        key.name: _key_column(rows[name], arrow_type(key.dtype))
+        for name, key in zip(key_names(view), view.keys, strict=True)
+    }
 
 
 def _key_column(keys: pl.Series, wanted: pa.DataType) -> pa.Array:

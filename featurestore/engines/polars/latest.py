@@ -21,6 +21,31 @@ def latest_rows(
     view: ViewPlan, source: SourceRows, *, at: int, changes: Changes | None, keys: pa.Table | None
 ) -> tuple[pl.DataFrame, Match]:
     """Each entity's winner (one row each: keys, event, created, ROW), and the match over these rows."""
+    by = key_names(view) or [CODE]
+    visible = visible_rows(view, source, at=at, changes=changes, keys=keys)
+    last = visible.join(visible.group_by(by).agg(pl.col("event").max()), on=[*by, "event"], how="semi")
+    last = last.filter(pl.col("created").eq_missing(pl.col("created").max().over(by)))
+    groups = last.with_columns(
+        group=pl.struct(by).rank("dense").cast(pl.Int64), several=pl.len().over(by) > 1
+    )
+    chosen = groups.unique("group", keep="first", maintain_order=True)
+    tied = groups.filter("several").select("group", ROW) if groups["several"].any() else NO_TIES
+    return chosen, Match(chosen[ROW], tied)
+
+
+def existing_rows(view: ViewPlan, source: SourceRows, *, at: int, changes: Changes | None) -> pl.DataFrame:
+    """`visible_rows`, of equal rows with one event id only one."""
+    visible = visible_rows(view, source, at=at, changes=changes)
+    if view.source.event_id is None:
+        return visible
+    event = [*(key_names(view) or [CODE]), "id"]
+    return visible.filter(pl.col("id").is_null() | (pl.int_range(pl.len()).over(event) == 0))
+
+
+def visible_rows(
+    view: ViewPlan, source: SourceRows, *, at: int, changes: Changes | None, keys: pa.Table | None = None
+) -> pl.DataFrame:
+    """The visible rows that exist: keys (CODE where there are none), event, created, visible, ROW."""
     until = effective_instant(at, view.grid)
     names = key_names(view)
     narrow = read_narrow(view, source, EVERY_TIME if changes else Reach(latest=until - view.delay))
@@ -34,17 +59,7 @@ def latest_rows(
         )
     if not names:
         visible = visible.with_columns(pl.lit(0, pl.Int64).alias(CODE))
-    by = names or [CODE]
-    if view.source.event_id is not None:
-        visible = _corrected(visible, by)
-    last = visible.join(visible.group_by(by).agg(pl.col("event").max()), on=[*by, "event"], how="semi")
-    last = last.filter(pl.col("created").eq_missing(pl.col("created").max().over(by)))
-    groups = last.with_columns(
-        group=pl.struct(by).rank("dense").cast(pl.Int64), several=pl.len().over(by) > 1
-    )
-    chosen = groups.unique("group", keep="first", maintain_order=True)
-    tied = groups.filter("several").select("group", ROW) if groups["several"].any() else NO_TIES
-    return chosen, Match(chosen[ROW], tied)
+    return visible if view.source.event_id is None else _corrected(visible, names or [CODE])
 
 
 def _corrected(visible: pl.DataFrame, by: list[str]) -> pl.DataFrame:

@@ -5,7 +5,7 @@ times are `date`, `datetime` (naive or aware) or `Nano`; None is null.
 """
 
 from featurestore.testing.oracle.about import About
-from featurestore.testing.oracle.history import changed, effective_time, historical, latest
+from featurestore.testing.oracle.history import changed, effective_time, historical, latest, visible_rows
 from featurestore.testing.oracle.online import Answer, Status, online
 from featurestore.testing.oracle.pushes import PushedView, PushRefusedError
 from featurestore.testing.oracle.rows import Latest
@@ -36,4 +36,5 @@ __all__ = [
     "latest",
     "online",
     "source_instant",
+    "visible_rows",
 ]

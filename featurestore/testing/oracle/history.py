@@ -195,6 +195,18 @@ def visible(view: FeatureView, rows: Sequence[Latest], key: Key, at: int) -> lis
     return seen if view.source.event_id is None else _one_per_event(seen)
 
 
+def visible_rows(
+    view: FeatureView, rows: Sequence[Row], at: datetime, *, as_of: datetime | None = None
+) -> list[Latest]:
+    """Rules 1 and 2 for all entities."""
+    instant = entity_instant(at)
+    if instant is None:
+        raise TypeError("at is an instant")
+    existing = existing_rows(view, rows, entity_instant(as_of))
+    keys = dict.fromkeys(row.key for row in existing)
+    return [row for key in keys for row in visible(view, existing, key, instant)]
+
+
 def _read(view: FeatureView, row: Row) -> Latest | None:
     source = view.source
     zone = source.timezone

@@ -80,6 +80,9 @@ class RunProfileCases:
         assert numbers(registry, until_us=20) == [1, 2]
         assert numbers(registry, since_us=10, until_us=20) == [2]
         assert numbers(registry, version=2) == [4]
+        assert numbers(registry, limit=2) == [2, 3]
+        assert numbers(registry, up_to=2, limit=1) == [2]
+        assert numbers(registry, up_to=2, limit=9) == [1, 2]
         assert registry.profiled_runs(project="other", view=VIEW, version=1) == []
 
     def test_what_is_not_there(self, registry: Registry) -> None:

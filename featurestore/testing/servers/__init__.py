@@ -9,9 +9,10 @@ the ``with`` block. Several processes may start servers at the same moment.
 
 from __future__ import annotations
 
+from featurestore.testing.servers.gcs import GoogleStorageServer
 from featurestore.testing.servers.postgres import PostgresServer
 from featurestore.testing.servers.process import ServerError
 from featurestore.testing.servers.redis import RedisServer
 from featurestore.testing.servers.s3 import S3Server
 
-__all__ = ["PostgresServer", "RedisServer", "S3Server", "ServerError"]
+__all__ = ["GoogleStorageServer", "PostgresServer", "RedisServer", "S3Server", "ServerError"]

@@ -1,0 +1,311 @@
+"""An offline engine in a database: only entity rows go in, only results come out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from featurestore.definitions.database import DatabaseSource
+from featurestore.definitions.source import Source
+from featurestore.definitions.steps import Shape
+from featurestore.definitions.types import FeatureType
+from featurestore.errors import RequestError, SourceError
+from featurestore.frames.batches import side_by_side
+from featurestore.frames.types import arrow_type, converts
+from featurestore.protocols.offline import (
+    CREATED_COLUMN,
+    EVENT_COLUMN,
+    VISIBLE_COLUMN,
+    Changes,
+    Suits,
+    ViewPlan,
+)
+from featurestore.protocols.sources import EVERY_ROW, WantedRows
+from featurestore_connectors.names import quoted
+from featurestore_connectors.push_down import match, tables
+from featurestore_connectors.push_down.dialect import ENTITIES, GIVEN, Column, Columns, Dialect, Session
+from featurestore_connectors.push_down.rows import effective, entity_rows, given_keys
+
+# Fewer rows are read and joined here before a database has taken in the entity rows.
+SMALL = 100_000
+
+
+class PushDownEngine(ABC):
+    """Base of the engines in databases, for views with plain features over one kind of source."""
+
+    name: str
+    system: ClassVar[str]
+    source: ClassVar[type[DatabaseSource]]
+    dialect: ClassVar[Dialect]
+
+    @abstractmethod
+    def session(self, source: Any) -> Session:
+        """A connection to the database of a source, which can make temporary tables."""
+
+    @abstractmethod
+    def columns(self, session: Any, source: Any) -> Sequence[Column]:
+        """The columns of a source."""
+
+    @abstractmethod
+    def declared(self, found: pa.Array, dtype: FeatureType, *, source: str, what: str) -> pa.Array:
+        """A returned column in the Arrow type of `dtype`."""
+
+    @abstractmethod
+    def estimated_rows(self, session: Any, source: Any) -> int | None:
+        """How many rows a source has, as the database knows without counting; None if it does not."""
+
+    def refusal(self, session: Any) -> str | None:  # noqa: ARG002 (most need no more than to read)
+        """Why joins cannot run in this database; None if they can."""
+        return None
+
+    def suits(self, *, views: Sequence[ViewPlan], entity_rows: int) -> Suits:
+        """Whether a training frame of so many rows is better made here; see `JoinsInPlace`."""
+        for view in views:
+            if (against := self.reason_against(view)) is not None:
+                return Suits(False, f"view {view.label!r} {against}")
+        if len({self.place(view.source) for view in views}) > 1:
+            return Suits(False, "the views read several databases")
+        session = self.session(views[0].source)
+        try:
+            if (refusal := self.refusal(session)) is not None:
+                return Suits(False, refusal)
+            counts = [self.estimated_rows(session, view.source) for view in views]
+        finally:
+            session.close()
+        if None in counts:
+            return Suits(False, "how many rows the sources have is not known beforehand")
+        rows = sum(count for count in counts if count is not None)
+        if rows < SMALL:
+            return Suits(False, f"the sources have about {rows:,} rows, which are read quickly")
+        if entity_rows > rows:
+            return Suits(False, f"there are more entity rows than the sources' rows, about {rows:,}")
+        return Suits(True, f"all views read one {self.system} database, where about {rows:,} rows can stay")
+
+    def historical_features(
+        self, *, views: Sequence[ViewPlan], entities: pa.Table
+    ) -> Iterator[pa.RecordBatch]:
+        """The features of all `views` for each entity row; see `OfflineEngine`."""
+        for view in views:
+            self._check(view)
+        yield from side_by_side([self._historical(view, entities) for view in views])
+
+    def latest_features(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The row that each entity has at the instant `at`; see `OfflineEngine`."""
+        self._check(view)
+        with self._opened(view) as (session, columns):
+            if keys is not None:
+                session.ingest(GIVEN, given_keys(view, keys, self.dialect))
+            rows, until, condition = self._rows_at(view, columns, at, changes, given=keys is not None)
+            yield from self._latest(session, view, match.latest(rows, until, condition))
+
+    def visible_rows(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """The rows that are visible at the instant `at`, without their features; see `OfflineEngine`."""
+        self._check(view)
+        with self._opened(view) as (session, columns):
+            rows, until, condition = self._rows_at(view, columns, at, changes, given=False)
+            for batch in session.batches(match.visible_rows(rows, until, condition)):
+                times = (EVENT_COLUMN, CREATED_COLUMN, VISIBLE_COLUMN)
+                found = zip(times, batch.columns[-3:], strict=True)
+                yield pa.RecordBatch.from_pydict(
+                    self._keys(view, batch) | {name: column.cast(pa.int64()) for name, column in found}
+                )
+
+    def write_table(
+        self,
+        *,
+        views: Sequence[ViewPlan],
+        entities: pa.Table,
+        rows: pa.Table,
+        outputs: Sequence[str],
+        name: str,
+        replace: bool,
+    ) -> None:
+        """Make a table of the frame; see `WritesTables`."""
+        for view in views:
+            self._check(view)
+        if len({self.place(view.source) for view in views}) > 1:
+            raise RequestError(
+                "The views of the frame read several databases.",
+                hint="Use to_parquet, or frames of one database.",
+            )
+        session = self.session(views[0].source)
+        try:
+            found = [(view, self._wanted_columns(session, view)) for view in views]
+            tables.store(
+                session,
+                self.dialect,
+                found,
+                entities=entities,
+                rows=rows,
+                outputs=outputs,
+                name=name,
+                replace=replace,
+            )
+        finally:
+            session.close()
+
+    def explain(self, *, views: Sequence[ViewPlan]) -> str:
+        """The statement that `historical_features` runs for each view."""
+        plans = []
+        for view in views:
+            self._check(view)
+            with self._opened(view) as (_, columns):
+                sql = match.training_frame(match.Rows(view, columns, EVERY_ROW, self.dialect))
+            keys = ", ".join(match.key_names(view))
+            plans.append(
+                f"-- View {view.label}: in {self.system}\n"
+                f"-- {ENTITIES} is a temporary table of the entity rows: nr, {keys}, until (what each sees)\n"
+                f"-- and oldest (what has not expired). Rows later than the last until are left out too.\n{sql};"
+            )
+        return "\n\n".join(plans)
+
+    def query(self, *, sql: str, sources: Mapping[str, Source]) -> pa.Table:
+        """Run a user's SQL over the sources (by name); see `OfflineEngine`."""
+        found = [source for source in sources.values() if isinstance(source, self.source)]
+        if len(found) < len(sources) or len({self.place(source) for source in found}) != 1:
+            raise RequestError(
+                f"The engine {self.name!r} runs SQL over the sources of one {self.system} database.",
+                hint="Give the entity rows as a frame, or ask another engine.",
+            )
+        named = ",\n".join(
+            f"{self.table_name(name)} AS (SELECT * FROM {self.dialect.rows_of(source)})"
+            for name, source in zip(sources, found, strict=True)
+        )
+        session = self.session(found[0])
+        try:
+            return session.table(
+                f"WITH {named}\nSELECT * FROM (\n{sql.strip().removesuffix(';')}\n) AS asked"
+            )
+        finally:
+            session.close()
+
+    def table_name(self, name: str) -> str:
+        """What a source is called in a user's SQL."""
+        return quoted(name)
+
+    def place(self, source: Any) -> str:
+        """Where a source is: sources of one place are read in one session."""
+        return str(source.url)
+
+    def _check(self, view: ViewPlan) -> None:
+        """Check that a view is one that can be answered here.
+
+        Raises:
+            RequestError: if it reads something else, or transforms or aggregates its rows.
+        """
+        what = self.reason_against(view)
+        if what is not None:
+            raise RequestError(
+                f"View {view.label!r} {what}, and the engine {self.name!r} joins plain features of "
+                f"{self.system}'s own tables.",
+                hint=f"Ask with engine='duckdb' or engine='polars': they read {self.system} too.",
+            )
+
+    def reason_against(self, view: ViewPlan) -> str | None:
+        """Why a view cannot be answered here; None if it can."""
+        if not isinstance(view.source, self.source):
+            return f"reads a source of kind {view.source.kind!r}"
+        if view.windows:
+            return "has aggregations"
+        if any(not isinstance(s, Shape) or s.computed or s.where or s.unnest for s in view.steps):
+            return "transforms its rows"
+        return self.dialect.refused([feature.dtype for feature in view.inputs])
+
+    @contextmanager
+    def _opened(self, view: ViewPlan) -> Iterator[tuple[Session, Columns]]:
+        """A session for a view and the columns that the view wants, checked."""
+        session, columns = self._open(view)
+        try:
+            yield session, columns
+        finally:
+            session.close()
+
+    def _open(self, view: ViewPlan) -> tuple[Session, Columns]:
+        session = self.session(view.source)
+        try:
+            return session, self._wanted_columns(session, view)
+        except BaseException:
+            session.close()
+            raise
+
+    def _wanted_columns(self, session: Session, view: ViewPlan) -> Columns:
+        mapping = {old: new for new, old in view.source.mapping.items()}
+        found = self.columns(session, view.source)
+        columns = {mapping.get(column.name, column.name): column for column in found}
+        _check_columns(view, columns)
+        return columns
+
+    def _historical(self, view: ViewPlan, entities: pa.Table) -> Iterator[pa.RecordBatch]:
+        session, columns = self._open(view)
+        try:
+            asked, wanted = entity_rows(view, entities, self.dialect)
+            session.ingest(ENTITIES, asked)
+            query = match.training_frame(match.Rows(view, columns, wanted, self.dialect))
+        except BaseException:
+            session.close()
+            raise
+        schema = pa.schema([(f.output, arrow_type(f.dtype)) for f in view.features])
+        for batch in session.batches(query):
+            yield pa.RecordBatch.from_arrays(self._features(view, batch.columns), schema=schema)
+
+    def _features(self, view: ViewPlan, found: Sequence[pa.Array]) -> list[pa.Array]:
+        return [
+            self.declared(column, feature.dtype, source=view.source.name, what=f"column {feature.column!r}")
+            for column, feature in zip(found, view.features, strict=True)
+        ]
+
+    def _rows_at(
+        self, view: ViewPlan, columns: Columns, at: int, changes: Changes | None, *, given: bool
+    ) -> tuple[match.Rows, int, str]:
+        """The source's rows that matter at an instant, its effective time, and the condition on them."""
+        until = effective(at, view.grid)
+        latest = None if changes is not None else until - view.delay
+        rows = match.Rows(view, columns, WantedRows(latest=latest), self.dialect)
+        since = 0 if changes is None else effective(changes.since, view.grid)
+        return rows, until, match.restricted(rows, at=until, since=since, changes=changes, given=given)
+
+    def _keys(self, view: ViewPlan, batch: pa.RecordBatch) -> dict[str, pa.Array]:
+        return {
+            key.name: self.declared(column, key.dtype, source=view.source.name, what=f"join key {key.name!r}")
+            for key, column in zip(view.keys, batch.columns, strict=False)
+        }
+
+    def _latest(self, session: Session, view: ViewPlan, query: str) -> Iterator[pa.RecordBatch]:
+        keys = max(1, len(view.keys))
+        for batch in session.batches(query):
+            columns = self._keys(view, batch)
+            columns[EVENT_COLUMN] = batch.column(keys).cast(pa.int64())
+            columns[CREATED_COLUMN] = batch.column(keys + 1).cast(pa.int64())
+            values = self._features(view, batch.columns[keys + 2 :])
+            columns |= {f.output: value for f, value in zip(view.features, values, strict=True)}
+            yield pa.RecordBatch.from_pydict(columns)
+
+
+def _check_columns(view: ViewPlan, columns: Mapping[str, Column]) -> None:
+    """Check that the columns are there and of the types that are declared.
+
+    Raises:
+        SourceError: naming one that is not.
+    """
+    wanted = [(key.name, key.dtype) for key in view.keys] + [(f.column, f.dtype) for f in view.inputs]
+    for name, dtype in [*wanted, *((role, None) for role in view.source.time_columns)]:
+        if name not in columns:
+            raise SourceError(
+                f"View {view.label!r}: source {view.source.name!r} has no column {name!r}; "
+                f"it has: {', '.join(columns)}."
+            )
+        column = columns[name]
+        if dtype is not None and not column.text and not converts(column.type, dtype):
+            raise SourceError(
+                f"View {view.label!r}: column {name!r} of source {view.source.name!r} is {column.type}, which does not "
+                f"convert to {dtype} without loss.",
+                hint=f"Declare a type that holds {column.type}, or CAST it in query=.",
+            )

@@ -1,0 +1,295 @@
+"""The point-in-time join as one statement for each view, and the latest rows as another.
+
+Each row of the source has a *place* in the order of its entity (event, created, then the values of the declared
+features) and is visible from an instant on. Where rows become visible in the order of their events, the nearest visible
+one is an ASOF JOIN, if the database has it. Else the greatest place that is visible at an entity row is a running
+maximum over rows and entity rows in the order of time: no row meets each row of its entity. Rows that are corrected
+(`event_id`) go again when their correction is visible: these are joined by the time between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from featurestore.protocols.offline import Changes, ViewPlan
+from featurestore.protocols.sources import WantedRows
+from featurestore_connectors.push_down.dialect import ENTITIES, GIVEN, Columns, Dialect
+
+
+def key_names(view: ViewPlan) -> list[str]:
+    """What the keys are called: k0, k1, …; one constant where the view has none."""
+    return [f"k{i}" for i in range(max(1, len(view.keys)))]
+
+
+def where(conditions: Sequence[str]) -> str:
+    """WHERE, if there are conditions."""
+    given = [condition for condition in conditions if condition]
+    return f"\n  WHERE {' AND '.join(given)}" if given else ""
+
+
+class Rows:
+    """A view's source as SQL.
+
+    Args:
+        view: the view.
+        columns: of its source, by the names that the view uses.
+        wanted: which rows can matter.
+        dialect: of the database.
+        entities: the table of the entity rows.
+    """
+
+    def __init__(
+        self,
+        view: ViewPlan,
+        columns: Columns,
+        wanted: WantedRows,
+        dialect: Dialect,
+        entities: str = ENTITIES,
+    ) -> None:
+        self.view = view
+        self.entities = entities
+        self.dialect = dialect
+        self.table = dialect.rows_of(view.source)
+        self._columns = columns
+        self._wanted = wanted
+        self._zone = view.source.timezone
+
+    @property
+    def breakers(self) -> list[str]:
+        """What the columns that tie breakers are ordered by are called."""
+        return [f"b{i}" for i in range(len(self._orders()))]
+
+    def query(self, condition: str = "") -> str:
+        """The rows with their keys, times, features and order, as far as they exist as of the view's `as_of`."""
+        view, source = self.view, self.view.source
+        event = self._instant("event_timestamp")
+        columns = [f"{key} AS {name}" for key, name in zip(self.keys(), key_names(view), strict=True)]
+        columns += [
+            f"{self.dialect.finite(event)} AS event",
+            f"{self._instant('created_timestamp')} AS created",
+        ]
+        columns.append(f"{self.visible()} AS visible")
+        if source.event_id is not None:
+            columns.append(f"{self._columns[source.event_id].sql} AS id")
+        columns += [
+            f"{self.dialect.value(self._columns[f.column], f.dtype, self._zone)} AS f{i}"
+            for i, f in enumerate(view.features)
+        ]
+        columns += [f"{order} AS b{i}" for i, order in enumerate(self._orders())]
+        raw = self._columns[source.event_timestamp]
+        conditions = [
+            f"{raw.sql} IS NOT NULL",
+            *self.dialect.within(raw, self._zone, self._wanted.earliest, self._wanted.latest),
+            *self._known(),
+            *(f"{key} IS NOT NULL" for key in self.keys() if view.keys),
+            condition,
+        ]
+        return f"SELECT {', '.join(columns)}\n  FROM {self.table}{where(conditions)}"
+
+    def keys(self) -> list[str]:
+        """The join keys, to be compared with those of entity rows."""
+        keys = self.view.keys
+        return [self.dialect.key(self._columns[key.name], key.dtype, self._zone) for key in keys] or ["0"]
+
+    def visible(self) -> str:
+        """The instant from which a row is visible, over the source's own columns."""
+        shown = self._instant("event_timestamp")
+        if self.view.delay:
+            shown = self.dialect.later_by(shown, self.view.delay)
+        if self.view.source.available_at is None:
+            return shown
+        return f"greatest({shown}, {self._instant('available_at')})"
+
+    def changed(self, at: int, since: int, changes: Changes) -> str:
+        """The condition that a row of the source makes its entity one to look at."""
+        visible, moment = self.visible(), self.dialect.moment
+        ways = [f"({visible} > {moment(since)} AND {visible} <= {moment(at)})"]
+        if self.view.source.created_timestamp is not None:
+            created = self._instant("created_timestamp")
+            ways += [f"{created} > {moment(changes.known_after)}", f"{created} IS NULL"]
+        if self.view.source.available_at is not None:
+            ways.append(f"{self._instant('available_at')} > {moment(changes.known_after)}")
+        event = self._columns[self.view.source.event_timestamp]
+        return " AND ".join([f"{event.sql} IS NOT NULL", *self._known(), f"({' OR '.join(ways)})"])
+
+    def _known(self) -> list[str]:
+        source, as_of = self.view.source, self.view.as_of
+        conditions = [] if source.available_at is None else [f"{self._instant('available_at')} IS NOT NULL"]
+        if as_of is not None:
+            role = "available_at" if source.available_at is not None else "created_timestamp"
+            conditions.append(f"{self._instant(role)} <= {self.dialect.moment(as_of)}")
+        return conditions
+
+    def _orders(self) -> list[str]:
+        breakers = self.view.tie_breakers
+        return [order for f in breakers for order in self.dialect.order(self._columns[f.column], f.dtype)]
+
+    def _instant(self, role: str) -> str:
+        name = getattr(self.view.source, role)
+        if name is None:
+            return self.dialect.no_instant
+        return self.dialect.instant(self._columns[name], self._zone, up=role != "created_timestamp")
+
+
+def training_frame(rows: Rows) -> str:
+    """The features of each entity row, in order."""
+    select, body = _joined(rows)
+    return f"{body[0]}\nSELECT {select}\n{body[1]}\nORDER BY e.nr"
+
+
+def numbered_frame(rows: Rows) -> str:
+    """The features of each entity row with its number, in any order."""
+    select, body = _joined(rows)
+    return f"{body[0]}\nSELECT e.nr AS nr, {select}\n{body[1]}"
+
+
+def _joined(rows: Rows) -> tuple[str, tuple[str, str]]:
+    """What is selected; and what stands before SELECT and after it."""
+    return _nearest(rows) if rows.dialect.nearest and rows.view.in_order else _running(rows)
+
+
+def _nearest(rows: Rows) -> tuple[str, tuple[str, str]]:
+    """By ASOF JOIN: rows of one entity and event are one row first, as the join would choose any of them."""
+    view, keys = rows.view, key_names(rows.view)
+    order = ", ".join(["created DESC NULLS LAST", *(f"{b} DESC NULLS LAST" for b in rows.breakers)])
+    young = "e.oldest IS NULL OR p.event >= e.oldest"
+    features = ", ".join(f"CASE WHEN {young} THEN p.f{i} END AS f{i}" for i in range(len(view.features)))
+    before = f"""WITH found AS (
+  {rows.query(_asked(rows, rows.entities))}
+),
+placed AS (
+  SELECT * FROM (
+    SELECT found.*, row_number() OVER (PARTITION BY {", ".join([*keys, "event"])} ORDER BY {order}) AS place
+    FROM found
+  ) AS q WHERE place = 1
+)
+"""
+    after = f"""FROM {rows.entities} AS e
+ASOF JOIN placed AS p MATCH_CONDITION (e.until >= p.visible) ON {_same("e", "p", keys)}"""
+    return features, (before.rstrip(), after)
+
+
+def _running(rows: Rows) -> tuple[str, tuple[str, str]]:
+    """By a running maximum of places."""
+    view, keys = rows.view, key_names(rows.view)
+    listed, same = ", ".join(keys), _same("p", "e", keys)
+    order = ", ".join(["event", "created NULLS FIRST", *(f"{b} NULLS FIRST" for b in rows.breakers)])
+    features = ", ".join(f"p.f{i} AS f{i}" for i in range(len(view.features)))
+    corrected, gone, passing, joined, winner = "", rows.dialect.no_instant, "", "", "w.place"
+    lost = ""
+    if view.source.event_id is not None:
+        corrected = _corrected(keys)
+        gone = "c.gone"
+        lost = (
+            f"\n  LEFT JOIN corrected AS c ON {_same('c', 's', [*keys, 'id', 'event'])} "
+            "AND c.created IS NOT DISTINCT FROM s.created"
+        )
+        passing = f"""
+passing AS (
+  SELECT e.nr, max(p.place) AS place
+  FROM placed AS p JOIN {rows.entities} AS e ON {same} AND e.until >= p.visible AND e.until < p.gone
+  GROUP BY e.nr
+),"""
+        joined = "\nLEFT JOIN passing AS g ON g.nr = e.nr"
+        winner = "greatest(coalesce(w.place, g.place), coalesce(g.place, w.place))"
+    own = _prefixed("s", order)
+    before = f"""WITH found AS (
+  {rows.query(_asked(rows, rows.entities))}
+),{corrected}
+placed AS (
+  SELECT s.*, row_number() OVER (PARTITION BY {_prefixed("s", listed)} ORDER BY {own}) AS place, {gone} AS gone
+  FROM found AS s{lost}
+),{passing}
+lasting AS (
+  SELECT nr, max(place) OVER (
+    PARTITION BY {listed} ORDER BY visible, nr NULLS FIRST ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+  ) AS place
+  FROM (
+    SELECT {listed}, visible, place, CAST(NULL AS BIGINT) AS nr FROM placed WHERE gone IS NULL
+    UNION ALL
+    SELECT {listed}, until, NULL, nr FROM {rows.entities} WHERE until IS NOT NULL
+  ) AS u
+)
+"""
+    after = f"""FROM {rows.entities} AS e
+LEFT JOIN lasting AS w ON w.nr = e.nr{joined}
+LEFT JOIN placed AS p ON {same} AND p.place = {winner} AND (e.oldest IS NULL OR p.event >= e.oldest)"""
+    return features, (before.rstrip(), after)
+
+
+def _corrected(keys: Sequence[str]) -> str:
+    """When the rows of one id, created and event go: as soon as a row of the id that was created later is visible."""
+    named = ", ".join([*keys, "id", "created", "event"])
+    return f"""
+corrected AS (
+  SELECT {named}, min(first) OVER (
+    PARTITION BY {", ".join([*keys, "id"])} ORDER BY created DESC NULLS LAST, event DESC
+    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+  ) AS gone
+  FROM (SELECT {named}, min(visible) AS first FROM found WHERE id IS NOT NULL GROUP BY {named}) AS v
+),"""
+
+
+def latest(rows: Rows, until: int, condition: str) -> str:
+    """Keys, times and features of each entity's latest row that is visible at an instant."""
+    view, keys = rows.view, key_names(rows.view)
+    listed = ", ".join(keys)
+    order = ", ".join(
+        ["event DESC", "created DESC NULLS LAST", *(f"{b} DESC NULLS LAST" for b in rows.breakers)]
+    )
+    features = "".join(f", f{i}" for i in range(len(view.features)))
+    return f"""{_alive(rows, until, condition, "rank")}
+SELECT {listed}, event, created{features}
+FROM (
+  SELECT alive.*, row_number() OVER (PARTITION BY {listed} ORDER BY {order}) AS place FROM alive
+) AS p
+WHERE place = 1"""
+
+
+def visible_rows(rows: Rows, until: int, condition: str) -> str:
+    """Keys, times and the instant of becoming visible of all visible rows that exist."""
+    listed = ", ".join(key_names(rows.view))
+    return f"{_alive(rows, until, condition, 'row_number')}\nSELECT {listed}, event, created, visible\nFROM alive"
+
+
+def _alive(rows: Rows, until: int, condition: str, ranked: str) -> str:
+    """The rows that are visible and not corrected; of equal corrections all by rank, any one by row number."""
+    alive = "SELECT found.* FROM found WHERE visible <= " + rows.dialect.moment(until)
+    if rows.view.source.event_id is not None:
+        listed = ", ".join(key_names(rows.view))
+        nth = f"{ranked}() OVER (PARTITION BY {listed}, id ORDER BY created DESC NULLS LAST, event DESC)"
+        alive = (
+            f"SELECT * FROM (SELECT a.*, {nth} AS nth FROM ({alive}) AS a) AS b WHERE id IS NULL OR nth = 1"
+        )
+    return f"""WITH found AS (
+  {rows.query(condition)}
+),
+alive AS (
+  {alive}
+)"""
+
+
+def restricted(rows: Rows, *, at: int, since: int, changes: Changes | None, given: bool) -> str:
+    """The condition that a row's entity is given, or may have changed; none for all."""
+    parts = [_asked(rows, GIVEN) or f"EXISTS (SELECT 1 FROM {GIVEN})"] if given else []
+    if changes is not None:
+        condition = rows.changed(at, since, changes)
+        changed = f"SELECT {', '.join(rows.keys())} FROM {rows.table} WHERE {condition}"
+        parts.append(
+            f"({', '.join(rows.keys())}) IN ({changed})" if rows.view.keys else f"EXISTS ({changed})"
+        )
+    return f"({' OR '.join(parts)})" if parts else ""
+
+
+def _asked(rows: Rows, table: str) -> str:
+    """The condition that a row's entity is among those of a table."""
+    names = ", ".join(key_names(rows.view))
+    return f"({', '.join(rows.keys())}) IN (SELECT {names} FROM {table})" if rows.view.keys else ""
+
+
+def _same(one: str, other: str, keys: Sequence[str]) -> str:
+    return " AND ".join(f"{one}.{key} = {other}.{key}" for key in keys)
+
+
+def _prefixed(prefix: str, listed: str) -> str:
+    return ", ".join(f"{prefix}.{item}" for item in listed.split(", "))

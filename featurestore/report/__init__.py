@@ -1,0 +1,1 @@
+"""Reports: what is known of some values, on one page that needs nothing from elsewhere."""

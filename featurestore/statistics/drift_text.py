@@ -1,0 +1,103 @@
+"""Drift in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from featurestore.charts.numbers import moment, percent, short
+from featurestore.statistics.profile import FeatureProfile, Value
+
+if TYPE_CHECKING:
+    from featurestore.statistics.drift import DriftReport, FeatureDrift
+
+TITLES = {
+    "psi": "PSI",
+    "jensen_shannon": "Jensen–Shannon",
+    "kolmogorov_smirnov": "Kolmogorov–Smirnov",
+    "null_share": "difference of nulls",
+}
+_LONGEST = 24
+
+
+def report_text(report: DriftReport) -> str:
+    """The report as lines: the head, then the features, those that drifted first."""
+    head = f"{summary(report)}: {report.names[0]} ({_rows(report.reference.rows)}) → {report.names[1]} "
+    lines = [head + f"({_rows(report.current.rows)})"]
+    features = sorted(report.features, key=lambda each: not each.drifted)
+    names = max((len(each.feature) for each in features), default=0)
+    verdicts = max((len(each.verdict) for each in features), default=0)
+    lines += [
+        f"  {each.verdict:{verdicts}}  {each.feature:{names}}  {in_words(each)}".rstrip() for each in features
+    ]
+    for name, only in zip(report.names, (report.only_reference, report.only_current), strict=True):
+        if only:
+            lines.append(f"  only in {name}: {', '.join(only)}")
+    return "\n".join(lines)
+
+
+def summary(report: DriftReport) -> str:
+    """How many features drifted, of how many."""
+    compared = sum(bool(each.measures) or each.drifted for each in report.features)
+    if not report.drifted:
+        return f"No drift in {_features(compared)}"
+    return f"Drift in {len(report.drifted)} of {_features(compared)}"
+
+
+def in_words(drift: FeatureDrift) -> str:
+    """The measures of a feature, what has changed, and what was left out."""
+    said = "; ".join(each for each in (_measured(drift), drift.shift, drift.reason) if each)
+    return said or "nothing to compare"
+
+
+def shift_in_words(reference: FeatureProfile, current: FeatureProfile) -> str:
+    """What has changed most plainly: the middle, the most frequent value, the nulls."""
+    return ", ".join(_shifts(reference, current))
+
+
+def _measured(drift: FeatureDrift) -> str:
+    return ", ".join(
+        f"{TITLES[each.name]} {short(each.value)}"
+        + (f" (from {each.threshold:g} on)" if each.drifted else "")
+        for each in drift.measures
+        if each.name != "null_share" or each.drifted
+    )
+
+
+def _shifts(reference: FeatureProfile, current: FeatureProfile) -> Iterator[str]:
+    before, now = _median(reference), _median(current)
+    if before is not None and now is not None:
+        yield _change("median", _number(before), _number(now))
+    elif before is None and now is None and reference.top_values and current.top_values:
+        yield _change("most frequent", *(_value(side.top_values[0][0]) for side in (reference, current)))
+    shares = [profile.nulls / profile.rows for profile in (reference, current)]
+    if any(shares):
+        yield _change("nulls", *map(percent, shares))
+
+
+def _change(what: str, before: str, now: str) -> str:
+    return f"{what} {before} → {now}" if before != now else f"{what} {before}"
+
+
+def _median(profile: FeatureProfile) -> Value | None:
+    return next((value for rank, value in profile.quantiles if rank == 0.5), None)
+
+
+def _number(value: Value) -> str:
+    if isinstance(value, datetime):
+        return moment(value)
+    return str(value) if isinstance(value, str | bytes | date) else short(float(value))
+
+
+def _value(value: Value) -> str:
+    text = str(value)
+    return repr(text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…")
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} row{'' if number == 1 else 's'}"
+
+
+def _features(number: int) -> str:
+    return f"{number} feature{'' if number == 1 else 's'}"
