@@ -43,7 +43,7 @@ demo: $(READY) ## run the flights example on the embedded stores, or with ONLINE
 demo-warehouse: $(READY) ## run the warehouse example on a PostgreSQL server that it starts
 	@$(BIN)/python -m examples.warehouse
 
-test: $(READY) ## run the tests, against real Redis-protocol and PostgreSQL servers and a local Snowflake (ARGS="-k name" for some)
+test: $(READY) ## run the tests, against real servers that they start (ARGS="-k name" for some)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal $(ARGS)
 
 test-servers: $(READY) ## run the Redis tests again on each other server that can be had (Redis 8.2 and 6.2)
