@@ -45,7 +45,7 @@ class Configuration:
         root: the folder where relative paths start.
         definitions: names of the modules that define the features.
         refresh_seconds: how often a serving process looks whether something new has been published.
-        training_sets: the folder where training sets are saved.
+        training_sets: the folder where training sets are saved, or ``s3://bucket/prefix``.
         failing_rows: the folder where rows are kept that are not as their view expects.
     """
 
@@ -56,7 +56,7 @@ class Configuration:
     definitions: tuple[str, ...]
     root: Path
     refresh_seconds: float = 5.0
-    training_sets: Path = Path("training_sets")
+    training_sets: Path | str = Path("training_sets")
     failing_rows: Path = Path("failing_rows")
 
 
@@ -105,9 +105,13 @@ def load_configuration(
         definitions=tuple(settings["definitions"]),
         root=root,
         refresh_seconds=float(settings["refresh_seconds"]),
-        training_sets=root / settings["training_sets"],
+        training_sets=_located(settings["training_sets"], root),
         failing_rows=_failing_rows(settings, root),
     )
+
+
+def _located(folder: str, root: Path) -> Path | str:
+    return folder if "://" in folder else root / folder
 
 
 def find_file(start: Path) -> Path | None:

@@ -41,7 +41,7 @@ def one(document: Document) -> None:
         "code": code and f"{code['commit'][:10]}{' + changes' if code['dirty'] else ''}",
         "service": document["service"],
         "views": ", ".join(document["views"]),
-        "sources": ", ".join(f"{state['name']} ({state['rows']:,} rows)" for state in manifest["sources"]),
+        "sources": ", ".join(map(_source, manifest["sources"])),
         "split": _split(manifest["recipe"]),
         "rows": _rows(document),
         "left out": f"{manifest['left_out']:,} rows" if manifest["left_out"] else "",
@@ -55,6 +55,11 @@ def one(document: Document) -> None:
     say(grid)
     for note in document["notes"]:
         say(f"  {moment(note['at'], exact=False)} {note['author']}: {note['text']}")
+
+
+def _source(state: Document) -> str:
+    rows = "" if state["rows"] is None else f" ({state['rows']:,} rows)"
+    return f"{state['name']}{rows}"
 
 
 def _rows(document: Document) -> str:

@@ -51,7 +51,10 @@ def create(
     ] = "0s",
     seed: Annotated[int, typer.Option(metavar="NUMBER", help="Of the split.")] = 0,
     folder: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Where to save it; by default the project's folder.")
+        str | None,
+        typer.Option(
+            metavar="FOLDER", help="Where to save it, or s3://bucket/prefix; by default the project's folder."
+        ),
     ] = None,
     event_timestamp: Annotated[
         str, typer.Option(metavar="COLUMN", help="The time column of the entity rows.")

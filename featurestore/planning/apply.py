@@ -111,7 +111,7 @@ def apply_definitions(
     """
     for name in committer.evolve:
         if catalog().find("feature_service", name) is None:
-            raise NotFoundError.of("Feature service", name, catalog().newest("feature_service"))
+            raise NotFoundError.of("Feature service", name, catalog().names())
     checked = False
 
     def plan() -> Plan:

@@ -174,8 +174,9 @@ class Catalog:
         return {stored.name: stored for stored in self.stored if stored.kind == kind}
 
     def names(self) -> Iterable[str]:
-        """The names of all views and services."""
-        return [s.name for s in self.stored if s.kind in ("feature_view", "feature_service")]
+        """The names of all views and services, as the registry holds them now."""
+        everything = self._registry.names(project=self._project)
+        return [name for kind, name in everything if kind in ("feature_view", "feature_service")]
 
     def _bind(self, definition: Any) -> Registrable:
         if isinstance(definition, FeatureView) and isinstance(definition.origin, InMemorySource):

@@ -214,6 +214,10 @@ class RegistryReader(Protocol):
         """
         ...
 
+    def names(self, *, project: str) -> list[Key]:
+        """Kind and name of every definition that is not retired, in order."""
+        ...
+
     def named(self, *, project: str, revision: int, names: Collection[Key]) -> list[StoredVersion]:
         """The newest and the active versions of some definitions (kind and name), as they were at a revision.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,5 +96,24 @@ class SourceReader(Protocol):
 
         Raises:
             SourceError: at once or while the batches are read.
+        """
+        ...
+
+
+@runtime_checkable
+class SnapshotReader(Protocol):
+    """What a reader may be besides: one whose sources say by themselves in which state they are.
+
+    Training sets record it. Where a reader does not have it, they take a checksum of the rows, for which these are
+    read once more before and after.
+    """
+
+    def snapshot(self, *, source: Any) -> str:
+        """What names the present state of a source, such as a table's snapshot id.
+
+        While it is the same, every read gives the same rows.
+
+        Raises:
+            SourceError: if the source is not there or cannot be read.
         """
         ...

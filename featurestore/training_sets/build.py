@@ -13,8 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.definitions.source import Source
+from featurestore.definitions.view import FeatureView
 from featurestore.errors import NotFoundError
 from featurestore.frames.entity_rows import ParquetRows
+from featurestore.frames.times import ENTITY_TIME, time_column
 from featurestore.lineage.personal import personal_outputs
 from featurestore.planning.historical import historical_features
 from featurestore.planning.request import Request
@@ -23,9 +25,18 @@ from featurestore.sources.files import locate_source
 from featurestore.training_sets.assign import NO_PART, assign_parts
 from featurestore.training_sets.content import Content
 from featurestore.training_sets.expected import SetChecks
+from featurestore.training_sets.file_hashes import FileHashes
 from featurestore.training_sets.files import PartWriter, SetFolder
 from featurestore.training_sets.recipe import Recipe, resolve_recipe
-from featurestore.training_sets.sources import State, check_unchanged, source_stamp, source_state
+from featurestore.training_sets.sources import (
+    Reads,
+    Stamp,
+    State,
+    check_unchanged,
+    reads_of,
+    source_stamp,
+    source_state,
+)
 
 if TYPE_CHECKING:
     from featurestore.statistics.collect import Collector
@@ -41,6 +52,7 @@ class Build:
         left_out: rows in no part: without a time, purged or under embargo.
         sources: the state of each source.
         located: the sources themselves, with absolute paths.
+        until: the latest time of the entity rows (microseconds): later events are in none of the values.
         contents: part to what it holds.
         profiles: part to what its values are like, if that was asked for.
     """
@@ -50,6 +62,7 @@ class Build:
     left_out: int
     sources: list[State]
     located: list[Source]
+    until: int
     contents: dict[str, Content] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)
 
@@ -83,11 +96,12 @@ def built(
     """
     root = project.config.root
     request = resolve_recipe(recipe, project.catalog())
-    origins = {view.view.origin.name: view.view.origin for view in request.views}
-    located = [locate_source(source, root) for source in origins.values()]
-    stamps = [source_stamp(source) for source in located]
-    states = [source_state(source, root) for source in located]
     path = entity_file(folder, recipe)
+    until = last_time(recipe, path)
+    sources = _sources(request, root, until, recipe.as_of)
+    located = [source for source, _ in sources]
+    stamps = [source_stamp(source, reads) for source, reads in sources]
+    states = _states(located, stamps, root, folder)
     frame = historical_features(
         path,
         request,
@@ -102,12 +116,37 @@ def built(
     with folder.staged(frame.schema, recipe.parts) as parts:
         collectors = [frame.collector() for _ in parts] if profiled else []
         _write(frame.to_batches(), assigned, parts, collectors, checks)
-        for source, stamp in zip(located, stamps, strict=True):
-            check_unchanged(source, stamp)
+        for (source, reads), stamp in zip(sources, stamps, strict=True):
+            check_unchanged(source, stamp, reads)
         left_out = int((assigned == NO_PART).sum())
         contents = {part.name: part.finish() for part in parts}
         profiles = {name: each.result() for name, each in zip(contents, collectors, strict=False)}
-        yield Build(request, parts, left_out, states, located, contents, profiles)
+        yield Build(request, parts, left_out, states, located, until, contents, profiles)
+
+
+def _sources(request: Request, root: Path, until: int, as_of: int | None) -> list[tuple[Source, Reads]]:
+    """The sources of a request, with absolute paths, and what is read of each."""
+    views: dict[str, list[FeatureView]] = {}
+    for requested in request.views:
+        views.setdefault(requested.view.origin.name, []).append(requested.view)
+    return [(locate_source(over[0].origin, root), reads_of(over, until, as_of)) for over in views.values()]
+
+
+def _states(located: list[Source], stamps: list[Stamp], root: Path, folder: SetFolder) -> list[State]:
+    hashes = FileHashes(folder.path)
+    states = [
+        source_state(source, root, stamp, hashes) for source, stamp in zip(located, stamps, strict=True)
+    ]
+    hashes.keep()
+    return states
+
+
+def last_time(recipe: Recipe, entities: Path) -> int:
+    """The latest time of the entity rows in microseconds; the earliest there is if none has one."""
+    column = ParquetRows(entities).columns([recipe.event_timestamp]).column(0)
+    times = time_column(column, recipe.timezone, name=recipe.event_timestamp, reading=ENTITY_TIME)
+    latest = pc.max(times).as_py()
+    return -(2**63) if latest is None else int(latest)
 
 
 def entity_file(folder: SetFolder, recipe: Recipe) -> Path:
@@ -116,14 +155,14 @@ def entity_file(folder: SetFolder, recipe: Recipe) -> Path:
     Raises:
         NotFoundError: if they are gone.
     """
-    path = folder.object_path(recipe.entity_rows)
-    if not path.is_file():
+    if not folder.has(recipe.entity_rows):
         raise NotFoundError(
-            f"The entity rows of the training set are gone: there is no file {path}.",
+            "The entity rows of the training set are gone: there is no file "
+            f"{folder.place(recipe.entity_rows)}.",
             hint="Restore the folder of training sets, or say where it is: "
             'store.training_set(name, folder="…").',
         )
-    return path
+    return folder.local(recipe.entity_rows)
 
 
 def _assigned(recipe: Recipe, rows: ParquetRows, request: Request) -> Any:

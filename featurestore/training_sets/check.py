@@ -14,10 +14,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from featurestore.definitions.instants import from_microseconds
-from featurestore.frames.times import ENTITY_TIME, time_column
 from featurestore.project import Project
 from featurestore.protocols.training_sets import TrainingSetRecord
-from featurestore.training_sets.build import Build, built, entity_file
+from featurestore.training_sets.build import Build, built
 from featurestore.training_sets.content import BLOCK_ROWS, Content, content_of
 from featurestore.training_sets.create import content_hash, library_versions
 from featurestore.training_sets.files import SetFolder
@@ -66,7 +65,7 @@ class Recreation:
     same: bool
     differences: tuple[str, ...]
     causes: tuple[str, ...]
-    restored: tuple[Path, ...]
+    restored: tuple[Path | str, ...]
 
     def __str__(self) -> str:
         if self.same:
@@ -86,22 +85,22 @@ def verify(record: TrainingSetRecord, folder: SetFolder) -> Verification:
     expected = [("entity rows", manifest["entity_rows"])]
     expected += [(f"part {part['name']}", part) for part in manifest["parts"]]
     problems = [problem for what, content in expected for problem in _problems(what, content, folder)]
-    saved = folder.path / "manifests" / f"{record.manifest_id}.json"
-    if not saved.is_file():
-        problems.append(f"manifest: there is no file {saved}")
-    elif hashlib.sha256(saved.read_bytes()).hexdigest() != record.manifest_id:
-        problems.append(f"manifest: {saved} is not what was saved")
+    saved, place = folder.read_manifest(record.manifest_id), folder.manifest_place(record.manifest_id)
+    if saved is None:
+        problems.append(f"manifest: there is no file {place}")
+    elif hashlib.sha256(saved).hexdigest() != record.manifest_id:
+        problems.append(f"manifest: {place} is not what was saved")
     return Verification(record.name, tuple(problems))
 
 
 def _problems(what: str, document: Mapping[str, Any], folder: SetFolder) -> Iterator[str]:
     expected = Content.from_json(document)
-    path = folder.object_path(expected.hash)
-    if not path.is_file():
+    path = folder.place(expected.hash)
+    if not folder.has(expected.hash):
         yield f"{what}: there is no file {path}"
         return
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(folder.local(expected.hash)) as file:
             found = content_of(file.iter_batches(batch_size=BLOCK_ROWS), file.schema_arrow.remove_metadata())
     except (OSError, pa.ArrowException) as error:
         yield f"{what}: {path} cannot be read: {error}"
@@ -119,11 +118,11 @@ def recreate(project: Project, record: TrainingSetRecord, folder: SetFolder) -> 
     with built(project, recipe, folder) as build:
         same = content_hash(build.contents) == record.content_hash
         differences = [] if same else list(_differences(expected, build, folder))
-        causes = list(_causes(record, recipe, build, folder))
+        causes = list(_causes(record, build))
         restored = []
         if same:
-            paths = [folder.object_path(content.hash) for content in expected.values()]
-            restored = [path for path in dict.fromkeys(paths) if not path.is_file()]
+            hashes = dict.fromkeys(content.hash for content in expected.values())
+            restored = [folder.place(digest) for digest in hashes if not folder.has(digest)]
             build.keep()
         folder.write_manifest(record.manifest_id, manifest)
     return Recreation(
@@ -148,8 +147,8 @@ def _differences(expected: Mapping[str, Content], build: Build, folder: SetFolde
             if before != after:
                 yield f"part {part.name}: column {name} is {after}, was {before}"
             elif old.columns[name] != new.columns[name]:
-                path = folder.object_path(old.hash)
-                where = _in_rows(path, part.path, name) if old.rows == new.rows and path.is_file() else ""
+                there = old.rows == new.rows and folder.has(old.hash)
+                where = _in_rows(folder.local(old.hash), part.path, name) if there else ""
                 yield f"part {part.name}: column {name} differs{where}"
 
 
@@ -178,14 +177,13 @@ def _unlike(one: pa.Array, two: pa.Array) -> int:
     return int((nulls | unlike).sum())
 
 
-def _causes(record: TrainingSetRecord, recipe: Recipe, build: Build, folder: SetFolder) -> Iterator[str]:
+def _causes(record: TrainingSetRecord, build: Build) -> Iterator[str]:
     manifest = record.manifest
     before = {state["name"]: state for state in manifest["sources"]}
-    until = _last_time(recipe, folder)
     for source, state in zip(build.located, build.sources, strict=True):
         changes = list(state_changes(before[source.name], state))
         yield from changes
-        late = late_rows(source, known_after=manifest["began_us"], until=until) if changes else None
+        late = late_rows(source, known_after=manifest["began_us"], until=build.until) if changes else None
         if late:
             when = from_microseconds(manifest["began_us"]).isoformat(timespec="seconds")
             yield f"source {source.name}: {late:,} late row{'' if late == 1 else 's'}, known only after {when}"
@@ -193,12 +191,3 @@ def _causes(record: TrainingSetRecord, recipe: Recipe, build: Build, folder: Set
     for name, version in manifest["libraries"].items():
         if now.get(name) != version:
             yield f"{name}: {version} → {now.get(name, 'not installed')}"
-
-
-def _last_time(recipe: Recipe, folder: SetFolder) -> int:
-    """The latest time of the entity rows: later events can be in none of the values."""
-    with pq.ParquetFile(entity_file(folder, recipe)) as file:
-        column = file.read(columns=[recipe.event_timestamp]).column(0)
-    times = time_column(column, recipe.timezone, name=recipe.event_timestamp, reading=ENTITY_TIME)
-    latest = pc.max(times).as_py()
-    return -(2**63) if latest is None else int(latest)

@@ -17,16 +17,20 @@ from featurestore.definitions.splits import Split
 from featurestore.errors import NotFoundError, RequestError
 from featurestore.frames.entity_rows import entity_rows
 from featurestore.planning.code_state import read_code_state
+from featurestore.planning.point_in_time import plan_view
 from featurestore.planning.request import FeaturesArgument
 from featurestore.project import Project
+from featurestore.protocols.offline import ChoosesEngine
 from featurestore.protocols.training_sets import TrainingSetRecord
 from featurestore.sources.files import locate_source
+from featurestore.sources.remote import is_remote
 from featurestore.training_sets.build import Build, built
 from featurestore.training_sets.content import Content
 from featurestore.training_sets.expected import SetChecks
 from featurestore.training_sets.files import SetFolder
 from featurestore.training_sets.profiles import manifest_statistics
 from featurestore.training_sets.recipe import Recipe, pin_features, resolve_recipe, used_service
+from featurestore.training_sets.remote_files import open_folder
 
 FORMAT = 1
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
@@ -47,7 +51,7 @@ class Order:
     entity_df: Any
     split: Split | None
     seed: int
-    folder: Path | None
+    folder: Path | str | None
     event_timestamp: str
     timezone: str
     full_feature_names: bool
@@ -68,7 +72,8 @@ def create(project: Project, order: Order) -> TrainingSetRecord:
     """
     _check_name(project, order.name)
     began = time.time_ns() // 1000
-    folder = SetFolder(order.folder or project.config.training_sets)
+    location = order.folder or project.config.training_sets
+    folder = open_folder(location)
     recipe = Recipe(
         features=pin_features(order.features, project, full=order.full_feature_names),
         full_feature_names=order.full_feature_names,
@@ -81,7 +86,7 @@ def create(project: Project, order: Order) -> TrainingSetRecord:
         seed=order.seed,
     )
     entities = _save_entities(project, order, recipe, folder)
-    recipe = replace(recipe, entity_rows=entities.hash)
+    recipe = replace(recipe, entity_rows=entities.hash, engine=_engine(project, recipe, entities))
     service = used_service(order.features, project.catalog())
     checks = SetChecks(project, recipe, at=began, wanted=order.check_expectations)
     with built(project, recipe, folder, profiled=True, checks=checks) as build:
@@ -94,7 +99,7 @@ def create(project: Project, order: Order) -> TrainingSetRecord:
         project=project.name,
         name=order.name,
         manifest=manifest,
-        folder=_shown(folder.path, project),
+        folder=_shown(location, project),
         profiles={part: profile.to_json() for part, profile in build.profiles.items()},
     )
     folder.write_manifest(record.manifest_id, manifest)
@@ -131,6 +136,16 @@ def _save_entities(project: Project, order: Order, recipe: Recipe, folder: SetFo
         frame = project.engine(order.engine).query(sql=frame, sources=sources)
     rows = entity_rows(frame)
     return folder.write_rows(rows.batches(), rows.schema)
+
+
+def _engine(project: Project, recipe: Recipe, entities: Content) -> str:
+    """The name of the engine that computes it: one that chooses may choose another one another time."""
+    engine = project.engine(recipe.engine)
+    if not isinstance(engine, ChoosesEngine):
+        return recipe.engine
+    request = resolve_recipe(recipe, project.catalog())
+    views = [plan_view(view, root=project.config.root, as_of=recipe.as_of) for view in request.views]
+    return engine.choose(views=views, entity_rows=entities.rows).engine.name
 
 
 def _manifest(
@@ -176,6 +191,8 @@ def library_versions() -> dict[str, str]:
     return found | {name: importlib.metadata.version(name) for name in _LIBRARIES}
 
 
-def _shown(folder: Path, project: Project) -> str:
-    absolute, root = folder.resolve(), project.config.root.resolve()
+def _shown(location: Path | str, project: Project) -> str:
+    if is_remote(str(location)):
+        return str(location).rstrip("/")
+    absolute, root = Path(location).resolve(), project.config.root.resolve()
     return (absolute.relative_to(root) if absolute.is_relative_to(root) else absolute).as_posix()

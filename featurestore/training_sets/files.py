@@ -6,9 +6,10 @@ manifests/77ab….json         what a training set was made from and came out as
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,20 +21,51 @@ from featurestore.errors import RequestError
 from featurestore.frames.atomic_file import atomic_path
 from featurestore.training_sets.content import BLOCK_ROWS, Content, ContentHasher
 
+_ABANDONED = 86_400
+"""Seconds: a file that is being written grows all the time."""
+
 
 class SetFolder:
-    """Where training sets are saved."""
+    """Where training sets are saved.
+
+    Attributes:
+        path: a folder of this machine.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def object_path(self, content_hash: str) -> Path:
-        """The file with that content."""
-        return self.path / "objects" / content_hash[:2] / f"{content_hash}.parquet"
+    def place(self, content_hash: str) -> Path | str:
+        """Where the object with that content is, or would be: for people."""
+        return self.path / _object(content_hash)
+
+    def has(self, content_hash: str) -> bool:
+        """Whether the object with that content is there."""
+        return (self.path / _object(content_hash)).is_file()
+
+    def local(self, content_hash: str) -> Path:
+        """A file of this machine with that content; it is there if `has` says so."""
+        return self.path / _object(content_hash)
+
+    def store(self, unfinished: Path, content_hash: str) -> None:
+        """Make a finished file the object with that content."""
+        path = self.path / _object(content_hash)
+        path.parent.mkdir(exist_ok=True)
+        # One that is there already has the same content, unless it was damaged.
+        unfinished.replace(path)
+
+    def manifest_place(self, manifest_id: str) -> Path | str:
+        """Where a manifest is, or would be: for people."""
+        return self.path / _manifest(manifest_id)
+
+    def read_manifest(self, manifest_id: str) -> bytes | None:
+        """A manifest as it was saved, None if it is not there."""
+        path = self.path / _manifest(manifest_id)
+        return path.read_bytes() if path.is_file() else None
 
     def write_manifest(self, manifest_id: str, manifest: Mapping[str, Any]) -> None:
         """Save a manifest beside the data, so that the folder explains itself."""
-        path = self.path / "manifests" / f"{manifest_id}.json"
+        path = self.path / _manifest(manifest_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as unfinished:
             unfinished.write_text(canonical_json(manifest), encoding="utf-8")
@@ -49,8 +81,25 @@ class SetFolder:
     def staged(self, schema: pa.Schema, names: Sequence[str]) -> Iterator[list[PartWriter]]:
         """One writer for each part, whose files are gone at the end of the block unless they are kept."""
         (self.path / "objects").mkdir(parents=True, exist_ok=True)
+        sweep(self.path)
         with ExitStack() as stack:
             yield [stack.enter_context(PartWriter(self, name, schema)) for name in names]
+
+
+def sweep(folder: Path) -> None:
+    """Remove the unfinished files of saves that were killed: those that nobody has written to for a day."""
+    for unfinished in (*folder.glob("objects/.*.unfinished"), *folder.glob("manifests/.*.unfinished")):
+        with suppress(FileNotFoundError):  # another save sweeps too, or has just finished this one
+            if time.time() - unfinished.stat().st_mtime > _ABANDONED:
+                unfinished.unlink()
+
+
+def _object(content_hash: str) -> str:
+    return f"objects/{content_hash[:2]}/{content_hash}.parquet"
+
+
+def _manifest(manifest_id: str) -> str:
+    return f"manifests/{manifest_id}.json"
 
 
 class PartWriter:
@@ -98,10 +147,7 @@ class PartWriter:
     def keep(self) -> Content:
         """Finish, and give the file its name."""
         content = self.finish()
-        path = self._folder.object_path(content.hash)
-        path.parent.mkdir(exist_ok=True)
-        # One that is there already has the same content, unless it was damaged.
-        self.path.replace(path)
+        self._folder.store(self.path, content.hash)
         return content
 
     def __enter__(self) -> Self:

@@ -16,6 +16,7 @@ from featurestore.errors import NotFoundError, RequestError
 from featurestore.frames.convert import to_pandas, to_polars
 from featurestore.project import Project
 from featurestore.protocols.training_sets import ModelRelease, Note, TrainingSetRecord
+from featurestore.sources.remote import is_remote
 from featurestore.statistics.profile import Profile
 from featurestore.statistics.slices import MINIMUM_GROUP
 from featurestore.training_sets.check import Recreation, Verification, recreate, verify
@@ -23,8 +24,8 @@ from featurestore.training_sets.compare import Comparison, compare_manifests
 from featurestore.training_sets.content import BLOCK_ROWS, Content
 from featurestore.training_sets.expected import SetCheck
 from featurestore.training_sets.export import export_parts
-from featurestore.training_sets.files import SetFolder
 from featurestore.training_sets.profiles import saved_profile, sliced_profile
+from featurestore.training_sets.remote_files import open_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,10 +38,11 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 class TrainingSet:
     """A training frame that was saved, with the record of how it was made. Its data never change."""
 
-    def __init__(self, project: Project, record: TrainingSetRecord, folder: Path | None = None) -> None:
+    def __init__(self, project: Project, record: TrainingSetRecord, folder: Path | str | None = None) -> None:
         self._project = project
         self._record = record
-        self._folder = SetFolder(folder or project.config.root / record.folder)
+        recorded = record.folder if is_remote(record.folder) else project.config.root / record.folder
+        self._folder = open_folder(folder or recorded)
 
     @property
     def name(self) -> str:
@@ -98,7 +100,7 @@ class TrainingSet:
         return sum(content.rows for content in self.parts.values())
 
     def path(self, part: str | None = None) -> Path:
-        """The Parquet file of a part.
+        """The Parquet file of a part; of a set in object storage, a copy that lasts as long as this object.
 
         Args:
             part: may be left out if there is one only.
@@ -106,13 +108,13 @@ class TrainingSet:
         Raises:
             NotFoundError: if there is no such part, or its file is gone.
         """
-        path = self._folder.object_path(self._content(part).hash)
-        if not path.is_file():
+        digest = self._content(part).hash
+        if not self._folder.has(digest):
             raise NotFoundError(
-                f"The data of training set {self.name!r} are gone: there is no file {path}.",
+                f"The data of training set {self.name!r} are gone: there is no file {self._folder.place(digest)}.",
                 hint="training_set.recreate() computes them again and keeps them if they come out the same.",
             )
-        return path
+        return self._folder.local(digest)
 
     def to_batches(self, part: str | None = None) -> Iterator[pa.RecordBatch]:
         """The rows of a part batch by batch."""

@@ -47,7 +47,8 @@ class TrainingSetVerbs:
             split: one of `RandomSplit`, `EntitySplit`, `StratifiedSplit`, `TimeSplit`, or fractions such as
                 ``{"train": 0.8, "test": 0.2}`` for rows at random; None for one part ``all``.
             seed: of the split; the same seed gives the same parts.
-            folder: where to save it, by default what feature_store.toml says (``training_sets``).
+            folder: where to save it, a path or ``s3://bucket/prefix``; by default what feature_store.toml says
+                (``training_sets``).
             event_timestamp: the time column of the entity rows.
             full_feature_names: name columns ``view__feature``.
             engine: ``duckdb`` or ``polars``, by default the store's.
@@ -68,7 +69,7 @@ class TrainingSetVerbs:
             entity_df=entity_df,
             split=None if split is None else as_split(split),
             seed=seed,
-            folder=None if folder is None else Path(folder),
+            folder=folder,
             event_timestamp=event_timestamp,
             timezone=timezone,
             full_feature_names=full_feature_names,
@@ -91,7 +92,7 @@ class TrainingSetVerbs:
             NotFoundError: if there is none.
         """
         record = self._project.registry.training_set(project=self._project.name, name=name)
-        return TrainingSet(self._project, record, None if folder is None else Path(folder))
+        return TrainingSet(self._project, record, folder)
 
     def training_sets(self, *, view: str | None = None, limit: int = 100) -> list[TrainingSet]:
         """The latest training sets, newest first; with a view, those made from any version of it."""

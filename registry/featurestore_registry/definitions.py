@@ -45,6 +45,13 @@ def read_definitions(connection: Connection, project: str) -> list[StoredVersion
     return [stored_version(row, project) for row in rows]
 
 
+def read_names(connection: Connection, project: str) -> list[Key]:
+    """Kind and name of every definition that is not retired, in order."""
+    newest = select(_V.kind, _V.name).where(_V.project == project, _V.superseded_revision.is_(None))
+    rows = connection.execute(newest.where(_V.retired_us.is_(None)).order_by(_V.kind, _V.name))
+    return [(row.kind, row.name) for row in rows]
+
+
 def read_named(
     connection: Connection, project: str, revision: int, names: Iterable[Key]
 ) -> list[StoredVersion]:

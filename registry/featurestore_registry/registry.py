@@ -111,6 +111,11 @@ class SQLRegistry:
             revision = definitions.read_revision(connection, project)
             return revision, definitions.read_definitions(connection, project)
 
+    def names(self, *, project: str) -> list[Key]:
+        """See `RegistryReader.names`."""
+        with self._database.reading() as connection:
+            return definitions.read_names(connection, project)
+
     def named(self, *, project: str, revision: int, names: Collection[Key]) -> list[StoredVersion]:
         """See `RegistryReader.named`."""
         with self._database.reading() as connection:

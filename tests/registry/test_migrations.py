@@ -16,6 +16,7 @@ from featurestore.definitions.fingerprint import (
 )
 from featurestore.errors import RegistryError
 from featurestore.protocols.registry import ChangeAction
+from featurestore.protocols.training_sets import Reached
 from featurestore.testing.registry_suite.base import (
     HOUR,
     PLANE,
@@ -126,3 +127,20 @@ def test_the_audit_cannot_be_rewritten(registry: SQLRegistry, engine: sa.Engine,
     with pytest.raises(sa.exc.DBAPIError, match="append-only"), engine.begin() as connection:
         connection.execute(sa.text(statement))
     assert registry.audit(project=PROJECT) == before
+
+
+def test_training_sets_are_found_by_their_service_after_an_upgrade(registry_url: str) -> None:
+    database = Database.from_url(registry_url)
+    database.prepare_sqlite_file()
+    with database.writing() as connection:
+        schema.migrate(connection, "0003")
+        fill = _inserter(connection)
+        for name, service in (("one", {"name": "departures", "version": 1}), ("two", None)):
+            fill("fs_training_sets", project=PROJECT, name=name, manifest_id=name, content_hash="c", folder="sets",
+                 created_us=1, author="ann", manifest=json.dumps({"service": service}), tags="{}")  # fmt: skip
+    database.close()
+    SQLRegistry.upgrade(registry_url)
+    upgraded = SQLRegistry.from_url(registry_url)
+    reached = upgraded.reached(project=PROJECT, kind="feature_service", name="departures")
+    upgraded.close()
+    assert reached == Reached(("one",), ())

@@ -57,7 +57,7 @@ def test_batches_slices_and_files_do_not_matter(name: str, tmp_path: Path) -> No
     assert content_of(cut.to_batches(), rows.schema) == expected
     folder = SetFolder(tmp_path)
     assert folder.write_rows(rows.to_batches(max_chunksize=999), rows.schema) == expected
-    with pq.ParquetFile(folder.object_path(expected.hash)) as file:
+    with pq.ParquetFile(folder.local(expected.hash)) as file:
         assert file.schema_arrow == rows.schema
         assert content_of(file.iter_batches(), file.schema_arrow) == expected
 

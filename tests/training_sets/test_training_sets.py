@@ -453,3 +453,11 @@ def test_the_lineage_of_a_model_leads_back_to_columns_and_on_from_them(
     assert "model delays@7" in str(back)
     with pytest.raises(NotFoundError):
         store.lineage("delays@8")
+
+
+def test_the_engine_that_was_chosen_is_recorded(store: fs.FeatureStore, service: fs.FeatureService) -> None:
+    # More entity rows than rows of the source, and fewer.
+    for count, name in ((1_000, "polars"), (10, "duckdb")):
+        made = store.create_training_set(f"of-{name}", service, entity_rows(count), engine="auto")
+        assert made.manifest["recipe"]["engine"] == name
+        assert made.recreate().same

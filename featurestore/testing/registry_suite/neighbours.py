@@ -49,6 +49,8 @@ class NeighbourCases:
         revision = commit(registry, new_version(make_view(ttl=HOUR), 2), change(make_service(make_view())))
         _, everything = registry.definitions(project=PROJECT)
         names = {(stored.kind, stored.name) for stored in everything}
+        assert registry.names(project=PROJECT) == sorted(names)
+        assert registry.names(project="other") == []
         assert registry.named(project=PROJECT, revision=revision, names=names) == everything
         for name in names:
             part = [stored for stored in everything if (stored.kind, stored.name) == name]
@@ -75,6 +77,7 @@ class NeighbourCases:
         assert versions(registry, first, MINE) == [(VIEW, 1, True)]
         assert versions(registry, third, MINE) == [(VIEW, 2, True)]
         assert versions(registry, fourth, MINE) == []
+        assert registry.names(project=PROJECT) == [MINE]
         assert versions(registry, fifth, MINE) == [(VIEW, 3, False)]
         owners = [
             registry.named(project=PROJECT, revision=revision, names=[MINE])[0].payload["owner"]
