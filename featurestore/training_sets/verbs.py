@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from featurestore.definitions.instants import to_microseconds
 from featurestore.definitions.splits import Split, as_split
 from featurestore.planning.request import FeaturesArgument
 from featurestore.project import Project
-from featurestore.training_sets.create import Order, create
-from featurestore.training_sets.training_set import TrainingSet
+
+if TYPE_CHECKING:
+    from featurestore.training_sets.training_set import TrainingSet
 
 
 class TrainingSetVerbs:
@@ -63,6 +64,9 @@ class TrainingSetVerbs:
             RequestError: if the name is taken, or an object differs from what is registered.
             NotFoundError, NameClashError, EntityDataError, SourceError: as for `get_historical_features`.
         """
+        from featurestore.training_sets.create import Order, create
+        from featurestore.training_sets.training_set import TrainingSet
+
         order = Order(
             name=name,
             features=features,
@@ -91,10 +95,14 @@ class TrainingSetVerbs:
         Raises:
             NotFoundError: if there is none.
         """
+        from featurestore.training_sets.training_set import TrainingSet
+
         record = self._project.registry.training_set(project=self._project.name, name=name)
         return TrainingSet(self._project, record, folder)
 
     def training_sets(self, *, view: str | None = None, limit: int = 100) -> list[TrainingSet]:
         """The latest training sets, newest first; with a view, those made from any version of it."""
+        from featurestore.training_sets.training_set import TrainingSet
+
         records = self._project.registry.training_sets(project=self._project.name, view=view, limit=limit)
         return [TrainingSet(self._project, record) for record in records]
