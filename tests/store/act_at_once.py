@@ -23,6 +23,7 @@ from featurestore.protocols.registry import ChangeAction, RunKind
 PROJECT = "crowd"
 VIEWS = ("a", "b", "c")
 ACTS = 8
+ATTEMPTS = 20
 LEASE = timedelta(minutes=5)
 
 
@@ -68,14 +69,18 @@ def promote(store: fs.FeatureStore, name: str, mark: int, chance: random.Random)
         yield done(ChangeAction.PROMOTE, name, version, f"promotion {mark}")
 
 
-def roll_back(store: fs.FeatureStore, name: str, mark: int, _: random.Random) -> Iterator[dict[str, Any]]:
-    """To the version before, if nobody comes in between."""
-    try:
-        plan = store.rollback(name, message=f"rollback {mark}")
-    except (StaleRegistryError, RequestError):
+def roll_back(store: fs.FeatureStore, name: str, mark: int, __: random.Random) -> Iterator[dict[str, Any]]:
+    """To the version before; again and again while others come in between, until there is none."""
+    for _ in range(ATTEMPTS):
+        try:
+            plan = store.rollback(name, message=f"rollback {mark}")
+        except StaleRegistryError:
+            continue
+        except RequestError:
+            return
+        for planned in plan.changes:
+            yield done(ChangeAction.ROLLBACK, name, planned.change.version, f"rollback {mark}")
         return
-    for planned in plan.changes:
-        yield done(ChangeAction.ROLLBACK, name, planned.change.version, f"rollback {mark}")
 
 
 def run(store: fs.FeatureStore, name: str, mark: int, chance: random.Random) -> Iterator[dict[str, Any]]:

@@ -59,7 +59,7 @@ def test_every_act_is_there_once_and_in_an_order(registry_url: str, tmp_path: Pa
         entries = store.audit(limit=10_000)[::-1]
         written = [_as_told(entry) for entry in entries[first:]]
         assert Counter(map(json.dumps, written)) == Counter(map(json.dumps, told))
-        assert len({item["action"] for item in told}) == 5, "an act was never done"
+        assert {item["action"] for item in told} >= {"new version", "promote", "rollback", "publish"}
         _check_revisions(store, entries)
         for name in VIEWS:
             _check_versions(store.project.registry, name, entries)
