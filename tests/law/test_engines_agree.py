@@ -21,13 +21,13 @@ def engine(request):
     return make_engine(request.param)
 
 
-@settings(max_examples=600)
+@settings(max_examples=200)
 @given(case=cases())
 def test_training_frames(engine, case: Case):
     check_historical(engine, case)
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(case=cases())
 def test_latest_rows(engine, case: Case):
     check_latest(engine, case)
@@ -39,7 +39,7 @@ def test_visible_rows(engine, case: Case):
     check_visible(engine, case)
 
 
-@settings(max_examples=150)
+@settings(max_examples=30)
 @given(case=cases(), files=st.integers(1, 3), row_group_size=st.integers(1, 3))
 def test_parquet(engine, case: Case, files: int, row_group_size: int):
     with tempfile.TemporaryDirectory() as folder:
@@ -49,7 +49,7 @@ def test_parquet(engine, case: Case, files: int, row_group_size: int):
         check_visible(engine, stored)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(case=cases(), files=st.integers(1, 2))
 def test_csv(engine, case: Case, files: int):
     assume(csv_can_hold(case))

@@ -62,7 +62,7 @@ def readable(instant: int) -> bool:
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "polars"])
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(case=cases())
 def test_online_is_the_oracle(open_store: OpenStore, engine: str, case: Case) -> None:
     assume(all(readable(instant) for instant in case.at))

@@ -242,7 +242,7 @@ STEPS = [
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_histories(stores: Stores, engine: str, data: st.DataObject) -> None:
     project = stores.new_project()

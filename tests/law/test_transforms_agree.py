@@ -76,7 +76,7 @@ WAYS = st.sampled_from(["sql", "polars", "source", "chained"])
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(rows=ROWS, kept=conditions(numbers(1)), value=numbers(), way=WAYS, kind=st.sampled_from([0, 1, 2]))
 def test_random_expressions(  # noqa: PLR0917
     stores: Stores, engine: str, rows: list[Row], kept: Expression, value: Expression, way: str, kind: int

@@ -38,19 +38,19 @@ def _sums_fit(case: Case) -> bool:
     return not any(w.function == "sum" for plan in case.plans for w in plan.windows)
 
 
-@settings(max_examples=120)
+@settings(max_examples=50)
 @given(case=window_cases())
 def test_training_frames(engine, case: Case):
     check_historical(engine, case)
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(case=window_cases())
 def test_latest_rows(engine, case: Case):
     check_latest(engine, case)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(case=window_cases(), files=st.integers(1, 3), row_group_size=st.integers(1, 3))
 def test_parquet(engine, case: Case, files: int, row_group_size: int):
     with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +59,7 @@ def test_parquet(engine, case: Case, files: int, row_group_size: int):
         check_latest(engine, stored)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(case=window_cases(), data=st.data())
 def test_the_order_of_the_source_does_not_matter(engine, case: Case, data: st.DataObject):
     order = data.draw(st.permutations(range(len(case.rows))))
