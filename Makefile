@@ -13,7 +13,7 @@ CAN_BE_USED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	if $$python -c '$(CAN_BE_USED)' >/dev/null 2>&1; then echo $$python; break; fi; done)
 
-.PHONY: help setup browser demo demo-warehouse test test-servers test-warehouse fuzz lint format types wheel bench bench-smoke clean
+.PHONY: help setup browser demo demo-warehouse test test-servers test-thorough test-warehouse fuzz lint format types wheel bench bench-smoke clean
 
 help: ## show this text
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -45,7 +45,10 @@ demo-warehouse: $(READY) ## run the warehouse example on a PostgreSQL server tha
 
 test: $(READY) ## run the tests, against real Redis-protocol and PostgreSQL servers (ARGS="-k name" for some)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal --ignore tests/warehouse \
-		-m "not snowflake" $(ARGS)
+		-m "not snowflake and not thorough" $(ARGS)
+
+test-thorough: $(READY) ## run the long proofs: a crash after every statement of the registry, twenty processes at once
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal -m thorough $(ARGS)
 
 test-warehouse: $(READY) ## run the tests of data elsewhere: PostgreSQL, Snowflake, object stores, on local servers
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal \

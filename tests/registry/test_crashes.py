@@ -21,6 +21,8 @@ from featurestore_registry.address import parse_address
 from tests.registry.acts import ACTS, contents
 from tests.registry.die_at_statement import NEVER
 
+pytestmark = pytest.mark.thorough
+
 Do = Callable[[str, str, int], int]
 Copy = Callable[[], str]
 

@@ -16,6 +16,8 @@ import featurestore as fs
 from featurestore.protocols.registry import AuditEntry, Registry, RunStatus
 from tests.store.act_at_once import PROJECT, VIEWS, view
 
+pytestmark = pytest.mark.thorough
+
 COUNT = 20
 SECONDS = 250
 

@@ -10,6 +10,8 @@ import pytest
 
 import featurestore as fs
 
+pytestmark = pytest.mark.thorough
+
 COUNT = 20
 
 
