@@ -39,16 +39,16 @@ def stop() -> None:
     "Leave."
 try:
     app(["--help"])
-except SystemExit:
-    pass
+except SystemExit as end:
+    assert not end.code
 """
 _OURS_HELP = """
 from featurestore.cli import main
 sys.argv = ["featurestore", "--help"]
 try:
     main()
-except SystemExit:
-    pass
+except SystemExit as end:
+    assert not end.code
 """
 Scripts = list[tuple[str, list[Contender]]]
 

@@ -52,6 +52,7 @@ def diff(found: VersionDiff) -> Document:
         ],
         "values_change": found.values_change,
         "backfill": found.backfill,
+        "reach_seconds": None if found.reach is None else found.reach.total_seconds(),
         "filled_until": found.filled_until,
         "breaks": [{"service": item.service, "what": item.what} for item in found.breaks],
         "services": list(found.services),

@@ -246,6 +246,18 @@ class FeatureView(Definition):
         return min(finite, default=None)
 
     @property
+    def reach(self) -> timedelta | None:
+        """How far back from an instant rows can still give it a value; None: all of them can."""
+        if not self.aggregations:
+            return self.ttl
+        reaches = []
+        for each in self.aggregations:
+            if not isinstance(each.span, timedelta):
+                return None
+            reaches.append(each.span * (each.series or 1) + each.offset)
+        return max(reaches)
+
+    @property
     def origin(self) -> Source:
         """The source that the rows come from in the end: that of the view that is the source, if one is."""
         return self.source.origin if isinstance(self.source, FeatureView) else self.source

@@ -30,27 +30,10 @@ class AutoEngine:
         there = _in_place(views, entity_rows)
         if there is not None and there[1].better:
             return EngineChoice(there[0], there[1].reason)
-        local = self._local(views, entity_rows)
+        local = _local(views, entity_rows)
         if there is None:
             return local
         return EngineChoice(local.engine, f"{local.reason}; not {there[0].name}: {there[1].reason}")
-
-    def _local(self, views: Sequence[ViewPlan], entity_rows: int) -> EngineChoice:
-        if any(view.windows for view in views):
-            return EngineChoice(open_engine("duckdb"), "aggregations read large sources")
-        counts = [row_count(view.source) for view in views]
-        if None in counts:
-            return EngineChoice(
-                open_engine("duckdb"), "how many rows the sources have is not known beforehand"
-            )
-        rows = sum(count for count in counts if count is not None)
-        if entity_rows > rows:
-            return EngineChoice(
-                open_engine("polars"), f"there are more entity rows than the {rows:,} rows of the sources"
-            )
-        return EngineChoice(
-            open_engine("duckdb"), f"the {rows:,} rows of the sources are not fewer than the entity rows"
-        )
 
     def historical_features(
         self, *, views: Sequence[ViewPlan], entities: pa.Table
@@ -82,6 +65,23 @@ class AutoEngine:
     def query(self, *, sql: str, sources: Mapping[str, Source]) -> pa.Table:
         """Run a user's SQL over the sources (by name), on DuckDB; see `OfflineEngine`."""
         return _duckdb().query(sql=sql, sources=sources)
+
+
+def _local(views: Sequence[ViewPlan], entity_rows: int) -> EngineChoice:
+    """The faster one of the engines that read the sources."""
+    if any(view.windows for view in views):
+        return EngineChoice(_duckdb(), "aggregations read large sources")
+    rows = 0
+    for view in views:
+        count = row_count(view.source, enough=entity_rows - rows)
+        if count is None:
+            return EngineChoice(_duckdb(), "how many rows the sources have is not known beforehand")
+        rows += count
+        if rows >= entity_rows:
+            reason = f"the first {rows:,} rows of the sources are not fewer than the entity rows"
+            return EngineChoice(_duckdb(), reason)
+    reason = f"there are more entity rows than the {rows:,} rows of the sources"
+    return EngineChoice(open_engine("polars"), reason)
 
 
 def _in_place(views: Sequence[ViewPlan], entity_rows: int) -> tuple[OfflineEngine, Suits] | None:

@@ -14,7 +14,7 @@ from featurestore.definitions.types import FeatureType
 from featurestore.frames.atomic_file import atomic_path
 from featurestore.frames.convert import to_pandas, to_polars
 from featurestore.frames.types import arrow_type, feature_type
-from featurestore.planning.places import engine_of_tables
+from featurestore.planning.table_engine import engine_of_tables
 from featurestore.progress import Progress
 from featurestore.protocols.offline import ChoosesEngine, OfflineEngine, ViewPlan
 from featurestore.statistics.slices import MINIMUM_GROUP

@@ -134,8 +134,12 @@ def stream_rows(
     return pa.RecordBatchReader.from_batches(chosen, batches)
 
 
-def row_count(source: Source) -> int | None:
+def row_count(source: Source, *, enough: int) -> int | None:
     """How many rows a source has before any steps, None where only reading them tells.
+
+    Args:
+        source: the source.
+        enough: files are only opened until so many rows are known of.
 
     Raises:
         SourceError: if the source cannot be read.
@@ -143,7 +147,12 @@ def row_count(source: Source) -> int | None:
     if isinstance(source, InMemorySource):
         return int(_frame(source).num_rows)
     if isinstance(source, ParquetSource) and on_disk(source):
-        return sum(int(_guarded(source, file, _rows_of_parquet)) for file in list_files(source))
+        found = 0
+        for file in list_files(source):
+            if found >= enough:
+                break
+            found += int(_guarded(source, file, _rows_of_parquet))
+        return found
     return None
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from featurestore.definitions.instants import from_microseconds
+from featurestore.definitions.windows import duration_text
 from featurestore.errors import NotFoundError
 from featurestore.planning.breaks import Break, broken_services
 from featurestore.planning.differences import FieldChange, field_changes
@@ -26,6 +28,7 @@ class VersionDiff:
         changes: the fields that differ.
         values_change: whether values may differ, or only descriptions do.
         backfill: whether the second version has yet to be filled before it can be served.
+        reach: how far back rows matter to the values of the second version of a view; None: all of them do.
         filled_until: until when the second version is filled, in ISO 8601, or None.
         breaks: services that the step from the first to the second version would break.
         services: services that use the view.
@@ -39,6 +42,7 @@ class VersionDiff:
     changes: tuple[FieldChange, ...]
     values_change: bool
     backfill: bool
+    reach: timedelta | None
     filled_until: str | None
     breaks: tuple[Break, ...]
     services: tuple[str, ...]
@@ -57,7 +61,10 @@ class VersionDiff:
     def _consequences(self) -> list[str]:
         lines = []
         if self.backfill:
-            lines.append(f"version {self.new} is not filled yet: a backfill is needed before it is served")
+            rows = "all rows" if self.reach is None else f"{duration_text(self.reach)} of rows"
+            lines.append(
+                f"version {self.new} is not filled yet: a backfill from {rows} is needed before it is served"
+            )
         elif self.filled_until:
             lines.append(f"version {self.new} is filled until {self.filled_until}")
         lines += [str(item) for item in self.breaks] or ["breaks nothing"]
@@ -97,13 +104,14 @@ def _view_diff(project: Project, first: StoredVersion, second: StoredVersion) ->
     catalog = project.catalog()
     state = project.registry.view_state(project=project.name, view=second.name, version=second.version)
     until = None if state.watermark_us is None else from_microseconds(state.watermark_us).isoformat()
-    known = catalog.services_of(first.name)
+    known, after = catalog.services_of(first.name), catalog.load_view(second)
     return _diff(
         first,
         second,
         backfill=bool(second.payload["online"]) and until is None and not second.retired,
+        reach=after.reach,
         filled_until=until,
-        breaks=broken_services(catalog.load_view(first), catalog.load_view(second), known),
+        breaks=broken_services(catalog.load_view(first), after, known),
         services=[service.name for service in known],
         pins=[
             (service.name, reference.version)
@@ -119,6 +127,7 @@ def _diff(
     second: StoredVersion,
     *,
     backfill: bool = False,
+    reach: timedelta | None = None,
     filled_until: str | None = None,
     breaks: tuple[Break, ...] = (),
     services: Sequence[str] = (),
@@ -132,6 +141,7 @@ def _diff(
         changes=field_changes(first.payload, second.payload),
         values_change=first.data_hash != second.data_hash,
         backfill=backfill,
+        reach=reach,
         filled_until=filled_until,
         breaks=breaks,
         services=tuple(services),

@@ -118,6 +118,19 @@ def test_a_retired_version_is_read_offline_but_not_served(two_versions: fs.Featu
         offline_of_a(two_versions, "punctuality")
 
 
+def test_what_was_retired_comes_back_by_applying_it_again(
+    two_versions: fs.FeatureStore, arrivals: Arrivals
+) -> None:
+    (first, _) = two_versions.history("punctuality")
+    for retired, number in (("punctuality@1", 3), ("punctuality", 4)):
+        two_versions.retire([retired])
+        two_versions.apply([arrivals.view()])
+        two_versions.materialize(end=NOON)
+        latest = two_versions.history("punctuality")[-1]
+        assert (latest.stored.version, latest.stored.data_hash) == (number, first.stored.data_hash)
+        assert delay_of_a(two_versions, "punctuality") == 7.0
+
+
 def test_a_pinned_version_is_not_retired(two_versions: fs.FeatureStore) -> None:
     two_versions.apply([fs.FeatureService("old", features=["punctuality@1:delay"])])
     with pytest.raises(DefinitionError, match=r"punctuality@1 cannot be retired: service 'old' pins it"):
@@ -158,7 +171,7 @@ def test_a_difference_in_words(two_versions: fs.FeatureStore, arrivals: Arrivals
         "    owner: none → ops",
         "    ttl: 15m → 3d",
         "    values change",
-        "    version 3 is not filled yet: a backfill is needed before it is served",
+        "    version 3 is not filled yet: a backfill from 3d of rows is needed before it is served",
         "    breaks nothing",
         "    used by departures, old",
     ]
@@ -182,9 +195,10 @@ def test_differences_of_windows_and_sources(store: fs.FeatureStore, arrivals: Ar
     store.apply([view("7d")])
     store.apply([view("14d")])
     store.apply([view(fs.LIFETIME, where="delay > 0")])
-    assert [str(change) for change in store.diff("late", 1, 2).changes] == [
-        "features.average.window: 7d → 14d"
-    ]
+    longer = store.diff("late", 1, 2)
+    assert [str(change) for change in longer.changes] == ["features.average.window: 7d → 14d"]
+    assert "version 2 is not filled yet: a backfill from 14d of rows is needed" in str(longer)
+    assert "version 3 is not filled yet: a backfill from all rows is needed" in str(store.diff("late", 2, 3))
     assert sorted(str(change) for change in store.diff("late").changes) == [
         "features.average.window: 14d → lifetime",
         "source.where: none → delay > 0",
