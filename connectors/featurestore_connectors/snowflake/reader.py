@@ -13,6 +13,7 @@ from featurestore_connectors.names import no_column, no_table, quoted, two_colum
 from featurestore_connectors.snowflake.connections import Session
 from featurestore_connectors.snowflake.sql import (
     among,
+    catalogue,
     literal,
     of_changed,
     rows_of,
@@ -21,6 +22,8 @@ from featurestore_connectors.snowflake.sql import (
     within,
 )
 from featurestore_connectors.snowflake.types import Column, converted, shown_name
+
+_MOST_TABLES = 1000
 
 
 class SnowflakeReader:
@@ -106,11 +109,11 @@ def columns_of(session: Session, source: SnowflakeSource) -> list[Column]:
 def _missing(session: Session, source: SnowflakeSource) -> SourceError | None:
     """What to raise if the table is not there: it says which are."""
     *place, name = table_parts(source.table)
-    database = "" if len(place) < 2 else f'"{place[0]}".'
+    # The table itself first, if it is there: the limit must not hide it.
     found = session.table(
         "SELECT CURRENT_SCHEMA() AS here, table_schema, table_name "
-        f"FROM {database}INFORMATION_SCHEMA.TABLES WHERE table_schema <> 'INFORMATION_SCHEMA' "
-        f"ORDER BY table_name = {literal(name)}, table_schema, table_name LIMIT 1000"
+        f"FROM {catalogue(place)} WHERE table_schema <> 'INFORMATION_SCHEMA' "
+        f"ORDER BY table_name = {literal(name)} DESC, table_schema, table_name LIMIT {_MOST_TABLES}"
     )
     schema = place[-1] if place else None
     tables = []
