@@ -67,7 +67,7 @@ def test_a_view_that_cannot_be_read_is_not_said_to_be_missing(
         "CREATE VIEW broken_view AS SELECT * FROM read_by_view",
         "DROP TABLE read_by_view",
     )
-    with pytest.raises(SourceError, match="Snowflake answered: .*READ_BY_VIEW"):
+    with pytest.raises(SourceError, match=r"Snowflake answered: .*READ_BY_VIEW"):
         source_schema(source(table="broken_view"))
     run("DROP VIEW broken_view")
 
@@ -202,8 +202,5 @@ def test_ctrl_c_stops_the_query_on_the_server(snowflake_url: str, tmp_path: Path
         training_frame(view(source(query=LONG)), tmp_path, engine)
     # The driver comes back when the server does.
     assert time.monotonic() - started < 15
-    opened = session()
-    try:
+    with session() as opened:
         assert opened.table("SELECT 1 AS x").num_rows == 1
-    finally:
-        opened.close()

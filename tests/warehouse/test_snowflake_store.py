@@ -132,13 +132,10 @@ def test_nothing_stays_behind(arrivals: None, tmp_path: Path) -> None:
     rows = pa.table({"tailnum": ["N1"], "event_timestamp": [NOON]})
     with fs.FeatureStore(registry=f"sqlite:///{tmp_path}/r.db", online="memory://") as store:
         store.get_historical_features(rows, [view()], engine="snowflake").to_arrow()
-    opened = session()
-    try:
+    with session() as opened:
         with pytest.raises(SourceError, match="FS_ENTITIES"):
             opened.table("SELECT * FROM fs_entities")
         assert opened.table("SHOW STAGES").num_rows == 0
-    finally:
-        opened.close()
 
 
 TIMES = 'SELECT column1::TIMESTAMP_NTZ AS "AT", column2 AS k, column3 AS x FROM VALUES '

@@ -31,11 +31,8 @@ class SnowflakeReader:
 
     def columns(self, *, source: SnowflakeSource) -> SourceColumns:
         """All columns; see `SourceReader`."""
-        session = Session(source=source.name, url=source.url)
-        try:
+        with Session(source=source.name, url=source.url) as session:
             columns = columns_of(session, source)
-        finally:
-            session.close()
         return SourceColumns(
             pa.schema([(column.name, column.type) for column in columns]),
             frozenset(column.name for column in columns if column.text),
@@ -67,8 +64,7 @@ class SnowflakeReader:
         Of a table or view it is its name and the time of its last change; of a query the hash of its rows, which
         Snowflake computes for it.
         """
-        session = Session(source=source.name, url=source.url)
-        try:
+        with Session(source=source.name, url=source.url) as session:
             if source.query:
                 found = session.table(
                     f"SELECT HASH_AGG(*)::VARCHAR AS h, COUNT(*) AS n FROM {rows_of(source)}"
@@ -85,8 +81,6 @@ class SnowflakeReader:
             (row,) = found.to_pylist()
             place = [row["d"], row["s"]][: 3 - len(parts)]
             return f"{'.'.join([*place, *parts])} changed at {row['t']}"
-        finally:
-            session.close()
 
 
 def columns_of(session: Session, source: SnowflakeSource) -> list[Column]:
