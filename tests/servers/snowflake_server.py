@@ -83,13 +83,10 @@ def own_schema(url: str) -> Iterator[str]:
     place, _, parameters = Connection.of(url, what="The tests' account").url.partition("?")
     name = f"FEATURESTORE_{secrets.token_hex(6).upper()}"
     own = f"{'/'.join(place.split('/')[:4])}/{name}?{parameters}"
-    run = Session(source="tests", url=url)
-    try:
-        run.run(f"CREATE SCHEMA {name}")
+    with Session(source="tests", url=url) as session:
+        session.run(f"CREATE SCHEMA {name}")
         yield own
-        run.run(f"DROP SCHEMA {name} CASCADE")
-    finally:
-        run.close()
+        session.run(f"DROP SCHEMA {name} CASCADE")
 
 
 def environment() -> Path:

@@ -9,15 +9,15 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from featurestore.errors import SourceError
 from featurestore_connectors.snowflake.connections import Session
 from tests.servers.snowflake_server import SnowflakeServer
 
 
 @pytest.fixture
 def session(snowflake_to_break: SnowflakeServer) -> Iterator[Session]:
-    opened = Session(source="tests", url="${SNOWFLAKE_URL}")
-    yield opened
-    opened.close()
+    with Session(source="tests", url="${SNOWFLAKE_URL}") as opened:
+        yield opened
 
 
 def test_times_that_are_null_stay_so(session: Session):
@@ -45,7 +45,8 @@ def test_files_are_uploaded_and_what_a_session_made_is_gone_with_it(
         {"a": None, "b": "\\N"},
     ]
     assert session.table("SHOW STAGES").num_rows == 0
-    other = Session(source="tests", url="${SNOWFLAKE_URL}")
-    with pytest.raises(Exception, match="UPLOADED"):
+    with (
+        Session(source="tests", url="${SNOWFLAKE_URL}") as other,
+        pytest.raises(SourceError, match="UPLOADED"),
+    ):
         other.table("SELECT * FROM uploaded")
-    other.close()

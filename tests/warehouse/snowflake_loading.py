@@ -44,11 +44,8 @@ def session() -> Session:
 
 
 def run(*statements: str) -> None:
-    opened = session()
-    try:
+    with session() as opened:
         opened.run(*statements)
-    finally:
-        opened.close()
 
 
 def load_table(table: pa.Table) -> str:

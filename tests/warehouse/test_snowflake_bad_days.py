@@ -20,6 +20,7 @@ from featurestore.errors import SourceError, SourceUnavailableError
 from featurestore.protocols.sources import EVERY_ROW
 from featurestore.sources.arrow import read_table, source_schema
 from featurestore.sources.external import external_rows
+from featurestore_connectors.snowflake import reader
 from tests.servers.snowflake_server import SnowflakeServer
 from tests.warehouse.snowflake_loading import URL, run, session
 
@@ -54,6 +55,21 @@ def test_a_missing_table_lists_those_that_are_there(snowflake_url: str):
         source_schema(source(table="trips_of_dey"))
     assert "Did you mean 'trips_of_day'" in str(caught.value)
     assert source_schema(source(table='"Odd"')).names == ["at"]
+
+
+def test_a_view_that_cannot_be_read_is_not_said_to_be_missing(
+    snowflake_url: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reader, "_MOST_TABLES", 1)
+    run(
+        'CREATE TABLE a_first_table ("AT" TIMESTAMP_NTZ)',
+        'CREATE TABLE read_by_view ("AT" TIMESTAMP_NTZ)',
+        "CREATE VIEW broken_view AS SELECT * FROM read_by_view",
+        "DROP TABLE read_by_view",
+    )
+    with pytest.raises(SourceError, match=r"Snowflake answered: .*READ_BY_VIEW"):
+        source_schema(source(table="broken_view"))
+    run("DROP VIEW broken_view")
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "snowflake"])
@@ -186,8 +202,5 @@ def test_ctrl_c_stops_the_query_on_the_server(snowflake_url: str, tmp_path: Path
         training_frame(view(source(query=LONG)), tmp_path, engine)
     # The driver comes back when the server does.
     assert time.monotonic() - started < 15
-    opened = session()
-    try:
+    with session() as opened:
         assert opened.table("SELECT 1 AS x").num_rows == 1
-    finally:
-        opened.close()

@@ -132,13 +132,10 @@ def test_nothing_stays_behind(arrivals: None, tmp_path: Path) -> None:
     rows = pa.table({"tailnum": ["N1"], "event_timestamp": [NOON]})
     with fs.FeatureStore(registry=f"sqlite:///{tmp_path}/r.db", online="memory://") as store:
         store.get_historical_features(rows, [view()], engine="snowflake").to_arrow()
-    opened = session()
-    try:
+    with session() as opened:
         with pytest.raises(SourceError, match="FS_ENTITIES"):
             opened.table("SELECT * FROM fs_entities")
         assert opened.table("SHOW STAGES").num_rows == 0
-    finally:
-        opened.close()
 
 
 TIMES = 'SELECT column1::TIMESTAMP_NTZ AS "AT", column2 AS k, column3 AS x FROM VALUES '
@@ -167,14 +164,12 @@ def micros(moment: datetime) -> int:
         ({"keys": pa.table({"k": [1, 2], "x": ["a", "a"]})}, [1]),
         ({"keys": pa.table({"k": pa.array([], pa.int64())})}, []),
         ({"changed": ChangedEntities(("k",), ((micros(NOON) - 1, micros(NOON)),), 0, 0, None)}, [2]),
-        ({"changed": ChangedEntities(("k",), (), 0, 0, pa.table({"k": [1]}))}, [1]),
+        ({"changed": ChangedEntities(("k",), ((0, 1),), 0, 0, pa.table({"k": [1]}))}, [1]),
     ],
 )
 def test_rows_that_cannot_matter_are_left_out_by_the_server(
     snowflake_url: str, wanted: Any, expected: list[int]
 ):
-    if "changed" in wanted and not wanted["changed"].spans:
-        wanted = {"changed": ChangedEntities(("k",), ((0, 1),), 0, 0, wanted["changed"].besides)}
     assert read(rows_of_query(ROWS), **wanted) == expected
 
 
@@ -182,7 +177,6 @@ def test_rows_that_cannot_matter_are_left_out_by_the_server(
 def test_bounds_leave_out_no_row_within_them(snowflake_url: str, kind: str):
     source = rows_of_query(f'SELECT "AT"::{kind} AS "AT", k FROM ({ROWS})')
     found = read(source, earliest=micros(NOON), latest=micros(NOON))
-    assert 2 in found or kind == "DATE"
     assert found == ([1, 2, 3] if kind == "DATE" else [2])
 
 

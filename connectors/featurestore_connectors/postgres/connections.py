@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 import adbc_driver_manager as driver
@@ -16,13 +13,13 @@ import adbc_driver_manager as driver
 from featurestore.definitions.connection import Connection
 from featurestore_connectors.postgres.databases import connect
 from featurestore_connectors.postgres.errors import refused_connection, translated
+from featurestore_connectors.sessions import DriverSession, interruptible
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 T = TypeVar("T")
 
-_LOOK_EVERY = 0.1  # seconds
 # A server that has vanished is noticed after a minute instead of hours. The URL's own parameters win.
 _DEFAULTS = {
     "application_name": "featurestore",
@@ -33,7 +30,7 @@ _DEFAULTS = {
 }
 
 
-class Session:
+class Session(DriverSession):
     """A connection for one use.
 
     Args:
@@ -65,14 +62,6 @@ class Session:
             self.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         # Of the transaction only: connections behind a pooler are used by others afterwards.
         self.run("SET LOCAL TimeZone = 'UTC'", "SET LOCAL standard_conforming_strings = on")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def run(self, *statements: str) -> None:
         """Run statements that return nothing."""
@@ -110,24 +99,24 @@ class Session:
         with translated(self.source, self._connection):
             self._driver.commit()
 
-    def batches(self, query: str) -> Batches:
-        """The rows of a query as they come; the session is closed when they end, or are given up."""
-        return Batches(self, query)
-
     def opened(self, query: str) -> tuple[Any, Any]:
-        """Start a query: its cursor, and the reader of its rows."""
+        """Start a query: its cursor, and what its rows are read from."""
         cursor = self._driver.cursor()
         with translated(self.source, self._connection):
             _interruptible(cursor, partial(cursor.execute, query))
             return cursor, cursor.fetch_record_batch()
 
-    def next_batch(self, cursor: Any, reader: Any) -> pa.RecordBatch | None:
-        """The next rows of a query, None after the last."""
+    def next_batch(self, cursor: Any, rows: Any) -> pa.RecordBatch | None:
+        """The next rows of a query that was opened, None after the last."""
         with translated(self.source, self._connection):
-            return _interruptible(cursor, partial(_next, reader))
+            return _interruptible(cursor, partial(_next, rows))
 
-    def close(self) -> None:
-        """Give the connection back; what it made is gone."""
+    def close(self, cursor: Any = None) -> None:
+        """End a query, if one is open, and give the connection back; what it made is gone."""
+        # What has failed before says more than what closing says about it.
+        with suppress(driver.Error, OSError):
+            if cursor is not None:
+                cursor.close()
         with suppress(driver.Error, OSError):
             self._driver.close()
 
@@ -137,19 +126,12 @@ def _interruptible(cursor: Any, call: Callable[[], T]) -> T:
 
     The driver's own handling of Ctrl-C is for the main thread only, and forgets that it was one.
     """
-    if threading.current_thread() is not threading.main_thread():
-        return call()
-    with ThreadPoolExecutor(1, thread_name_prefix="featurestore-postgres") as pool:
-        future = pool.submit(call)
-        try:
-            # Not one long wait: Polars, once imported, makes these sleep through signals.
-            while not wait([future], timeout=_LOOK_EVERY).done:
-                pass
-        except KeyboardInterrupt:
-            with suppress(driver.Error):
-                cursor.adbc_cancel()
-            raise
-        return future.result()
+
+    def cancel() -> None:
+        with suppress(driver.Error):
+            cursor.adbc_cancel()
+
+    return interruptible(call, cancel)
 
 
 def _next(reader: Any) -> pa.RecordBatch | None:
@@ -157,45 +139,6 @@ def _next(reader: Any) -> pa.RecordBatch | None:
         return reader.read_next_batch()
     except StopIteration:
         return None
-
-
-class Batches(Iterator["pa.RecordBatch"]):
-    """The rows of a query as they come; the session is closed when they end, or are given up.
-
-    Args:
-        session: it belongs to these from now on.
-        query: is run when the first rows are asked for.
-    """
-
-    def __init__(self, session: Session, query: str) -> None:
-        self._session = session
-        self._query = query
-        self._cursor: Any = None
-        self._reader: Any = None
-
-    def __next__(self) -> pa.RecordBatch:
-        try:
-            if self._reader is None:
-                self._cursor, self._reader = self._session.opened(self._query)
-            batch = self._session.next_batch(self._cursor, self._reader)
-        except BaseException:
-            self.close()
-            raise
-        if batch is None:
-            self.close()
-            raise StopIteration
-        return batch
-
-    def close(self) -> None:
-        """End the query and its session."""
-        # What has failed before says more than what closing says about it.
-        with suppress(driver.Error, OSError):
-            if self._cursor is not None:
-                self._cursor.close()
-        self._session.close()
-
-    def __del__(self) -> None:
-        self.close()
 
 
 def _with_defaults(url: str) -> str:

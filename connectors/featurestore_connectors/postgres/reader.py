@@ -10,7 +10,7 @@ from featurestore.definitions.database import PostgresSource
 from featurestore.errors import SourceError
 from featurestore.protocols.sources import ChangedEntities, SourceColumns, WantedRows
 from featurestore_connectors.names import name_parts, no_column, no_table, quoted, two_columns
-from featurestore_connectors.postgres.connections import Batches, Session
+from featurestore_connectors.postgres.connections import Session
 from featurestore_connectors.postgres.sql import among, literal, of_changed, rows_of, where, within
 from featurestore_connectors.postgres.types import Column, check_dimensions, converted, described
 
@@ -44,7 +44,7 @@ class PostgresReader:
             for column, wanted in zip(chosen, columns.values(), strict=True)
         ]
         schema = pa.schema(list(zip(columns, types, strict=True)))
-        batches = _converted(source, chosen, schema, Batches(session, query))
+        batches = _converted(source, chosen, schema, session.batches(query))
         return pa.RecordBatchReader.from_batches(schema, batches)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,19 +15,19 @@ import snowflake.connector
 from snowflake.connector import errors as driver
 
 from featurestore.definitions.connection import Connection
+from featurestore_connectors.sessions import DriverSession, interruptible
 from featurestore_connectors.snowflake.errors import refused_connection, translated
 from featurestore_connectors.snowflake.types import Column, converted, described
 from featurestore_connectors.snowflake.url import driver_arguments
 
 T = TypeVar("T")
 
-_LOOK_EVERY = 0.1  # seconds
 _NUMBER = "NUMBER(38, 0)"
 # Nothing that is written means null, and bytes are bytes.
 _PARQUET = "(TYPE = PARQUET BINARY_AS_TEXT = FALSE NULL_IF = ())"
 
 
-class Session:
+class Session(DriverSession):
     """A connection for one use.
 
     Args:
@@ -47,9 +45,10 @@ class Session:
         self._connection = Connection.of(url, what=f"Source {source!r}")
         self._arguments = driver_arguments(self._connection.url, version=snowflake.connector.__version__)
         self._stages: list[str] = []
+        self._number: int | None = None
         self._driver = self._interruptible(self._connect)
         try:
-            self._number = self.table("SELECT CURRENT_SESSION() AS n").column(0)[0].as_py()
+            self._number = int(self.table("SELECT CURRENT_SESSION() AS n").column(0)[0].as_py())
         except BaseException:
             self.close()
             raise
@@ -63,7 +62,7 @@ class Session:
     def run(self, *statements: str) -> None:
         """Run statements that return nothing."""
         for statement in statements:
-            self.opened(statement).close()
+            self._executed(statement).close()
 
     def described(self, query: str) -> list[Column]:
         """The columns of a query, which is not run."""
@@ -72,16 +71,15 @@ class Session:
 
     def table(self, query: str) -> pa.Table:
         """The rows of a query."""
-        cursor = self.opened(query)
+        cursor = self._executed(query)
         with cursor, translated(self.source, self._connection):
             columns = described(cursor.description)
             schema = pa.schema([(column.name, column.type) for column in columns])
-            found = self._interruptible(lambda: list(cursor.fetch_arrow_batches()))
-            batches = [batch for table in found for batch in table.to_batches()]
-            return pa.Table.from_batches([_typed(batch, schema) for batch in batches], schema)
+            found = self._interruptible(lambda: list(_batches(cursor)))
+            return pa.Table.from_batches([_typed(batch, schema) for batch in found], schema)
 
     def ingest(self, table: str, rows: pa.Table) -> None:
-        """Make a temporary table of rows; see `Session` of joins in databases."""
+        """Make a temporary table of rows; Snowflake has no way to let the session only read from then on."""
         self.stage(table, rows)
 
     def create_table(self, name: str, query: str, *, replace: bool) -> None:
@@ -106,8 +104,8 @@ class Session:
         )
         self._stages.remove(stage)
 
-    def opened(self, query: str) -> Any:
-        """Run a query: its cursor."""
+    def _executed(self, query: str) -> Any:
+        """The cursor of a query that has run."""
         cursor = self._driver.cursor()
         with translated(self.source, self._connection):
             try:
@@ -117,17 +115,22 @@ class Session:
                 raise
         return cursor
 
-    def batches(self, query: str) -> Batches:
-        """The rows of a query as they come; the session is closed when they end, or are given up."""
-        return Batches(self, query)
+    def opened(self, query: str) -> tuple[Any, Iterator[pa.RecordBatch]]:
+        """Start a query: its cursor, and what its rows are read from."""
+        cursor = self._executed(query)
+        return cursor, _batches(cursor)
 
-    def next_table(self, tables: Iterator[pa.Table]) -> pa.Table | None:
-        """The next rows of a query, None after the last."""
+    def next_batch(self, cursor: Any, rows: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:  # noqa: ARG002
+        """The next rows of a query that was opened, None after the last."""
         with translated(self.source, self._connection):
-            return self._interruptible(lambda: next(tables, None))
+            return self._interruptible(lambda: next(rows, None))
 
-    def close(self) -> None:
-        """Give the connection back; what it made is gone."""
+    def close(self, cursor: Any = None) -> None:
+        """End a query, if one is open, and give the connection back; what it made is gone."""
+        # What has failed before says more than what closing says about it.
+        with suppress(driver.Error, OSError):
+            if cursor is not None:
+                cursor.close()
         with suppress(driver.Error, OSError):
             for stage in self._stages:
                 self._driver.cursor().execute(f"DROP STAGE IF EXISTS {stage}")
@@ -139,79 +142,23 @@ class Session:
 
         The driver waits for the server without looking at signals.
         """
-        if threading.current_thread() is not threading.main_thread():
-            return call()
-        with ThreadPoolExecutor(1, thread_name_prefix="featurestore-snowflake") as pool:
-            future = pool.submit(call)
-            try:
-                # Not one long wait: Polars, once imported, makes these sleep through signals.
-                while not wait([future], timeout=_LOOK_EVERY).done:
-                    pass
-            except KeyboardInterrupt:
-                self._cancel()
-                raise
-            return future.result()
+        return interruptible(call, self._cancel)
 
     def _cancel(self) -> None:
         """End what the session runs, from another one: its own waits for an answer."""
-        number = getattr(self, "_number", None)
-        if number is None:
+        if self._number is None:
             return
         with suppress(driver.Error, OSError):
             other = snowflake.connector.connect(**self._arguments)
             try:
-                other.cursor().execute(f"SELECT SYSTEM$CANCEL_ALL_QUERIES({int(number)})")
+                other.cursor().execute(f"SELECT SYSTEM$CANCEL_ALL_QUERIES({self._number})")
             finally:
                 other.close()
 
 
-class Batches(Iterator["pa.RecordBatch"]):
-    """The rows of a query as they come; the session is closed when they end, or are given up.
-
-    Args:
-        session: it belongs to these from now on.
-        query: is run when the first rows are asked for.
-    """
-
-    def __init__(self, session: Session, query: str) -> None:
-        self._session = session
-        self._query = query
-        self._cursor: Any = None
-        self._tables: Iterator[pa.Table] | None = None
-        self._ready: list[pa.RecordBatch] = []
-
-    def __next__(self) -> pa.RecordBatch:
-        try:
-            batch = self._next()
-        except BaseException:
-            self.close()
-            raise
-        if batch is None:
-            self.close()
-            raise StopIteration
-        return batch
-
-    def _next(self) -> pa.RecordBatch | None:
-        if self._tables is None:
-            self._cursor = self._session.opened(self._query)
-            self._tables = self._cursor.fetch_arrow_batches()
-        while not self._ready:
-            table = self._session.next_table(self._tables)
-            if table is None:
-                return None
-            self._ready = table.to_batches()
-        return self._ready.pop(0)
-
-    def close(self) -> None:
-        """End the query and its session."""
-        # What has failed before says more than what closing says about it.
-        with suppress(driver.Error, OSError):
-            if self._cursor is not None:
-                self._cursor.close()
-        self._session.close()
-
-    def __del__(self) -> None:
-        self.close()
+def _batches(cursor: Any) -> Iterator[pa.RecordBatch]:
+    for table in cursor.fetch_arrow_batches():
+        yield from table.to_batches()
 
 
 def _typed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

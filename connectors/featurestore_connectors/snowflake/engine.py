@@ -11,12 +11,11 @@ from featurestore.definitions.database import SnowflakeSource
 from featurestore.definitions.types import FeatureType, ZonedTimestamp
 from featurestore.errors import SourceError
 from featurestore.frames.types import arrow_type
-from featurestore_connectors.names import quoted
 from featurestore_connectors.push_down import PushDownEngine
 from featurestore_connectors.snowflake.connections import Session
 from featurestore_connectors.snowflake.dialect import SnowflakeDialect
 from featurestore_connectors.snowflake.reader import columns_of
-from featurestore_connectors.snowflake.sql import literal, table_parts
+from featurestore_connectors.snowflake.sql import catalogue, literal, table_parts
 from featurestore_connectors.snowflake.types import Column, converted
 
 
@@ -70,10 +69,9 @@ class SnowflakeEngine(PushDownEngine):
         if not source.table:
             return None
         *place, name = table_parts(source.table)
-        database = "" if len(place) < 2 else f"{quoted(place[0])}."
         schema = literal(place[-1]) if place else "CURRENT_SCHEMA()"
         found = session.table(
-            f"SELECT row_count AS n FROM {database}INFORMATION_SCHEMA.TABLES "
+            f"SELECT row_count AS n FROM {catalogue(place)} "
             f"WHERE table_schema = {schema} AND table_name = {literal(name)}"
         )
         rows = found.column("n")[0].as_py() if found.num_rows else None

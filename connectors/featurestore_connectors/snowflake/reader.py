@@ -13,6 +13,7 @@ from featurestore_connectors.names import no_column, no_table, quoted, two_colum
 from featurestore_connectors.snowflake.connections import Session
 from featurestore_connectors.snowflake.sql import (
     among,
+    catalogue,
     literal,
     of_changed,
     rows_of,
@@ -22,17 +23,16 @@ from featurestore_connectors.snowflake.sql import (
 )
 from featurestore_connectors.snowflake.types import Column, converted, shown_name
 
+_MOST_TABLES = 1000
+
 
 class SnowflakeReader:
     """Reads tables and queries of Snowflake; see `SourceReader`."""
 
     def columns(self, *, source: SnowflakeSource) -> SourceColumns:
         """All columns; see `SourceReader`."""
-        session = Session(source=source.name, url=source.url)
-        try:
+        with Session(source=source.name, url=source.url) as session:
             columns = columns_of(session, source)
-        finally:
-            session.close()
         return SourceColumns(
             pa.schema([(column.name, column.type) for column in columns]),
             frozenset(column.name for column in columns if column.text),
@@ -64,8 +64,7 @@ class SnowflakeReader:
         Of a table or view it is its name and the time of its last change; of a query the hash of its rows, which
         Snowflake computes for it.
         """
-        session = Session(source=source.name, url=source.url)
-        try:
+        with Session(source=source.name, url=source.url) as session:
             if source.query:
                 found = session.table(
                     f"SELECT HASH_AGG(*)::VARCHAR AS h, COUNT(*) AS n FROM {rows_of(source)}"
@@ -82,8 +81,6 @@ class SnowflakeReader:
             (row,) = found.to_pylist()
             place = [row["d"], row["s"]][: 3 - len(parts)]
             return f"{'.'.join([*place, *parts])} changed at {row['t']}"
-        finally:
-            session.close()
 
 
 def columns_of(session: Session, source: SnowflakeSource) -> list[Column]:
@@ -106,11 +103,11 @@ def columns_of(session: Session, source: SnowflakeSource) -> list[Column]:
 def _missing(session: Session, source: SnowflakeSource) -> SourceError | None:
     """What to raise if the table is not there: it says which are."""
     *place, name = table_parts(source.table)
-    database = "" if len(place) < 2 else f'"{place[0]}".'
+    # The table itself first, if it is there: the limit must not hide it.
     found = session.table(
         "SELECT CURRENT_SCHEMA() AS here, table_schema, table_name "
-        f"FROM {database}INFORMATION_SCHEMA.TABLES WHERE table_schema <> 'INFORMATION_SCHEMA' "
-        f"ORDER BY table_name = {literal(name)}, table_schema, table_name LIMIT 1000"
+        f"FROM {catalogue(place)} WHERE table_schema <> 'INFORMATION_SCHEMA' "
+        f"ORDER BY table_name = {literal(name)} DESC, table_schema, table_name LIMIT {_MOST_TABLES}"
     )
     schema = place[-1] if place else None
     tables = []

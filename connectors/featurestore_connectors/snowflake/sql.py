@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -33,6 +33,12 @@ def table_parts(table: str) -> list[str]:
         part[1:-1].replace('""', '"') if part.startswith('"') else part.upper()
         for part in _PART.findall(table)
     ]
+
+
+def catalogue(place: Sequence[str]) -> str:
+    """The catalogue that lists the tables of a place: of the current database, unless the place names another."""
+    database = f"{quoted(place[0])}." if len(place) > 1 else ""
+    return f"{database}INFORMATION_SCHEMA.TABLES"
 
 
 def rows_of(source: SnowflakeSource) -> str:
