@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any, Final
 
 import numpy as np
@@ -27,7 +26,7 @@ from featurestore.statistics.numbers import decimal_moments, float_moments, inte
 from featurestore.statistics.profile import FeatureProfile, Lengths, Sketches
 from featurestore.statistics.quantiles import add_sorted, new_quantiles
 from featurestore.statistics.sketches import DistinctHashes, FrequentValues, count_distinct
-from featurestore.statistics.summary import Parts, as_value, hidden, summarise
+from featurestore.statistics.summary import DAYS, INSTANTS, Parts, as_value, hidden, summarise
 
 Int64s = npt.NDArray[np.int64]
 LONGEST: Final = 200
@@ -37,9 +36,6 @@ PROBE: Final = 4_096
 _FEW: Final = 4
 _OFTEN: Final = 8
 _PLACES: Final = np.random.default_rng(20_130_101).random(PROBE)
-_FIRST_DAY: Final = date(1970, 1, 1).toordinal()
-_DAYS: Final = (1 - _FIRST_DAY, date.max.toordinal() - _FIRST_DAY)
-_INSTANTS: Final = (_DAYS[0] * 86_400_000_000, (_DAYS[1] + 1) * 86_400_000_000 - 1)
 
 
 class ColumnProfile:
@@ -195,7 +191,7 @@ class TimeProfile(NumberProfile):
         shown = pa.date32() if is_date else pa.timestamp("us", "UTC")
         numbers = np.asarray(values.view(pa.int32() if is_date else pa.int64()))
         # What Python has no datetime for is taken as the first or last there is.
-        numbers = np.clip(numbers, *(_DAYS if is_date else _INSTANTS))
+        numbers = np.clip(numbers, *(DAYS if is_date else INSTANTS))
         self._widen(int(numbers.min()), int(numbers.max()))
         self._count(pa.array(numbers).cast(shown), numbers.astype(np.float64), None)
 
