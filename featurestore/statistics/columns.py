@@ -83,6 +83,9 @@ class ShownProfile(ColumnProfile):
 class FrequentProfile(ShownProfile):
     """Values of which the frequent ones are shown."""
 
+    _low: Any = None
+    _high: Any = None
+
     def __init__(self, name: str, dtype: FeatureType) -> None:
         super().__init__(name, dtype)
         self._frequent = FrequentValues()
@@ -119,6 +122,10 @@ class FrequentProfile(ShownProfile):
     def _add_frequent(self, values: pa.Array, counts: Int64s) -> None:
         self._frequent.add(values, counts)
 
+    def _widen(self, low: Any, high: Any) -> None:
+        self._low = low if self._low is None else min(self._low, low)
+        self._high = high if self._high is None else max(self._high, high)
+
 
 class NumberProfile(FrequentProfile):
     """Integers, floats and decimals."""
@@ -126,8 +133,6 @@ class NumberProfile(FrequentProfile):
     def __init__(self, name: str, dtype: FeatureType) -> None:
         super().__init__(name, dtype)
         self._quantiles = new_quantiles()
-        self._low: Any = None
-        self._high: Any = None
         self._moments: Moments | None = NO_MOMENTS
         self._missing = self._infinite = 0
 
@@ -173,10 +178,6 @@ class NumberProfile(FrequentProfile):
             self._moments += moments
         reduced, _ = self._reduced(values)
         self._distinct.add(column_hashes(reduced))
-
-    def _widen(self, low: Any, high: Any) -> None:
-        self._low = low if self._low is None else min(self._low, low)
-        self._high = high if self._high is None else max(self._high, high)
 
 
 class TimeProfile(NumberProfile):
@@ -226,25 +227,24 @@ class BoolProfile(FrequentProfile):
 class LengthProfile(ShownProfile):
     """What has items: how many."""
 
+    _shortest: int | None = None
+
     def __init__(self, name: str, dtype: FeatureType) -> None:
         super().__init__(name, dtype)
-        self._shortest = self._longest = self._length = 0
+        self._longest = self._length = 0
 
     def _take(self, values: pa.Array) -> None:
         self._measure(item_counts(values), None)
         self._distinct.add(column_hashes(values))
 
     def _measure(self, lengths: Int64s, counts: Int64s | None) -> None:
-        shortest, longest = int(lengths.min()), int(lengths.max())
-        self._shortest = min(self._shortest, shortest) if self._length_known else shortest
-        self._longest = max(self._longest, longest)
+        shortest = int(lengths.min())
+        self._shortest = shortest if self._shortest is None else min(self._shortest, shortest)
+        self._longest = max(self._longest, int(lengths.max()))
         self._length += int(lengths.sum() if counts is None else (lengths * counts).sum())
-        self._length_known = True
-
-    _length_known = False
 
     def _parts(self, **found: Any) -> Parts:
-        if self._length_known:
+        if self._shortest is not None:
             count = self._rows - self._nulls
             found |= {"lengths": Lengths(self._shortest, self._length / count, self._longest)}
         return super()._parts(**found)
@@ -253,17 +253,12 @@ class LengthProfile(ShownProfile):
 class TextProfile(FrequentProfile, LengthProfile):
     """Strings and bytes."""
 
-    _low: Any = None
-    _high: Any = None
-
     def _take(self, values: pa.Array) -> None:
         reduced, counts = self._reduced(values)
         self._measure(_text_lengths(reduced), counts)
         self._distinct.add(column_hashes(reduced))
         ends = pc.min_max(reduced)
-        low, high = ends["min"].as_py(), ends["max"].as_py()
-        self._low = low if self._low is None else min(self._low, low)
-        self._high = high if self._high is None else max(self._high, high)
+        self._widen(ends["min"].as_py(), ends["max"].as_py())
 
     def _add_frequent(self, values: pa.Array, counts: Int64s) -> None:
         short = _text_lengths(values) <= LONGEST
