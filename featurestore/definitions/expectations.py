@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -70,9 +71,9 @@ class Expectation(Definition):
         return self.kind if feature is None else f"{self.kind}:{feature}"
 
     @property
+    @abstractmethod
     def text(self) -> str:
         """What is expected, in words."""
-        raise NotImplementedError
 
     def check_feature(self, dtype: FeatureType) -> None:
         """Check that it can be expected of a feature of this type.

@@ -93,9 +93,7 @@ def fits(value: ExpectedValue, dtype: FeatureType) -> bool:
     """Whether a value can be compared with values of a type."""
     if isinstance(value, bool):
         return dtype == Bool
-    if isinstance(value, int):
-        return dtype in INTEGERS + FLOATS or isinstance(dtype, DecimalType)
-    if isinstance(value, float | Decimal):
+    if isinstance(value, int | float | Decimal):
         return dtype in INTEGERS + FLOATS or isinstance(dtype, DecimalType)
     if isinstance(value, datetime):
         return isinstance(dtype, ZonedTimestamp)

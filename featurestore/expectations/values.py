@@ -13,12 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.definitions.expected_values import ExpectedValue
-from featurestore.definitions.instants import EPOCH
+from featurestore.definitions.instants import EPOCH, to_microseconds
 from featurestore.definitions.types import FLOATS, INTEGERS, Date, FeatureType, ZonedTimestamp
 from featurestore.definitions.types import Decimal as DecimalType
 from featurestore.frames.types import arrow_type
 
-_FIRST_DAY = date(1970, 1, 1).toordinal()
+_EPOCH_DAY = EPOCH.toordinal()
 
 
 def outside(
@@ -39,7 +39,7 @@ def not_among(column: pa.Array, dtype: FeatureType, allowed: Iterable[ExpectedVa
     wanted = arrow_type(dtype)
     if isinstance(dtype, ZonedTimestamp):
         column, wanted = column.cast(pa.int64()), pa.int64()
-        known = [_microseconds(value) for value in allowed if isinstance(value, datetime)]
+        known = [to_microseconds(value, what="a value") for value in allowed if isinstance(value, datetime)]
         values = pa.array(known, wanted)
     elif dtype in FLOATS:
         # Adding zero makes one of the two zeros.
@@ -78,9 +78,9 @@ def _as_numbers(column: pa.Array, dtype: FeatureType) -> pa.Array:
 def _bound(value: ExpectedValue, dtype: FeatureType, *, up: bool) -> Any:
     """The nearest value of the type that is not less (`up`) or not greater; infinite where there is none."""
     if isinstance(value, datetime):
-        return pa.scalar(_microseconds(value))
+        return pa.scalar(to_microseconds(value, what="a bound"))
     if isinstance(value, date):
-        return pa.scalar(value.toordinal() - _FIRST_DAY, pa.int32())
+        return pa.scalar(value.toordinal() - _EPOCH_DAY, pa.int32())
     if dtype in FLOATS:
         return pa.scalar(_nearest_float(value, up=up), pa.float64())
     exact = Fraction(value)  # type: ignore[arg-type]
@@ -123,11 +123,6 @@ def _nearest_float(value: Any, *, up: bool) -> float:
         return (outer if near > 0 else inner) if up else (inner if near > 0 else outer)
     wrong_side = Fraction(near) < Fraction(value) if up else Fraction(near) > Fraction(value)
     return math.nextafter(near, math.inf if up else -math.inf) if wrong_side else near
-
-
-def _microseconds(value: datetime) -> int:
-    since = value - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
 
 def _at_least(numbers: pa.Array, bound: Any) -> pa.Array:

@@ -142,7 +142,14 @@ class Materializer:
             plan=plan,
             instant=Instant(run.end_us, before.watermark_us, self._changes(run, plan, before)),
             personal=personal,
-            earlier=partial(earlier_rows, self.registry, run),
+            earlier=partial(
+                earlier_rows,
+                self.registry,
+                project=run.project,
+                view=run.view,
+                version=run.version,
+                kind=run.kind,
+            ),
         )
         return watched(run, checked, self.engine, self.registry, self.failing_rows)
 

@@ -13,7 +13,7 @@ from featurestore.expectations.run import Checked, RunChecks
 from featurestore.materialize.profile import run_collector
 from featurestore.protocols.expectations import CheckResult, Outcome
 from featurestore.protocols.offline import OfflineEngine
-from featurestore.protocols.registry import Registry, Run, RunStatus
+from featurestore.protocols.registry import Registry, Run, RunKind, RunStatus
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,14 +82,12 @@ def watched(
     _record(run, checks, registry, files)
 
 
-def earlier_rows(registry: Registry, run: Run) -> list[int]:
-    """How many entities the last successful runs of the same version and kind have written, the latest first."""
-    same = (run.version, run.kind, RunStatus.SUCCEEDED)
-    runs = registry.runs(project=run.project, view=run.view, limit=_LOOKED_BACK)
+def earlier_rows(registry: Registry, *, project: str, view: str, version: int, kind: RunKind) -> list[int]:
+    """How many entities the last successful runs of a version and kind have written, the latest first."""
+    same = (version, kind, RunStatus.SUCCEEDED)
+    runs = registry.runs(project=project, view=view, limit=_LOOKED_BACK)
     return [
-        other.rows
-        for other in runs
-        if (other.version, other.kind, other.status) == same and other.rows is not None
+        run.rows for run in runs if (run.version, run.kind, run.status) == same and run.rows is not None
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from featurestore.errors import NotFoundError, RequestError
 from featurestore.planning.point_in_time import plan_view
 from featurestore.planning.request import FeaturesArgument, resolve_request
 from featurestore.project import Project
-from featurestore.protocols.registry import RunKind, RunStatus, StoredVersion
+from featurestore.protocols.registry import RunKind, StoredVersion
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -155,7 +154,7 @@ class ExpectationVerbs:
                 project=self._project.name, view=view.name, version=stored.version
             )
             since = state.watermark_us
-        checked = Checked(view, plan, Instant(at, since), personal, lambda: list(self._full_runs(stored)))
+        checked = Checked(view, plan, Instant(at, since), personal, lambda: self._full_runs(stored))
         chosen = self._project.engine(engine)
         checks = RunChecks(chosen, checked)
         if view.expectations:
@@ -171,10 +170,15 @@ class ExpectationVerbs:
         except RequestError:
             return None
 
-    def _full_runs(self, stored: StoredVersion | None) -> Iterator[int]:
+    def _full_runs(self, stored: StoredVersion | None) -> list[int]:
+        from featurestore.materialize.watch import earlier_rows
+
         if stored is None:
-            return
-        for run in self._project.registry.runs(project=self._project.name, view=stored.name, limit=500):
-            same = (run.version, run.kind, run.status) == (stored.version, RunKind.FULL, RunStatus.SUCCEEDED)
-            if same and run.rows is not None:
-                yield run.rows
+            return []
+        return earlier_rows(
+            self._project.registry,
+            project=self._project.name,
+            view=stored.name,
+            version=stored.version,
+            kind=RunKind.FULL,
+        )

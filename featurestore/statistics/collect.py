@@ -186,10 +186,8 @@ class _Groups:
         column = _one_array([batch.column(self._by.name)], arrow_type(self._by.type))
         encoded = pc.dictionary_encode(column, null_encoding="encode")
         places = np.asarray(encoded.indices)
-        order, sizes = (
-            np.argsort(places, kind="stable"),
-            np.bincount(places, minlength=len(encoded.dictionary)),
-        )
+        order = np.argsort(places, kind="stable")
+        sizes = np.bincount(places, minlength=len(encoded.dictionary))
         stops = np.cumsum(sizes)
         for value, size, stop in zip(encoded.dictionary.to_pylist(), sizes, stops, strict=True):
             # Taken rather than cut out, so that a small group does not hold on to the whole batch.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any, Final
 
 import numpy as np
@@ -27,7 +26,7 @@ from featurestore.statistics.numbers import decimal_moments, float_moments, inte
 from featurestore.statistics.profile import FeatureProfile, Lengths, Sketches
 from featurestore.statistics.quantiles import add_sorted, new_quantiles
 from featurestore.statistics.sketches import DistinctHashes, FrequentValues, count_distinct
-from featurestore.statistics.summary import Parts, as_value, hidden, summarise
+from featurestore.statistics.summary import DAYS, INSTANTS, Parts, as_value, hidden, summarise
 
 Int64s = npt.NDArray[np.int64]
 LONGEST: Final = 200
@@ -37,9 +36,6 @@ PROBE: Final = 4_096
 _FEW: Final = 4
 _OFTEN: Final = 8
 _PLACES: Final = np.random.default_rng(20_130_101).random(PROBE)
-_FIRST_DAY: Final = date(1970, 1, 1).toordinal()
-_DAYS: Final = (1 - _FIRST_DAY, date.max.toordinal() - _FIRST_DAY)
-_INSTANTS: Final = (_DAYS[0] * 86_400_000_000, (_DAYS[1] + 1) * 86_400_000_000 - 1)
 
 
 class ColumnProfile:
@@ -87,6 +83,9 @@ class ShownProfile(ColumnProfile):
 class FrequentProfile(ShownProfile):
     """Values of which the frequent ones are shown."""
 
+    _low: Any = None
+    _high: Any = None
+
     def __init__(self, name: str, dtype: FeatureType) -> None:
         super().__init__(name, dtype)
         self._frequent = FrequentValues()
@@ -123,6 +122,10 @@ class FrequentProfile(ShownProfile):
     def _add_frequent(self, values: pa.Array, counts: Int64s) -> None:
         self._frequent.add(values, counts)
 
+    def _widen(self, low: Any, high: Any) -> None:
+        self._low = low if self._low is None else min(self._low, low)
+        self._high = high if self._high is None else max(self._high, high)
+
 
 class NumberProfile(FrequentProfile):
     """Integers, floats and decimals."""
@@ -130,8 +133,6 @@ class NumberProfile(FrequentProfile):
     def __init__(self, name: str, dtype: FeatureType) -> None:
         super().__init__(name, dtype)
         self._quantiles = new_quantiles()
-        self._low: Any = None
-        self._high: Any = None
         self._moments: Moments | None = NO_MOMENTS
         self._missing = self._infinite = 0
 
@@ -178,10 +179,6 @@ class NumberProfile(FrequentProfile):
         reduced, _ = self._reduced(values)
         self._distinct.add(column_hashes(reduced))
 
-    def _widen(self, low: Any, high: Any) -> None:
-        self._low = low if self._low is None else min(self._low, low)
-        self._high = high if self._high is None else max(self._high, high)
-
 
 class TimeProfile(NumberProfile):
     """Days and instants: numbers of days and microseconds without a mean."""
@@ -195,7 +192,7 @@ class TimeProfile(NumberProfile):
         shown = pa.date32() if is_date else pa.timestamp("us", "UTC")
         numbers = np.asarray(values.view(pa.int32() if is_date else pa.int64()))
         # What Python has no datetime for is taken as the first or last there is.
-        numbers = np.clip(numbers, *(_DAYS if is_date else _INSTANTS))
+        numbers = np.clip(numbers, *(DAYS if is_date else INSTANTS))
         self._widen(int(numbers.min()), int(numbers.max()))
         self._count(pa.array(numbers).cast(shown), numbers.astype(np.float64), None)
 
@@ -230,25 +227,24 @@ class BoolProfile(FrequentProfile):
 class LengthProfile(ShownProfile):
     """What has items: how many."""
 
+    _shortest: int | None = None
+
     def __init__(self, name: str, dtype: FeatureType) -> None:
         super().__init__(name, dtype)
-        self._shortest = self._longest = self._length = 0
+        self._longest = self._length = 0
 
     def _take(self, values: pa.Array) -> None:
         self._measure(item_counts(values), None)
         self._distinct.add(column_hashes(values))
 
     def _measure(self, lengths: Int64s, counts: Int64s | None) -> None:
-        shortest, longest = int(lengths.min()), int(lengths.max())
-        self._shortest = min(self._shortest, shortest) if self._length_known else shortest
-        self._longest = max(self._longest, longest)
+        shortest = int(lengths.min())
+        self._shortest = shortest if self._shortest is None else min(self._shortest, shortest)
+        self._longest = max(self._longest, int(lengths.max()))
         self._length += int(lengths.sum() if counts is None else (lengths * counts).sum())
-        self._length_known = True
-
-    _length_known = False
 
     def _parts(self, **found: Any) -> Parts:
-        if self._length_known:
+        if self._shortest is not None:
             count = self._rows - self._nulls
             found |= {"lengths": Lengths(self._shortest, self._length / count, self._longest)}
         return super()._parts(**found)
@@ -257,17 +253,12 @@ class LengthProfile(ShownProfile):
 class TextProfile(FrequentProfile, LengthProfile):
     """Strings and bytes."""
 
-    _low: Any = None
-    _high: Any = None
-
     def _take(self, values: pa.Array) -> None:
         reduced, counts = self._reduced(values)
         self._measure(_text_lengths(reduced), counts)
         self._distinct.add(column_hashes(reduced))
         ends = pc.min_max(reduced)
-        low, high = ends["min"].as_py(), ends["max"].as_py()
-        self._low = low if self._low is None else min(self._low, low)
-        self._high = high if self._high is None else max(self._high, high)
+        self._widen(ends["min"].as_py(), ends["max"].as_py())
 
     def _add_frequent(self, values: pa.Array, counts: Int64s) -> None:
         short = _text_lengths(values) <= LONGEST

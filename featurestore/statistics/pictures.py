@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
@@ -12,6 +12,7 @@ from featurestore.charts.bands import Moment, quantile_bands
 from featurestore.charts.histogram import Series, categories, histogram
 from featurestore.charts.markup import Markup
 from featurestore.charts.numbers import moment, short, tick_labels, ticks, time_ticks
+from featurestore.definitions.instants import EPOCH
 from featurestore.statistics.bins import OTHERS, category_bins, numeric
 from featurestore.statistics.measures import Numbers, Steps
 from featurestore.statistics.profile import FeatureProfile, Value
@@ -22,7 +23,6 @@ _TAILS = (0.005, 0.02, 0.05)
 _MOST_TIMES = 12
 _BAND_RANKS = (0.05, 0.25, 0.5, 0.75, 0.95)
 _DAY, _MICROSECOND = timedelta(days=1), timedelta(microseconds=1)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Named = Sequence[tuple[str, FeatureProfile]]
 
@@ -84,7 +84,7 @@ def _histogram(profile: FeatureProfile, known: Sequence[tuple[str, Steps]]) -> M
         marks = list(zip(values, tick_labels(values), strict=True))
     else:
         found = time_ticks(_instant(edges[0], unit), _instant(edges[-1], unit))
-        marks = [((at - _EPOCH) / unit, label) for at, label in found]
+        marks = [((at - EPOCH) / unit, label) for at, label in found]
     names = [short(float(edge)) if unit is None else moment(_instant(edge, unit)) for edge in edges]
     ranges = [f"{low} to {high}" for low, high in pairwise(names)]
     return histogram(profile.name, list(map(float, edges)), series, marks, ranges)
@@ -144,7 +144,7 @@ def _unit(kind: str) -> timedelta | None:
 
 
 def _instant(value: float, unit: timedelta) -> datetime:
-    return _EPOCH + float(value) * unit
+    return EPOCH + float(value) * unit
 
 
 def written(value: Value | None) -> str:

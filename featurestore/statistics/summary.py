@@ -6,10 +6,10 @@ import itertools
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final, TypeVar
 
-from featurestore.definitions.instants import EPOCH
+from featurestore.definitions.instants import EPOCH, from_microseconds, to_microseconds
 from featurestore.statistics.moments import Moments
 from featurestore.statistics.profile import (
     NO_SKETCHES,
@@ -26,9 +26,11 @@ RANKS: Final = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
 BINS: Final = 20
 MOST_SHOWN: Final = 20
 """So many of the most frequent values are shown."""
-_FIRST_DAY: Final = date(1970, 1, 1).toordinal()
-_FIRST_INSTANT: Final = (1 - _FIRST_DAY) * 86_400_000_000
-_LAST_INSTANT: Final = (date.max.toordinal() + 1 - _FIRST_DAY) * 86_400_000_000 - 1
+_EPOCH_DAY: Final = EPOCH.toordinal()
+DAYS: Final = (1 - _EPOCH_DAY, date.max.toordinal() - _EPOCH_DAY)
+"""The first and the last day that Python has a date for, since 1970."""
+INSTANTS: Final = (DAYS[0] * 86_400_000_000, (DAYS[1] + 1) * 86_400_000_000 - 1)
+"""The same in microseconds."""
 Number = TypeVar("Number", int, float)
 
 
@@ -84,18 +86,18 @@ def hidden(name: str, kind: str, *, rows: int, nulls: int, distinct: int | None)
 def as_value(number: float, kind: str) -> Value:
     """A number of the quantile sketch as a value of the feature's type."""
     if kind == "date":
-        return date.fromordinal(min(max(_FIRST_DAY + math.floor(number), 1), date.max.toordinal()))
+        return date.fromordinal(_EPOCH_DAY + _within(math.floor(number), DAYS))
     if kind.startswith("timestamp"):
-        return _instant(math.floor(number))
+        return from_microseconds(_within(math.floor(number), INSTANTS))
     return int(number) if "int" in kind and math.isfinite(number) else number
 
 
 def as_number(value: Any) -> float | int:
     """A value as it goes into the quantile sketch, integers exactly."""
     if isinstance(value, datetime):
-        return (value - EPOCH) // timedelta(microseconds=1)
+        return to_microseconds(value, what="a value")
     if isinstance(value, date):
-        return value.toordinal() - _FIRST_DAY
+        return value.toordinal() - _EPOCH_DAY
     return value if isinstance(value, int) else float(value)
 
 
@@ -104,8 +106,8 @@ def as_edge(number: float, kind: str) -> Value:
     return number if "int" in kind else as_value(number, kind)
 
 
-def _instant(microseconds: int) -> datetime:
-    return EPOCH + timedelta(microseconds=min(max(microseconds, _FIRST_INSTANT), _LAST_INSTANT))
+def _within(number: int, ends: tuple[int, int]) -> int:
+    return min(max(number, ends[0]), ends[1])
 
 
 def _distinct(parts: Parts) -> int:
