@@ -30,6 +30,17 @@ def open_registry(url: str) -> Registry:
     return cast(Registry, _adapter(REGISTRIES, _scheme(url, "registry"), "registry URL").from_url(url))
 
 
+def upgrade_registry(url: str) -> None:
+    """Bring a registry that an older release made up to date; that release cannot use it then.
+
+    Raises:
+        ConfigurationError: for an unknown scheme.
+        RegistryUnavailableError: if the database cannot be reached.
+        RegistryIntegrityError: if a newer release made it.
+    """
+    _adapter(REGISTRIES, _scheme(url, "registry"), "registry URL").upgrade(url)
+
+
 def open_online_store(url: str) -> OnlineStore:
     """Open ``sqlite:///online.db``, ``redis://host:6379/0``, ``rediss://…`` or ``memory://``.
 

@@ -20,6 +20,7 @@ from featurestore.cli import (
     statistics,
     train,
     training_sets,
+    upgrade,
     versions,
 )
 
@@ -52,6 +53,7 @@ def _featurestore(
 _PANELS: dict[str, dict[str, Callable[..., None]]] = {
     "Define": {
         "init": start.init,
+        "upgrade": upgrade.upgrade,
         "plan": define.plan,
         "apply": define.apply,
         "retire": define.retire,

@@ -40,6 +40,11 @@ def new_project(document: Document) -> None:
         say(Text(f"  {step}", style="bold"))
 
 
+def upgraded(_: Document) -> None:
+    """That the registry fits this release now."""
+    say("The registry is up to date.")
+
+
 def plan(text: str) -> None:
     """The text of a plan: green where something is created, yellow where it changes, red where it goes."""
     for line in text.splitlines():

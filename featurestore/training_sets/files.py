@@ -37,35 +37,35 @@ class SetFolder:
 
     def place(self, content_hash: str) -> Path | str:
         """Where the object with that content is, or would be: for people."""
-        return self.path / _object(content_hash)
+        return self.path / object_name(content_hash)
 
     def has(self, content_hash: str) -> bool:
         """Whether the object with that content is there."""
-        return (self.path / _object(content_hash)).is_file()
+        return (self.path / object_name(content_hash)).is_file()
 
     def local(self, content_hash: str) -> Path:
         """A file of this machine with that content; it is there if `has` says so."""
-        return self.path / _object(content_hash)
+        return self.path / object_name(content_hash)
 
     def store(self, unfinished: Path, content_hash: str) -> None:
         """Make a finished file the object with that content."""
-        path = self.path / _object(content_hash)
+        path = self.path / object_name(content_hash)
         path.parent.mkdir(exist_ok=True)
         # One that is there already has the same content, unless it was damaged.
         unfinished.replace(path)
 
     def manifest_place(self, manifest_id: str) -> Path | str:
         """Where a manifest is, or would be: for people."""
-        return self.path / _manifest(manifest_id)
+        return self.path / manifest_name(manifest_id)
 
     def read_manifest(self, manifest_id: str) -> bytes | None:
         """A manifest as it was saved, None if it is not there."""
-        path = self.path / _manifest(manifest_id)
+        path = self.path / manifest_name(manifest_id)
         return path.read_bytes() if path.is_file() else None
 
     def write_manifest(self, manifest_id: str, manifest: Mapping[str, Any]) -> None:
         """Save a manifest beside the data, so that the folder explains itself."""
-        path = self.path / _manifest(manifest_id)
+        path = self.path / manifest_name(manifest_id)
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(path) as unfinished:
             unfinished.write_text(canonical_json(manifest), encoding="utf-8")
@@ -94,11 +94,13 @@ def sweep(folder: Path) -> None:
                 unfinished.unlink()
 
 
-def _object(content_hash: str) -> str:
+def object_name(content_hash: str) -> str:
+    """Where the object with that content is below a folder or prefix."""
     return f"objects/{content_hash[:2]}/{content_hash}.parquet"
 
 
-def _manifest(manifest_id: str) -> str:
+def manifest_name(manifest_id: str) -> str:
+    """Where a manifest is below a folder or prefix."""
     return f"manifests/{manifest_id}.json"
 
 

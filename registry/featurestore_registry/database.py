@@ -131,6 +131,11 @@ def now_us(connection: Connection) -> int:
     return int(connection.exec_driver_sql(_CLOCK).scalar_one())
 
 
+def storable(text: str) -> str:
+    """A text without what neither database stores: zeros and halves of surrogate pairs, as file names may hold."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 def insert_into(connection: Connection, table: Table) -> Any:
     """An INSERT that takes ON CONFLICT, which both databases have and SQLAlchemy has once for each."""
     if connection.dialect.name == "sqlite":

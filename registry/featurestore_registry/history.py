@@ -18,6 +18,14 @@ from featurestore_registry.tables import LEASES, RUNS, VERSIONS, VIEW_STATES
 
 _R, _L, _V = RUNS.c, LEASES.c, VERSIONS.c
 _LEASE = (_L.expires_us, _L.host, _L.process, _L.process_started)
+_LATEST = (
+    select(func.max(_R.number))
+    .where(_R.project == _L.project, _R.view == _L.view)
+    .correlate(LEASES)
+    .scalar_subquery()
+)
+"""The number of the latest run of a lease's view: from the leases, of which each view has one since its first run, to
+the end of the view's numbers."""
 
 
 def read_view_states(
@@ -57,12 +65,9 @@ def read_view_states(
 
 def read_last_runs(connection: Connection, project: str, views: Iterable[str]) -> list[Run]:
     """The latest run of each view that has had one, by view."""
-    latest = select(func.max(_R.number)).where(_R.project == _L.project, _R.view == _L.view)
     found, now = [], now_us(connection)
+    run = and_(_R.project == _L.project, _R.view == _L.view, _R.number == _LATEST)
     for chunk in in_pieces(sorted(set(views))):
-        # From the leases, of which each view has one since its first run, to the end of the view's numbers.
-        number = latest.correlate(LEASES).scalar_subquery()
-        run = and_(_R.project == _L.project, _R.view == _L.view, _R.number == number)
         wanted = (
             select(RUNS, *_LEASE, _V.version, (_R.number == _L.run).label("held"))
             .select_from(LEASES)
@@ -118,9 +123,8 @@ def _version_ids(
 
 def _last_numbers(connection: Connection, project: str, views: Sequence[str]) -> dict[str, int]:
     """View to the number of its latest run."""
-    latest = select(func.max(_R.number)).where(_R.project == _L.project, _R.view == _L.view)
-    number = latest.correlate(LEASES).scalar_subquery().label("number")
-    rows = connection.execute(select(_L.view, number).where(_L.project == project, _L.view.in_(views)))
+    latest = select(_L.view, _LATEST.label("number"))
+    rows = connection.execute(latest.where(_L.project == project, _L.view.in_(views)))
     return {row.view: row.number for row in rows if row.number is not None}
 
 

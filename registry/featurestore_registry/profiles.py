@@ -15,6 +15,7 @@ from featurestore.errors import NotFoundError, RegistryIntegrityError
 from featurestore.protocols.registry import Run, RunStatus
 from featurestore_registry.database import insert_into
 from featurestore_registry.history import run_rows
+from featurestore_registry.runs import check_is_there
 from featurestore_registry.tables import (
     RUN_PROFILES,
     RUNS,
@@ -22,7 +23,7 @@ from featurestore_registry.tables import (
     TRAINING_SETS,
     VERSIONS,
 )
-from featurestore_registry.training_sets import read_training_set
+from featurestore_registry.training_sets import find_training_set
 
 _R, _P, _T, _S = RUNS.c, RUN_PROFILES.c, TRAINING_SETS.c, TRAINING_SET_PROFILES.c
 
@@ -33,9 +34,7 @@ def write_run_profile(connection: Connection, run: Run, profile: Mapping[str, An
     Raises:
         NotFoundError: if there is no such run.
     """
-    named = (_R.project == run.project, _R.view == run.view)
-    if connection.execute(select(_R.number).where(*named, _R.number == run.number)).first() is None:
-        raise _not_found(connection, run.project, run.view, run.number)
+    check_is_there(connection, run)
     row = {"project": run.project, "view": run.view, "number": run.number}
     content = {"profile": _packed(profile)}
     added = insert_into(connection, RUN_PROFILES).values(row | content)
@@ -115,14 +114,9 @@ def read_set_profiles(connection: Connection, project: str, name: str) -> dict[s
         NotFoundError: if there is no such training set.
         RegistryIntegrityError: if a profile cannot be read.
     """
-    record = read_training_set(connection, project, name)
-    wanted = (
-        select(_S.part, _S.profile)
-        .join(TRAINING_SETS, _T.id == _S.training_set_id)
-        .where(_T.project == project, _T.name == record.name)
-        .order_by(_S.part)
-    )
-    what = f"training set {record.name!r} in project {project!r}"
+    found = find_training_set(connection, project, name)
+    wanted = select(_S.part, _S.profile).where(_S.training_set_id == found.id).order_by(_S.part)
+    what = f"training set {found.name!r} in project {project!r}"
     return {
         part: _unpacked(profile, f"part {part} of {what}", TRAINING_SET_PROFILES.name)
         for part, profile in connection.execute(wanted)

@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, insert, select
 
-from featurestore.errors import NotFoundError
 from featurestore.protocols.expectations import CheckResult, Outcome
 from featurestore.protocols.registry import Run
+from featurestore_registry.database import storable
 from featurestore_registry.history import run_rows
+from featurestore_registry.runs import check_is_there
 from featurestore_registry.tables import RUN_CHECKS, RUNS, VERSIONS
 
 _R, _C = RUNS.c, RUN_CHECKS.c
@@ -22,9 +23,7 @@ def write_run_checks(connection: Connection, run: Run, results: Sequence[CheckRe
     Raises:
         NotFoundError: if there is no such run.
     """
-    named = (_R.project == run.project, _R.view == run.view, _R.number == run.number)
-    if connection.execute(select(_R.number).where(*named)).first() is None:
-        raise NotFoundError(f"View {run.view!r} of project {run.project!r} has no run {run.number}.")
+    check_is_there(connection, run)
     same = (_C.project == run.project, _C.view == run.view, _C.number == run.number)
     connection.execute(delete(RUN_CHECKS).where(*same))
     rows = [
@@ -36,8 +35,8 @@ def write_run_checks(connection: Connection, run: Run, results: Sequence[CheckRe
             "name": result.name,
             "on_failure": result.on_failure,
             "outcome": result.outcome,
-            "expected": _storable(result.expected),
-            "found": _storable(result.found),
+            "expected": storable(result.expected),
+            "found": storable(result.found),
             "row_count": result.rows,
             "failing_count": result.failing,
         }
@@ -85,8 +84,3 @@ def _result(row: Row[Any]) -> CheckResult:
         rows=row.row_count,
         failing=row.failing_count,
     )
-
-
-def _storable(text: str) -> str:
-    # Neither database stores these two; an allowed value may hold them.
-    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

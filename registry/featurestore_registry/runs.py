@@ -8,11 +8,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, insert, select, update
 
 from featurestore.definitions.instants import duration_to_microseconds, from_microseconds
-from featurestore.errors import InvalidTimeError, RegistryError
+from featurestore.errors import InvalidTimeError, NotFoundError, RegistryError
 from featurestore.protocols.registry import Run, RunKind, RunStatus
 from featurestore_registry.activations import activate, lock_active
 from featurestore_registry.audit import write_audit
-from featurestore_registry.database import insert_into, now_us
+from featurestore_registry.database import insert_into, now_us, storable
 from featurestore_registry.definitions import version_id
 from featurestore_registry.leases import held, lock_lease, lost, release_lease, take_lease
 from featurestore_registry.tables import RUNS, VERSIONS, VIEW_STATES
@@ -108,12 +108,24 @@ def publish_run(connection: Connection, run: Run, rows: int) -> None:
 def fail_run(connection: Connection, run: Run, error: str) -> None:
     """Record the run's failure, unless its end is recorded already, and give its lease back if it has it."""
     lease = lock_lease(connection, run.project, run.view)
-    # Neither database stores these two; a file name in a message may hold them.
-    text = error.encode("utf-8", "replace").decode().replace("\0", "�")
+    text = storable(error)
     if _end(connection, run, status=RunStatus.FAILED, error=text):
         _audit(connection, run, "fail", {"run": run.number, "error": text})
     if lease.run == run.number:
         release_lease(connection, run)
+
+
+def check_is_there(connection: Connection, run: Run) -> None:
+    """Check that a run has begun.
+
+    Raises:
+        NotFoundError: if it has not.
+    """
+    if connection.execute(select(_R.number).where(*_is(run))).first() is None:
+        raise NotFoundError(
+            f"View {run.view!r} of project {run.project!r} has no run {run.number}.",
+            hint="Begin a run first: what it found and wrote is recorded with it.",
+        )
 
 
 def last_run_number(connection: Connection, project: str, view: str) -> int:

@@ -36,7 +36,8 @@ def open_schema(database: Database) -> None:
     elif found < NEWEST:
         raise RegistryError(
             f"The registry {database.label} has schema {found}, that of an older release; this one has {NEWEST}.",
-            hint="Call featurestore_registry.SQLRegistry.upgrade(url) once; older releases cannot use it then.",
+            hint="Back it up, and run `featurestore upgrade` once, or call "
+            "featurestore_registry.SQLRegistry.upgrade(url); older releases cannot use it then.",
         )
 
 

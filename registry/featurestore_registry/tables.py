@@ -25,8 +25,8 @@
 ``fs_audit`` is append-only, kept so by triggers. Nothing is deleted but the active version of what is retired: a
 project's definitions at revision R are the versions with ``created_revision <= R`` that were not retired by R,
 each with its payload of the greatest ``revision <= R``; the newest of a name is the one that was not superseded by R.
-What hangs off versions (runs and states; statistics and
-lineage when they come) refers to ``fs_versions.id``. Instants are microseconds since 1970 by the database's clock.
+What hangs off versions (runs, states, training
+sets) refers to ``fs_versions.id``. Instants are microseconds since 1970 by the database's clock.
 """
 
 from __future__ import annotations

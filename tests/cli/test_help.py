@@ -17,7 +17,7 @@ from tests.packaging.test_imports import HEAVY
 COMMANDS = {
     "init", "plan", "apply", "retire", "materialize", "status", "get-historical", "get-latest", "get-online",
     "list", "describe", "check-leakage", "history", "diff", "lineage", "promote", "rollback", "audit",
-    "statistics", "drift", "report",
+    "statistics", "drift", "report", "upgrade",
 }  # fmt: skip
 
 

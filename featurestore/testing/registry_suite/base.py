@@ -82,6 +82,7 @@ def commit_until_done(registry: Registry, new: Change) -> None:
         try:
             commit(registry, new)
         except StaleRegistryError:
+            # What the contract gives the later of two: nothing was committed, and `commit` looks anew.
             continue
         return
 
