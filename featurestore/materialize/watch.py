@@ -86,9 +86,7 @@ def earlier_rows(registry: Registry, *, project: str, view: str, version: int, k
     """How many entities the last successful runs of a version and kind have written, the latest first."""
     same = (version, kind, RunStatus.SUCCEEDED)
     runs = registry.runs(project=project, view=view, limit=_LOOKED_BACK)
-    return [
-        run.rows for run in runs if (run.version, run.kind, run.status) == same and run.rows is not None
-    ]
+    return [run.rows for run in runs if (run.version, run.kind, run.status) == same and run.rows is not None]
 
 
 def _record(run: Run, checks: RunChecks, registry: Registry, files: FailingRowFiles) -> None:

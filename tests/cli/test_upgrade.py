@@ -38,5 +38,7 @@ def test_upgrading_again_changes_nothing(cli: CommandLine, older: Path) -> None:
 
 
 def test_what_cannot_be_upgraded_is_told(cli: CommandLine, older: Path) -> None:
-    (older / "feature_store.toml").write_text('project = "flights"\nregistry = "nosuch://x"\n', encoding="utf-8")
+    (older / "feature_store.toml").write_text(
+        'project = "flights"\nregistry = "nosuch://x"\n', encoding="utf-8"
+    )
     assert "'nosuch' is not a known registry URL" in cli.error("upgrade")

@@ -84,7 +84,9 @@ def test_the_registry_of_an_older_release_is_upgraded_only_when_asked(
     monkeypatch.setattr(schema, "NEWEST", "9000")
     monkeypatch.setattr(schema, "migrate", lambda connection, revision: migrated.append(revision))
     migrated: list[str] = []
-    with pytest.raises(RegistryError, match=rf"schema {old}.*older release.*9000\.\n.*`featurestore upgrade` .*\.upgrade"):
+    with pytest.raises(
+        RegistryError, match=rf"schema {old}.*older release.*9000\.\n.*`featurestore upgrade` .*\.upgrade"
+    ):
         SQLRegistry.from_url(registry_url)
     assert migrated == []
     SQLRegistry.upgrade(registry_url)
