@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from featurestore.definitions.steps import in_words
 from featurestore.definitions.types import FeatureType
 from featurestore.frames.atomic_file import atomic_path
 from featurestore.frames.convert import to_pandas, to_polars
+from featurestore.frames.parquet import write_parquet
 from featurestore.frames.types import arrow_type, feature_type
 from featurestore.planning.table_engine import engine_of_tables
 from featurestore.progress import Progress
@@ -99,14 +99,11 @@ class TrainingFrame:
 
         Args:
             path: the file to write.
-            **options: for `pyarrow.parquet.ParquetWriter`, e.g. ``compression="zstd"``.
+            **options: for `pyarrow.parquet.ParquetWriter`, e.g. ``compression="zstd"``; without
+                ``use_dictionary`` columns of floats have no dictionaries, which makes writing twice as fast.
         """
-        with (
-            atomic_path(Path(path)) as unfinished,
-            pq.ParquetWriter(unfinished, self.schema, **options) as writer,
-        ):
-            for batch in self.to_batches():
-                writer.write_batch(batch)
+        with atomic_path(Path(path)) as unfinished:
+            write_parquet(unfinished, self.schema, self.to_batches(), **options)
 
     def to_table(self, name: str, *, replace: bool = False) -> None:
         """Leave the frame in the database that all its views read, as a table; its rows do not come here.
@@ -232,6 +229,9 @@ def _longest(view: ViewPlan) -> str:
     return "a lifetime" if len(finite) < len(spans) else f"{max(finite) / 1e6:g} s"
 
 
+FEW_PIECES = 4
+
+
 class _Rechunked:
     """The entity rows in batches of any size."""
 
@@ -252,7 +252,9 @@ class _Rechunked:
             have += batch.num_rows
         table = pa.concat_tables(parts)
         self._pending = table.slice(count)
-        return table.slice(0, count).combine_chunks()
+        taken = table.slice(0, count)
+        # A copy is worth it only where the rows came in very small pieces.
+        return taken.combine_chunks() if len(parts) > FEW_PIECES else taken
 
     def finish(self) -> None:
         left = sum(batch.num_rows for batch in self._batches)

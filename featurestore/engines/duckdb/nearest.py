@@ -8,7 +8,6 @@ rows, the first one takes the entities in parts.
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from featurestore.engines.duckdb import match
@@ -17,7 +16,7 @@ from featurestore.engines.duckdb.scan import Relation
 from featurestore.engines.duckdb.sql import create, nested, select, where
 from featurestore.engines.duckdb.tables import Tables
 from featurestore.engines.duckdb.times import Bounds
-from featurestore.frames.places import Int64Array, Places, count_not_after
+from featurestore.frames.places import Asked, Int64Array, Places, last_seen
 from featurestore.protocols.offline import ViewPlan
 
 ROWS_AT_ONCE = 2**25
@@ -78,20 +77,8 @@ def _winners(
         return nothing, nothing, nothing
     entities = max(int(rows["code"].max()), int(asked["code"].max())) + 1
     places = Places.over(rows["event"], entities)
-    wanted = places.of(asked["code"], asked["until"])
     seen_at = places.of_rows(rows.pop("code"), rows.pop("event"))
     seen_at.sort()
-    position = count_not_after(seen_at, wanted) - 1
-    nearest = seen_at[np.maximum(position, 0)]
-    seen = (position >= 0) & (places.entity(nearest) == asked["code"])
-    event = places.time(nearest)
-    seen &= _young_enough(asked["t"], event, view.ttl)
-    return asked["row"][seen], asked["code"][seen], event[seen]
-
-
-def _young_enough(times: Int64Array, events: Int64Array, ttl: int | None) -> npt.NDArray[np.bool_]:
-    """Rule 4, for events that are not later than the times: the unsigned difference cannot overflow."""
-    if ttl is None:
-        return np.ones(len(times), np.bool_)
-    age = times.view(np.uint64) - events.view(np.uint64)
-    return age <= np.uint64(min(ttl, 2**64 - 1))
+    position = last_seen(places, seen_at, Asked(asked["code"], asked["until"], asked["t"]), view.ttl)
+    seen = position >= 0
+    return asked["row"][seen], asked["code"][seen], places.time(seen_at[position[seen]])

@@ -14,7 +14,8 @@ from featurestore.engines.polars.latest import existing_rows, latest_rows
 from featurestore.engines.polars.lives import match_lives
 from featurestore.engines.polars.match import (
     Match,
-    entity_spine,
+    Spine,
+    Spines,
     key_names,
     nearest,
     reach_of,
@@ -43,7 +44,8 @@ class PolarsEngine:
         self, *, views: Sequence[ViewPlan], entities: pa.Table
     ) -> Iterator[pa.RecordBatch]:
         """The features of all `views` for each entity row; see `OfflineEngine`."""
-        yield from side_by_side([_historical(view, entities) for view in views])
+        spines = Spines(entities)
+        yield from side_by_side([_historical(view, entities, spines) for view in views])
 
     def latest_features(
         self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None
@@ -100,16 +102,15 @@ class PolarsEngine:
             ) from error
 
 
-def _historical(view: ViewPlan, entities: pa.Table) -> Iterator[pa.RecordBatch]:
+def _historical(view: ViewPlan, entities: pa.Table, spines: Spines) -> Iterator[pa.RecordBatch]:
     with reported(view.source.name):
         source = open_source(view, rows_of_entities(view, entities))
         if view.windows:
             return _batches(historical_windows(view, source, entities))
-        return fetch(view, source, _match(view, source, entities))
+        return fetch(view, source, _match(view, source, spines.of(view)))
 
 
-def _match(view: ViewPlan, source: SourceRows, entities: pa.Table) -> Match:
-    spine = entity_spine(view, entities)
+def _match(view: ViewPlan, source: SourceRows, spine: Spine) -> Match:
     narrow = read_narrow(view, source, reach_of(view, spine))
     coded = with_codes(narrow, spine.keys, key_names(view))
     return nearest(view, coded, spine) if view.in_order else match_lives(view, source, coded, spine)

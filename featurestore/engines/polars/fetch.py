@@ -22,8 +22,7 @@ def fetch(view: ViewPlan, source: SourceRows, match: Match) -> Iterator[pa.Recor
     Tied candidates are read in the same pass as the winners, and settled by their values.
     """
     used = pl.repeat(False, source.height, eager=True)
-    winners = match.rows.drop_nulls().unique()
-    used = used.scatter(winners, True).scatter(match.tied[ROW], True)
+    used = used.scatter(match.rows.drop_nulls(), True).scatter(match.tied[ROW], True)
     columns = [feature.column for feature in view.features]
     if match.tied.height:
         columns += [feature.column for feature in view.tie_breakers]
@@ -34,8 +33,11 @@ def fetch(view: ViewPlan, source: SourceRows, match: Match) -> Iterator[pa.Recor
         rows = _settled(view, match, values, position)
     features = {f.output: declared(values[f.column], f.dtype, view, f.column) for f in view.features}
 
+    every_row = bool(used.all())
+
     def positions(start: int, count: int) -> pa.Array:
-        return position.gather(rows.slice(start, count)).to_arrow()
+        part = rows.slice(start, count)
+        return (part if every_row else position.gather(part)).to_arrow()
 
     return picked(pa.table(features), rows.len(), positions, os.cpu_count() or 1)
 

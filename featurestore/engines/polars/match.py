@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,9 +16,9 @@ import numpy.typing as npt
 import polars as pl
 
 from featurestore.engines.polars.scan import EVERY_TIME, ROW, Reach, SourceRows
-from featurestore.engines.polars.times import MAX_INSTANT, check_delay, effective, instants, young_enough
+from featurestore.engines.polars.times import MAX_INSTANT, check_delay, effective, instants
 from featurestore.engines.polars.types import comparable, key_values
-from featurestore.frames.places import Int64Array, Places, count_not_after
+from featurestore.frames.places import Asked, Int64Array, Places, last_seen
 from featurestore.frames.times import CREATED_TIME, SOURCE_TIME, Reading
 from featurestore.protocols.offline import TIME_COLUMN, ViewPlan
 
@@ -111,6 +112,36 @@ class Spine:
     frame: pl.DataFrame
     keys: pl.DataFrame
 
+    @cached_property
+    def asked(self) -> tuple[pl.Series | None, Asked]:
+        """The rows that see anything, and their positions; None if these are all."""
+        known, position = self.frame, None
+        if known[CODE].null_count() or known["until"].null_count():
+            known = known.with_row_index("position").drop_nulls([CODE, "until"])
+            position = known["position"]
+        return position, Asked(known[CODE].to_numpy(), known["until"].to_numpy(), known["t"].to_numpy())
+
+
+class Spines:
+    """The spines of a request's entity rows; views that ask for the same share one."""
+
+    def __init__(self, entities: pa.Table) -> None:
+        self._entities = entities
+        self._known: dict[object, Spine] = {}
+
+    def of(self, view: ViewPlan) -> Spine:
+        """The spine of a view."""
+        keys = tuple(key.entity_column for key in view.keys)
+        same = (keys, view.grid, _taken_off(view))
+        if same not in self._known:
+            self._known[same] = entity_spine(view, self._entities)
+        return self._known[same]
+
+
+def _taken_off(view: ViewPlan) -> int:
+    """What is taken off the effective times, instead of added to each event."""
+    return view.delay if view.in_order and not view.windows else 0
+
 
 def entity_spine(view: ViewPlan, entities: pa.Table) -> Spine:
     """The entity rows with their entity's code and the instant up to which they see."""
@@ -121,8 +152,7 @@ def entity_spine(view: ViewPlan, entities: pa.Table) -> Spine:
         for name, key in zip(names, view.keys, strict=True)
     ]
     frame = pl.DataFrame([*columns, times])
-    nearest = view.in_order and not view.windows
-    until = effective(times, view.grid, delay=view.delay if nearest else 0)
+    until = effective(times, view.grid, delay=_taken_off(view))
     frame = frame.with_columns(until=until)
     if not names:
         coded = frame.with_columns(pl.lit(0, pl.Int64).alias(CODE))
@@ -148,20 +178,14 @@ def with_codes(narrow: pl.DataFrame, keys: pl.DataFrame, names: Sequence[str]) -
 
 def nearest(view: ViewPlan, narrow: pl.DataFrame, spine: Spine) -> Match:
     """The match where rows only come: the last event not after `until`, of these the last created."""
-    asked = spine.frame.with_row_index("position").drop_nulls([CODE, "until"])
-    if not narrow.height or not asked.height:
+    position, asked = spine.asked
+    if not narrow.height or not len(asked.code):
         return Match(_nothing(spine), NO_TIES)
-    entities = max(_last(narrow[CODE]), _last(asked[CODE])) + 1
-    places = Places.over(narrow["event"].to_numpy(), entities)
+    places = Places.over(narrow["event"].to_numpy(), max(_last(narrow[CODE]), int(asked.code.max())) + 1)
     order, rows = _sorted_places(places, narrow)
-    found = count_not_after(rows, places.of(asked[CODE].to_numpy(), asked["until"].to_numpy())) - 1
-    hit = (found >= 0) & (places.entity(rows[np.maximum(found, 0)]) == asked[CODE].to_numpy())
-    asked, found = asked.filter(pl.Series(hit)), found[hit]
-    events = places.time(rows[found])
-    young = young_enough(asked["t"], pl.Series(events), view.ttl).to_numpy()
-    asked, found = asked.filter(pl.Series(young)), found[young]
+    found = last_seen(places, rows, asked, view.ttl)
     chosen, tied = _settle_created(narrow, order, found, rows)
-    return Match(_spread(spine, asked["position"], chosen), tied)
+    return Match(chosen if position is None else _nothing(spine).scatter(position, chosen), tied)
 
 
 def _last(codes: pl.Series) -> int:
@@ -178,12 +202,15 @@ def _sorted_places(places: Places, narrow: pl.DataFrame) -> tuple[npt.NDArray[np
 def _settle_created(
     narrow: pl.DataFrame, numbers: npt.NDArray[np.uint32], found: Int64Array, places: Int64Array
 ) -> tuple[pl.Series, pl.DataFrame]:
-    """Source rows at the found positions, each the last of its place; of those that share one, the last created."""
+    """Source rows at the found positions, −1 for none; of those that share a place, the last created."""
     rows = narrow[ROW].to_numpy()
+    seen = pl.Series(found >= 0)
     chosen = rows[numbers[found]]
-    several = (found > 0) & (places[found] == places[found - 1])
+    ties = np.zeros(len(places), np.bool_)
+    ties[1:] = places[1:] == places[:-1]
+    several = ties[found] & seen.to_numpy() if ties.any() else ties[:0]
     if not several.any():
-        return pl.Series(chosen), NO_TIES
+        return _where(seen, chosen), NO_TIES
     groups = np.unique(found[several])
     starts = np.searchsorted(places, places[groups])
     counts = groups - starts + 1
@@ -196,12 +223,13 @@ def _settle_created(
     settled = winner.sort("group")[ROW].to_numpy()
     chosen[several] = settled[np.searchsorted(groups, found[several])]
     many = winner.filter(pl.col("len") > 1).select("group")
-    return pl.Series(chosen), best.join(many, on="group", how="semi").select("group", ROW)
+    return _where(seen, chosen), best.join(many, on="group", how="semi").select("group", ROW)
 
 
-def _spread(spine: Spine, position: pl.Series, chosen: pl.Series) -> pl.Series:
-    rows = _nothing(spine)
-    return rows.scatter(position, chosen.cast(pl.Int64)) if position.len() else rows
+def _where(seen: pl.Series, chosen: Int64Array) -> pl.Series:
+    """The chosen rows, null where none is seen."""
+    rows = pl.Series(chosen)
+    return rows if seen.all() else rows.set(~seen, None)
 
 
 def _nothing(spine: Spine) -> pl.Series:

@@ -45,15 +45,25 @@ def check_delay(event: pl.Series, delay: int, *, column: str) -> None:
 
 def effective(times: pl.Series, grid: Grid | None, *, delay: int) -> pl.Series:
     """The effective times less the delay; what falls below all instants becomes the lowest."""
-    wide = pl.col("t").cast(pl.Int128)
+    dtype = pl.Int64 if _within_64_bits(times, delay, grid) else pl.Int128
+    wide = pl.col("t").cast(dtype)
     if grid is not None:
         since = wide - grid.lag - grid.offset
         rest = ((since % grid.every) + grid.every) % grid.every
         wide = since - rest + grid.offset
-    lowest = pl.lit(MIN_INSTANT - 1, pl.Int128)
+    lowest = pl.lit(MIN_INSTANT - 1, dtype)
     limited = pl.max_horizontal(wide - delay, lowest)
     bounded = pl.when(pl.col("t").is_not_null()).then(limited)
     return times.alias("t").to_frame().select(bounded.cast(pl.Int64)).to_series()
+
+
+def _within_64_bits(times: pl.Series, delay: int, grid: Grid | None) -> bool:
+    """Whether nothing between the times and their effective times needs more."""
+    first, last = times.min(), times.max()
+    if not isinstance(first, int) or not isinstance(last, int):
+        return True
+    moved = delay + (grid.lag + abs(grid.offset) + 2 * grid.every if grid is not None else 0)
+    return first - moved >= MIN_INSTANT and last + moved <= MAX_INSTANT
 
 
 def effective_instant(time: int, grid: Grid | None) -> int:
