@@ -14,13 +14,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+# Where both engines take the same time, as `python -m benchmarks growth` measures it.
+FEW_ROWS = 4
+# Polars holds keys and times of all rows in memory.
+MOST_ROWS = 50_000_000
+
+
 class AutoEngine:
     """Offline engine that hands each request to another one; all give the same answer.
 
     Where all views read one database that joins can run in, and it says that they better do, they run there.
-    Of the engines that read the sources, Polars makes training frames where entity rows outnumber the rows of the
-    sources: it has the least to do for each entity row. DuckDB does everything else: it reads large sources faster,
-    and in less memory.
+    Of the engines that read the sources, Polars makes training frames where a view has few rows for each entity row:
+    it has the least to do for each entity row. DuckDB does everything else: it reads large sources faster, and in less
+    memory.
     """
 
     name = "auto"
@@ -71,16 +77,18 @@ def _local(views: Sequence[ViewPlan], entity_rows: int) -> EngineChoice:
     """The faster one of the engines that read the sources."""
     if any(view.windows for view in views):
         return EngineChoice(_duckdb(), "aggregations read large sources")
-    rows = 0
+    rows, many = 0, FEW_ROWS * entity_rows * len(views)
     for view in views:
-        count = row_count(view.source, enough=entity_rows - rows)
+        count = row_count(view.source, enough=many - rows)
         if count is None:
             return EngineChoice(_duckdb(), "how many rows the sources have is not known beforehand")
         rows += count
-        if rows >= entity_rows:
-            reason = f"the first {rows:,} rows of the sources are not fewer than the entity rows"
+        if rows >= many:
+            reason = f"the views have {FEW_ROWS} source rows for each entity row, or more"
             return EngineChoice(_duckdb(), reason)
-    reason = f"there are more entity rows than the {rows:,} rows of the sources"
+    if rows + entity_rows > MOST_ROWS:
+        return EngineChoice(_duckdb(), f"more than {MOST_ROWS:,} rows take less memory so")
+    reason = f"the views have {rows:,} source rows, fewer than {FEW_ROWS} for each entity row"
     return EngineChoice(open_engine("polars"), reason)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 import featurestore as fs
 from featurestore.adapters import open_engine
+from featurestore.engines import auto
 from featurestore.errors import ConfigurationError
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -33,17 +34,39 @@ def asked(count: int) -> pa.Table:
 
 
 @pytest.mark.parametrize(
-    ("count", "engine"), [(3, "duckdb"), (4, "polars")], ids=["few entity rows", "more than the source has"]
+    ("few", "count", "engine"),
+    [(3, 1, "duckdb"), (3, 2, "polars"), (1, 3, "duckdb"), (1, 4, "polars")],
+    ids=["as many source rows as are many", "fewer", "as many, of several entity rows", "fewer, of several"],
 )
-def test_a_training_frame(tmp_path: Path, source: fs.ParquetSource, count: int, engine: str) -> None:
+def test_a_training_frame(
+    tmp_path: Path,
+    source: fs.ParquetSource,
+    few: int,
+    count: int,
+    engine: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(auto, "FEW_ROWS", few)
     with fs.FeatureStore(registry=f"sqlite:///{tmp_path}/r.db", online="memory://", offline="auto") as store:
         frame = store.get_historical_features(asked(count), view_over(source))
         expected = [1.0, 2.0, 3.0, None][:count]
         assert frame.to_arrow()["v"].to_pylist() == expected
         explained = frame.explain()
     assert f"on engine {engine}: {count} entity rows" in explained
-    assert "chosen because" in explained
-    assert "3 rows of the sources" in explained
+    assert "chosen because the views have" in explained
+    assert f"{few} source rows for each" in explained or f"3 source rows, fewer than {few}" in explained
+
+
+def test_what_would_not_fit_in_memory_is_left_to_duckdb(
+    tmp_path: Path, source: fs.ParquetSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auto, "MOST_ROWS", 6)
+    with fs.FeatureStore(registry=f"sqlite:///{tmp_path}/r.db", online="memory://", offline="auto") as store:
+        fits = store.get_historical_features(asked(3), view_over(source)).explain()
+        too_large = store.get_historical_features(asked(4), view_over(source)).explain()
+    assert "on engine polars: 3 entity rows" in fits
+    assert "on engine duckdb: 4 entity rows" in too_large
+    assert "more than 6 rows take less memory" in too_large
 
 
 def test_the_default(tmp_path: Path, source: fs.ParquetSource) -> None:
