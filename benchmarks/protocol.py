@@ -46,11 +46,14 @@ def timed(call: Callable[[], Value]) -> tuple[Value, Measurement]:
     return value, {"seconds": seconds, "peak_bytes": peak_bytes()}
 
 
+WARM_UP = 20
+
+
 def timed_calls(call: Callable[[Any], object], arguments: Iterable[Any]) -> Measurement:
     """The wall time of each of many calls in microseconds, after a few that warm up."""
     keep_to_cpu(os.getpid(), first=True)
     arguments = list(arguments)
-    for argument in arguments[:20]:
+    for argument in arguments[:WARM_UP]:
         call(argument)
     latencies = []
     began = process_time()
@@ -65,7 +68,7 @@ async def timed_awaits(call: Callable[[Any], Awaitable[object]], arguments: Iter
     """The same of calls that are awaited, one after the other."""
     keep_to_cpu(os.getpid(), first=True)
     arguments = list(arguments)
-    for argument in arguments[:20]:
+    for argument in arguments[:WARM_UP]:
         await call(argument)
     latencies = []
     began = process_time()

@@ -10,10 +10,11 @@ from time import perf_counter, process_time
 from typing import Any, Protocol
 
 import numpy as np
+import redis
 
 from benchmarks import answer, rows
 from benchmarks.data import END, SCALES, Scale
-from benchmarks.protocol import Job, Measurement, Run, peak_bytes, timed_awaits, timed_calls
+from benchmarks.protocol import WARM_UP, Job, Measurement, Run, peak_bytes, timed_awaits, timed_calls
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 
@@ -36,23 +37,33 @@ def prepare(job: Job) -> Run:
     scale = SCALES[job["scale"]]
     reader: Reader = _Ours(job, scale) if job["kind"] == "ours" else _Bare(job, scale)
     runner = asyncio.Runner()
+    server = redis.Redis.from_url(job["online"])
 
     def run(message: Job) -> Measurement:
         rng = random.Random(message["seed"])
         count, views, form = message["entities"], message["views"], message["form"]
         calls = [rng.choices(range(scale.entities), k=count) for _ in range(message["calls"])]
         requests = [reader.request(some, views) for some in calls]
+        warm_up, before = message.get("at_once", WARM_UP), _server_cpu(server)
         if message["mode"] == "sync":
             measured = timed_calls(lambda request: reader.read(request, form), requests)
         elif at_once := message.get("at_once"):
             measured = runner.run(_together(lambda r: reader.read_async(r, form), requests, at_once))
         else:
             measured = runner.run(timed_awaits(lambda r: reader.read_async(r, form), requests))
+        made = len(calls) + min(warm_up, len(calls))
+        measured["server_us_per_call"] = (_server_cpu(server) - before) * 1e6 / made
         measured["cpu_us_per_value"] = measured["cpu_us_per_call"] / (count * views * rows.WIDTH)
         checked = reader.read(reader.request(list(range(count)), views), form)
         return measured | {"answer": answer.of_matrix(_matrix(checked, views))}
 
     return run
+
+
+def _server_cpu(server: redis.Redis) -> float:
+    """The processor time in seconds that the server has taken so far."""
+    found: Any = server.info("cpu")
+    return float(found["used_cpu_user"] + found["used_cpu_sys"])
 
 
 async def _together(
