@@ -111,7 +111,7 @@ class ServingPlan:
 @dataclass
 class _Entry:
     plan: ServingPlan
-    asked_for: object
+    build: Callable[[], ServingPlan]
     made_at: float
     renewing: bool = False
 
@@ -127,33 +127,42 @@ class ServingPlans:
         self._refresh = min(refresh_seconds, STALE_SECONDS)
         self._entries: dict[Hashable, _Entry] = {}
 
-    def get(self, key: Hashable, asked_for: object, build: Callable[[], ServingPlan]) -> ServingPlan:
-        """The plan under `key`, built by `build` if there is none that is fresh enough.
+    def get(self, key: Hashable) -> ServingPlan | None:
+        """The plan under `key` if there is one that is fresh enough."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        age = time.monotonic() - entry.made_at
+        if age > self._refresh:
+            if age > STALE_SECONDS:
+                return None
+            if not entry.renewing:
+                entry.renewing = True
+                threading.Thread(target=self._renew, args=(key, entry), daemon=True).start()
+        return entry.plan
+
+    def add(self, key: Hashable, build: Callable[[], ServingPlan]) -> ServingPlan:
+        """A new plan under `key`.
 
         Args:
-            key: identifies the request; may hold ``id(asked_for)``.
-            asked_for: the object of the request, kept alive as long as the plan so that its id stays its own.
-            build: asks the registry.
+            key: identifies the request; may hold ids of objects that `build` keeps alive.
+            build: asks the registry, now and whenever the plan is renewed.
         """
-        entry = self._entries.get(key)
         now = time.monotonic()
-        if entry is None or now - entry.made_at > STALE_SECONDS:
-            entry = _Entry(build(), asked_for, now)
-            if len(self._entries) >= MOST_PLANS:
-                self._entries.clear()
-            self._entries[key] = entry
-        elif now - entry.made_at > self._refresh and not entry.renewing:
-            entry.renewing = True
-            threading.Thread(target=self._renew, args=(key, entry, build), daemon=True).start()
+        entry = _Entry(build(), build, now)
+        if len(self._entries) >= MOST_PLANS:
+            self._entries.clear()
+        self._entries[key] = entry
         return entry.plan
 
     def clear(self) -> None:
         """Forget all plans, after this process has published something itself."""
         self._entries.clear()
 
-    def _renew(self, key: Hashable, entry: _Entry, build: Callable[[], ServingPlan]) -> None:
+    def _renew(self, key: Hashable, entry: _Entry) -> None:
+        now = time.monotonic()
         try:
-            self._entries[key] = _Entry(build(), entry.asked_for, time.monotonic())
+            self._entries[key] = _Entry(entry.build(), entry.build, now)
         except Exception as error:  # noqa: BLE001 (a request that needs the plan will raise it)
             entry.renewing = False
             _log.warning("a serving plan could not be renewed, going on with the one at hand: %s", error)
