@@ -139,16 +139,9 @@ class _Lookup:
         self._plan = plan
         self._now = time.time_ns() // 1000 if now is None else to_microseconds(now, what="now")
         self._columns, self._count, self._table = _entity_columns(rows, plan)
-        self._keys: list[list[bytes | None]] = []
-        self.requests: list[SpaceKeys] = []
-        for number, (view, same) in enumerate(zip(plan.views, plan.same_keys, strict=True)):
-            if same < number:
-                self._keys.append(self._keys[same])
-                self.requests.append(SpaceKeys(view.space, self.requests[same].keys))
-                continue
-            keys = self._encode(view)
-            self._keys.append(keys)
-            self.requests.append(SpaceKeys(view.space, [key for key in keys if key is not None]))
+        self._keys = [self._encode(view) for view in plan.of_each_key]
+        asked = [[key for key in keys if key is not None] for keys in self._keys]
+        self.requests = [SpaceKeys(view.space, asked[key]) for view, key in plan.views_and_keys]
 
     def _encode(self, view: ServedView) -> list[bytes | None]:
         if not view.entity_columns:
@@ -166,15 +159,15 @@ class _Lookup:
 
     def answer(self, rows: list[bytes | None]) -> OnlineFeatures:
         answers, start = [], 0
-        for view, request, keys in zip(self._plan.views, self.requests, self._keys, strict=True):
-            found = rows[start : start + len(request.keys)]
-            start += len(request.keys)
+        for (view, key), request in zip(self._plan.views_and_keys, self.requests, strict=True):
+            keys, end = self._keys[key], start + len(request.keys)
+            found, start = rows[start:end], end
             if len(request.keys) != len(keys):
                 remaining = iter(found)
                 found = [None if key is None else next(remaining) for key in keys]
             if not view.entity_columns:
                 found = found * self._count
-            answers.append(ViewAnswer(view, view.layout.codec.decode(found), self._now))
+            answers.append(ViewAnswer(view, found, self._now))
         return OnlineFeatures(plan=self._plan, entities=self._columns, count=self._count, answers=answers)
 
 

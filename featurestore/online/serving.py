@@ -16,14 +16,16 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from featurestore.definitions.types import FeatureType
+from featurestore.definitions.types import FLOATS, INTEGERS, Bool, FeatureType, Int64, UInt64
+from featurestore.online.few_rows import FEW, PlainReader, PlainRows
 from featurestore.online.layout import ViewLayout
-from featurestore.online.row_layout import Pick
 
 MOST_PLANS = 1_000
 _log = logging.getLogger(__name__)
 STALE_SECONDS = 60.0
 """Older plans are renewed before use: less than the time for which a replaced generation stays readable."""
+LONG = frozenset((Int64, UInt64))
+_NUMBERS = frozenset((*INTEGERS, *FLOATS, Bool))
 EmptyValue: TypeAlias = "float | Sequence[Any] | Mapping[Any, Any] | None"
 """What an aggregation gives without any input; None where that is null."""
 
@@ -65,9 +67,20 @@ class ServedView:
         return {feature.name: feature.empty for feature in self.features if feature.empty is not None}
 
     @cached_property
-    def pick(self) -> Pick | None:
-        """What takes the features out of a row whose values can be used as they are; see `RowLayout.pick`."""
-        return self.layout.codec.pick([feature.name for feature in self.features])
+    def _plain_reader(self) -> PlainReader | None:
+        return self.layout.codec.plain_reader([feature.name for feature in self.features])
+
+    def plain_rows(self, rows: Sequence[bytes | None], now: int) -> PlainRows | None:
+        """The values of each of a few rows, if all of them are there, may be used now and can be used as they are."""
+        read = self._plain_reader
+        if read is None or len(rows) > FEW:
+            return None
+        oldest, effective = None if self.ttl is None else now - self.ttl, self.effective
+        if effective is not None:
+            if effective > now or (oldest is not None and effective < oldest):
+                return None
+            oldest = None
+        return read(rows, oldest, now)
 
     @cached_property
     def feature_names(self) -> tuple[list[str], list[str]]:
@@ -89,10 +102,32 @@ class ServingPlan:
         return None if given == list(self.outputs) else itemgetter(*map(given.index, self.outputs))
 
     @cached_property
-    def same_keys(self) -> tuple[int, ...]:
-        """For each view the number of the first one with the same entity keys."""
-        keys = [(view.entity_columns, tuple(view.layout.view.join_keys.items())) for view in self.views]
-        return tuple(map(keys.index, keys))
+    def of_each_key(self) -> tuple[ServedView, ...]:
+        """One view for each different entity key."""
+        views: dict[object, ServedView] = {}
+        for view in self.views:
+            views.setdefault(_entity_key(view), view)
+        return tuple(views.values())
+
+    @cached_property
+    def views_and_keys(self) -> tuple[tuple[ServedView, int], ...]:
+        """The views, each with the number of its entity key in `of_each_key`."""
+        keys = [_entity_key(view) for view in self.of_each_key]
+        return tuple((view, keys.index(_entity_key(view))) for view in self.views)
+
+    @cached_property
+    def no_number(self) -> ServedFeature | None:
+        """A feature that is not a number, if there is one."""
+        return next((feature for feature in self._features if feature.dtype not in _NUMBERS), None)
+
+    @cached_property
+    def has_long(self) -> bool:
+        """Whether a feature is an integer that float64 may not hold."""
+        return any(feature.dtype in LONG for feature in self._features)
+
+    @property
+    def _features(self) -> list[ServedFeature]:
+        return [feature for view in self.views for feature in view.features]
 
     @cached_property
     def checked(self) -> set[tuple[str, ...]]:
@@ -106,6 +141,10 @@ class ServingPlan:
             for view in self.views
             for key, column in view.entity_columns
         }
+
+
+def _entity_key(view: ServedView) -> tuple[object, ...]:
+    return view.entity_columns, tuple(view.layout.view.join_keys.items())
 
 
 @dataclass
