@@ -12,9 +12,9 @@ if _typing.TYPE_CHECKING:
     from featurestore.definitions.aggregation import Aggregation
     from featurestore.definitions.database import DuckDBSource, PostgresSource, SnowflakeSource, SqlSource
     from featurestore.definitions.entity import Entity
+    from featurestore.definitions.expectation import Expectation
     from featurestore.definitions.expectations import (
         AllowedValues,
-        Expectation,
         Freshness,
         NullShare,
         RowCount,
@@ -156,7 +156,7 @@ _HOMES = {
     "DuckDBSource": "featurestore.definitions.database",
     "Entity": "featurestore.definitions.entity",
     "EntitySplit": "featurestore.definitions.splits",
-    "Expectation": "featurestore.definitions.expectations",
+    "Expectation": "featurestore.definitions.expectation",
     "ExpectationReport": "featurestore.monitoring.reports",
     "Feature": "featurestore.definitions.feature",
     "FeatureProfile": "featurestore.statistics.profile",

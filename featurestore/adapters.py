@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import inspect
-from typing import Any, cast
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import parse_qsl
 
 from featurestore.errors import ConfigurationError, MissingDependencyError
-from featurestore.protocols.offline import OfflineEngine
-from featurestore.protocols.online import OnlineStore
-from featurestore.protocols.registry import Registry
-from featurestore.protocols.sources import SourceReader
+
+if TYPE_CHECKING:
+    from featurestore.protocols.offline import OfflineEngine
+    from featurestore.protocols.online import OnlineStore
+    from featurestore.protocols.registry import Registry
+    from featurestore.protocols.sources import SourceReader
 
 ONLINE_STORES = "featurestore.online_stores"
 OFFLINE_ENGINES = "featurestore.offline_engines"
@@ -27,7 +31,7 @@ def open_registry(url: str) -> Registry:
         ConfigurationError: for an unknown scheme.
         RegistryUnavailableError: if the database cannot be reached.
     """
-    return cast(Registry, _adapter(REGISTRIES, _scheme(url, "registry"), "registry URL").from_url(url))
+    return cast("Registry", _adapter(REGISTRIES, _scheme(url, "registry"), "registry URL").from_url(url))
 
 
 def upgrade_registry(url: str) -> None:
@@ -48,7 +52,7 @@ def open_online_store(url: str) -> OnlineStore:
         ConfigurationError: for an unknown scheme.
     """
     return cast(
-        OnlineStore, _adapter(ONLINE_STORES, _scheme(url, "online store"), "online store URL").from_url(url)
+        "OnlineStore", _adapter(ONLINE_STORES, _scheme(url, "online store"), "online store URL").from_url(url)
     )
 
 
@@ -69,7 +73,7 @@ def open_engine(name: str) -> OfflineEngine:
             f"{unknown[0]!r} is not a setting of the offline engine {plain!r}.",
             hint=f"Its settings are: {', '.join(known)}." if known else "This engine has no settings.",
         )
-    return cast(OfflineEngine, adapter(**settings))
+    return cast("OfflineEngine", adapter(**settings))
 
 
 def engine_of_kind(kind: str) -> OfflineEngine | None:
@@ -89,7 +93,7 @@ def open_source_reader(kind: str) -> SourceReader:
         ConfigurationError: for a kind that nothing reads.
         MissingDependencyError: if its driver is not installed.
     """
-    return cast(SourceReader, _adapter(SOURCE_READERS, kind, "kind of source to read")())
+    return cast("SourceReader", _adapter(SOURCE_READERS, kind, "kind of source to read")())
 
 
 def _scheme(url: str, what: str) -> str:
@@ -103,17 +107,23 @@ def _scheme(url: str, what: str) -> str:
 
 
 def _adapter(group: str, name: str, what: str) -> Any:
-    entry_points = importlib.metadata.entry_points(group=group)
-    for entry_point in entry_points:
+    for entry_point in _entry_points(group):
         if entry_point.name == name:
             return _load(entry_point)
-    known = sorted({entry_point.name for entry_point in entry_points})
+    known = sorted({entry_point.name for entry_point in _entry_points(group)})
     raise ConfigurationError(
         f"{name!r} is not a known {what}; known are: {', '.join(known) or 'none'}.",
         hint="Other packages can provide more through the entry point group " + group + "."
         if known
         else "The package is not installed: pip install featurestore (or pip install -e . in a checkout).",
     )
+
+
+def _entry_points(group: str) -> Iterator[importlib.metadata.EntryPoint]:
+    """Our own, then those of all packages: a look through these takes longer than to open a store."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        yield from importlib.metadata.distribution("featurestore").entry_points.select(group=group)
+    yield from importlib.metadata.entry_points(group=group)
 
 
 def _load(entry_point: importlib.metadata.EntryPoint) -> Any:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from featurestore.adapters import open_engine, open_online_store, open_registry
 from featurestore.configuration import Configuration
 from featurestore.definitions.base import Definition
 from featurestore.definitions.fingerprint import data_hash
 from featurestore.definitions.reference import ViewReference
+from featurestore.definitions.service import used_views
 from featurestore.definitions.source import InMemorySource
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import RequestError
-from featurestore.planning.aggregations import with_types_of
 from featurestore.planning.catalog import Catalog
-from featurestore.planning.changes import used_views
-from featurestore.protocols.offline import OfflineEngine
+from featurestore.planning.column_types import with_types_of
 from featurestore.protocols.online import OnlineStore
 from featurestore.protocols.registry import Registry, StoredVersion
+
+if TYPE_CHECKING:
+    from featurestore.protocols.offline import OfflineEngine
 
 
 class Project:

@@ -11,25 +11,23 @@ from typing import TYPE_CHECKING, Any, Self
 from featurestore.configuration import load_configuration
 from featurestore.definitions.base import Definition
 from featurestore.definitions.instants import to_microseconds
-from featurestore.definitions.source import Source
 from featurestore.definitions.view import FeatureView
 from featurestore.monitoring.expectation_verbs import ExpectationVerbs
 from featurestore.monitoring.verbs import StatisticsVerbs
 from featurestore.online.reader import OnlineReader
 from featurestore.online.verbs import OnlineVerbs
-from featurestore.planning.changes import Plan, plan_changes
-from featurestore.planning.point_in_time import plan_view
 from featurestore.planning.request import FeaturesArgument, resolve_request
 from featurestore.project import Project
 from featurestore.protocols.registry import RunKind
 from featurestore.report.verbs import ReportVerbs
-from featurestore.sources.files import locate_source
 from featurestore.training_sets.verbs import TrainingSetVerbs
 from featurestore.versions.verbs import VersionVerbs
 
 if TYPE_CHECKING:
+    from featurestore.definitions.source import Source
     from featurestore.leakage.report import LeakageReport
     from featurestore.materialize.run import MaterializationReport
+    from featurestore.planning.changes import Plan
     from featurestore.planning.training_frame import TrainingFrame
 
 
@@ -82,6 +80,7 @@ class FeatureStore(
             DefinitionError: if the definitions contradict each other or what is registered.
             TransformError: if a new transform fails on the source's first rows, or does not do the same twice.
         """
+        from featurestore.planning.changes import plan_changes
         from featurestore.planning.determinism import check_planned
 
         root = self._project.config.root
@@ -109,6 +108,7 @@ class FeatureStore(
             DefinitionError, TransformError: as for `plan`.
         """
         from featurestore.planning.apply import apply_definitions
+        from featurestore.planning.changes import Plan
 
         committer = self._committer(message, evolve)
         if isinstance(what, Plan):
@@ -257,6 +257,8 @@ class FeatureStore(
             TransformError: if a transform fails.
         """
         from featurestore.leakage.check import check_views
+        from featurestore.planning.point_in_time import plan_view
+        from featurestore.sources.files import locate_source
 
         request = resolve_request(features, self._project.catalog(), full_feature_names=True)
         root = self._project.config.root

@@ -1,15 +1,15 @@
-"""Expectations: what must hold of a view's rows before anybody sees them."""
+"""The kinds of expectations: what must hold of a view's rows before anybody sees them."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator, model_validator
 
-from featurestore.definitions.base import Definition, Duration
+from featurestore.definitions.base import Duration
+from featurestore.definitions.expectation import Expectation, OnFailure
 from featurestore.definitions.expected_values import (
     ExpectedValue,
     fits,
@@ -21,7 +21,6 @@ from featurestore.definitions.expected_values import (
 from featurestore.definitions.types import FeatureType
 from featurestore.definitions.windows import duration_text, parse_duration
 
-OnFailure = Literal["reject", "warn"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -46,62 +45,6 @@ Values = Annotated[
     BeforeValidator(_to_values),
     PlainSerializer(lambda values: [value_to_json(value) for value in values]),
 ]
-
-
-class Expectation(Definition):
-    """Base of all expectations.
-
-    Args:
-        on_failure: ``"reject"``: nothing is published or saved, and what was published before stays; or
-            ``"warn"``: the failure is recorded with the run.
-    """
-
-    arguments: ClassVar[tuple[str, ...]] = ()
-    """Those that come without their names when the expectation is written down."""
-
-    on_failure: OnFailure = "reject"
-
-    def __init__(self, **fields: Any) -> None:
-        super().__init__(**fields)
-
-    @property
-    def name(self) -> str:
-        """What it is called in records: its kind, and its feature if it has one."""
-        feature = getattr(self, "feature", None)
-        return self.kind if feature is None else f"{self.kind}:{feature}"
-
-    @property
-    @abstractmethod
-    def text(self) -> str:
-        """What is expected, in words."""
-
-    def check_feature(self, dtype: FeatureType) -> None:
-        """Check that it can be expected of a feature of this type.
-
-        Raises:
-            ValueError: if not.
-        """
-
-    def to_document(self) -> dict[str, Any]:
-        """The JSON form, with its kind and its name."""
-        return {"name": self.name, "kind": self.kind, **self.model_dump(mode="json")}
-
-    def __repr__(self) -> str:
-        """Python that makes it, after ``import featurestore as fs``."""
-        shown = [repr(_shown(getattr(self, name))) for name in self.arguments]
-        fields = dict(type(self).model_fields)
-        fields["on_failure"] = fields.pop("on_failure")
-        for name, field in fields.items():
-            value = getattr(self, name)
-            if name not in self.arguments and value != field.default:
-                shown.append(f"{name}={_shown(value)!r}")
-        return f"fs.{type(self).__name__}({', '.join(shown)})"
-
-
-def _shown(value: object) -> object:
-    if isinstance(value, timedelta):
-        return duration_text(value)
-    return list(value) if isinstance(value, tuple) else value
 
 
 class RowsArrived(Expectation):
@@ -371,23 +314,7 @@ def _check_fit(feature: str, dtype: FeatureType, values: Sequence[ExpectedValue]
             raise ValueError(f"{feature!r} is {dtype}, and {value!r} is a {type(value).__name__}")
 
 
-_KINDS: dict[str, type[Expectation]] = {
+KINDS: dict[str, type[Expectation]] = {
     each.kind: each
     for each in (RowsArrived, Freshness, NullShare, ValueRange, AllowedValues, UniqueKeys, RowCount)
 }
-
-
-def _load(value: object) -> object:
-    if not isinstance(value, Mapping):
-        return value
-    fields = {key: item for key, item in value.items() if key not in ("name", "kind")}
-    if value.get("kind") not in _KINDS:
-        raise ValueError(f"{value.get('kind')!r} is no expectation; there are: {', '.join(_KINDS)}")
-    return _KINDS[value["kind"]](**fields)
-
-
-AnyExpectation = Annotated[
-    Expectation,
-    BeforeValidator(_load),
-    PlainSerializer(Expectation.to_document, return_type=dict[str, Any]),
-]

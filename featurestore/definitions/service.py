@@ -76,3 +76,11 @@ def as_reference(item: object) -> ViewReference:
     if isinstance(item, Mapping):
         return ViewReference(**item)
     raise ValueError(f"expected a view, a part of a view or its name, found {type(item).__name__}")
+
+
+def used_views(definition: Definition) -> list[FeatureView]:
+    """The view objects that a definition brings along: itself, or those a service was made from."""
+    if isinstance(definition, FeatureView):
+        return [definition]
+    references = definition.features if isinstance(definition, FeatureService) else ()
+    return [reference.definition for reference in references if reference.definition is not None]

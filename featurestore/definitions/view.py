@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, PlainSerializer, field_validator, model_va
 from featurestore.definitions.aggregation import Aggregation, AnyFeature
 from featurestore.definitions.base import Definition, Duration, FrozenDict, Name, Tags
 from featurestore.definitions.entity import Entity
-from featurestore.definitions.expectations import AnyExpectation, Expectation
+from featurestore.definitions.expectation import AnyExpectation, Expectation
 from featurestore.definitions.feature import Feature
 from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.row_sql import parse_select, parse_trusted

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore.definitions.expectations import AllowedValues, Expectation, NullShare, ValueRange
+from featurestore.definitions.expectation import Expectation
+from featurestore.definitions.expectations import AllowedValues, NullShare, ValueRange
 from featurestore.definitions.types import FeatureType
 from featurestore.errors import DefinitionError
 from featurestore.expectations.kept import KeptRows, RowShape

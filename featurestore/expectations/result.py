@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from featurestore.definitions.expectations import Expectation, share_text
+from featurestore.definitions.expectation import Expectation
+from featurestore.definitions.expectations import share_text
 from featurestore.protocols.expectations import CheckResult, Outcome
 
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore.definitions.expectations import Expectation, Freshness, RowsArrived, UniqueKeys
+from featurestore.definitions.expectation import Expectation
+from featurestore.definitions.expectations import Freshness, RowsArrived, UniqueKeys
 from featurestore.definitions.instants import duration_to_microseconds, from_microseconds
 from featurestore.expectations.kept import MOST_KEPT, KeptRows, RowShape
 from featurestore.expectations.result import outcome, skipped

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from featurestore.definitions.expectations import Expectation, Freshness, RowCount, RowsArrived, UniqueKeys
+from featurestore.definitions.expectation import Expectation
+from featurestore.definitions.expectations import Freshness, RowCount, RowsArrived, UniqueKeys
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import ExpectationError
 from featurestore.expectations.batches import OfValues, ValueChecks

@@ -10,7 +10,6 @@ from featurestore.definitions.instants import to_microseconds
 from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import NotFoundError, RequestError
-from featurestore.planning.point_in_time import plan_view
 from featurestore.planning.request import FeaturesArgument, resolve_request
 from featurestore.project import Project
 from featurestore.protocols.registry import RunKind, StoredVersion
@@ -143,6 +142,7 @@ class ExpectationVerbs:
         from featurestore.expectations.run import Checked, RunChecks
         from featurestore.lineage.personal import personal_outputs
         from featurestore.monitoring.reports import CheckedView
+        from featurestore.planning.point_in_time import plan_view
 
         stored = self._stored(view, given=given, version=version)
         request = resolve_request(view, None)

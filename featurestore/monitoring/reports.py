@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from featurestore.definitions.expectations import Expectation
+from featurestore.definitions.expectation import Expectation
 from featurestore.protocols.expectations import CheckResult, Outcome
 from featurestore.protocols.registry import Run
 

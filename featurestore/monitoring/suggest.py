@@ -11,9 +11,9 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from featurestore.definitions.expectation import Expectation
 from featurestore.definitions.expectations import (
     AllowedValues,
-    Expectation,
     Freshness,
     NullShare,
     RowCount,

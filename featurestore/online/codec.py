@@ -18,6 +18,7 @@ import pyarrow as pa
 from featurestore.definitions.types import FeatureType
 from featurestore.frames.types import arrow_type
 from featurestore.online.decoded import DecodedRows
+from featurestore.online.few_rows import PlainReader, plain_reader
 from featurestore.online.fixed_width import to_stored
 from featurestore.online.header import FORMAT_VERSION, PUSHED, SIGN
 from featurestore.online.ragged import fixed_width_array, join, null_mask, slices_of
@@ -29,7 +30,6 @@ from featurestore.online.row_layout import (
     NULLS,
     VERSION,
     WRITTEN,
-    Pick,
     RowLayout,
 )
 from featurestore.online.variable_width import to_bytes
@@ -98,9 +98,9 @@ class RowCodec:
         rows: list[bytes] = join([fixed_width_array(fixed, layout.size), *variable]).to_pylist()
         return rows
 
-    def pick(self, names: Sequence[str]) -> Pick | None:
-        """See `RowLayout.pick`."""
-        return self._layout.pick(names)
+    def plain_reader(self, names: Sequence[str]) -> PlainReader | None:
+        """See `few_rows.plain_reader`."""
+        return plain_reader(self._layout, names)
 
     def decode(self, rows: Sequence[bytes | None]) -> DecodedRows:
         """Stored rows, None where there was none.

@@ -14,7 +14,7 @@ from featurestore.online.few_rows import FEW, FewRows
 from featurestore.online.fixed_width import Mask, Values, from_stored
 from featurestore.online.header import FORMAT_VERSION, SIGN
 from featurestore.online.python_values import plain_values
-from featurestore.online.row_layout import EVENT, FINGERPRINT, NULLS, VERSION, Pick, RowLayout
+from featurestore.online.row_layout import EVENT, FINGERPRINT, NULLS, VERSION, RowLayout
 from featurestore.online.variable_width import Slices, from_bytes
 
 if TYPE_CHECKING:
@@ -57,10 +57,6 @@ class DecodedRows:
     def few_events(self) -> list[int] | None:
         """The event timestamps, if there are only a few rows and none is missing."""
         return None if self._few is None or self._missing else self._few.events()
-
-    def picked(self, pick: Pick, oldest: int | None, newest: int) -> list[tuple[Any, ...]] | None:
-        """See `FewRows.picked`; None where there are more rows."""
-        return None if self._few is None else self._few.picked(pick, oldest, newest)
 
     def nulls(self, name: str) -> Mask:
         """Where a feature is null or its row is missing."""

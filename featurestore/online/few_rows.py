@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from featurestore.online.header import FORMAT_VERSION, HEADER_SIZE, SIGN
-from featurestore.online.row_layout import Pick, RowLayout
+from featurestore.online.row_layout import RowLayout
 
 FEW: Final = 8
+PlainRows: TypeAlias = list[tuple[Any, ...]]
+PlainReader: TypeAlias = "Callable[[Sequence[bytes | None], int | None, int], PlainRows | None]"
+
+
+def plain_reader(layout: RowLayout, names: Sequence[str]) -> PlainReader | None:
+    """What reads some features of a few rows at once, in the common case; None if they are not all plain.
+
+    It is given rows and the oldest (None: any) and the newest event that may be used, and gives a tuple of values
+    for each row; None if one is missing, null, not in between or not of this layout: then `FewRows` has to look.
+    """
+    pick = layout.pick(names)
+    if pick is None:
+        return None
+    unpack, no_nulls, whole = layout.body.unpack_from, layout.no_nulls, layout.whole
+    size, fingerprint, same_size = layout.size, layout.fingerprint, not layout.variable
+
+    def read(rows: Sequence[bytes | None], oldest: int | None, newest: int) -> PlainRows | None:
+        found = []
+        for row in rows:
+            if row is None or len(row) < size or row[0] != FORMAT_VERSION or row[2:10] != fingerprint:
+                return None
+            event = int.from_bytes(row[10:18], "big") - SIGN
+            values = unpack(row, HEADER_SIZE)
+            if len(row) != size if same_size else not whole(row, values):
+                return None
+            if event > newest or (oldest is not None and event < oldest) or values[0] != no_nulls:
+                return None
+            found.append(pick(values))
+        return found
+
+    return read
 
 
 class FewRows:
@@ -30,27 +60,13 @@ class FewRows:
         if len(row) < layout.size or row[0] != FORMAT_VERSION or row[2:10] != layout.fingerprint:
             raise layout.rejection(row)
         values: tuple[Any, ...] = layout.body.unpack_from(row, HEADER_SIZE)
-        if layout.variable:
-            ends = (0, *values[1 + len(layout.fixed) :])
-            if len(row) != layout.size + ends[-1] or any(end < begin for begin, end in pairwise(ends)):
-                raise layout.rejection(row)
-        elif len(row) != layout.size:
+        if not layout.whole(row, values):
             raise layout.rejection(row)
         return values
 
     def events(self) -> list[int]:
         """Event timestamps in microseconds."""
         return [int.from_bytes(row[10:18], "big") - SIGN for row in self._rows]
-
-    def picked(self, pick: Pick, oldest: int | None, newest: int) -> list[tuple[Any, ...]] | None:
-        """The values of each row that `RowLayout.pick` takes; None if one is null, or an event not in between."""
-        found, no_nulls = [], self._layout.no_nulls
-        for row, values in zip(self._rows, self._values, strict=True):
-            event = int.from_bytes(row[10:18], "big") - SIGN
-            if values[0] != no_nulls or event > newest or (oldest is not None and event < oldest):
-                return None
-            found.append(pick(values))
-        return found
 
     def columns(self, names: Sequence[str]) -> list[Sequence[Any]]:
         """The values of several features that are no lists, faster than one by one."""

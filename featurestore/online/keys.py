@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from featurestore.definitions.types import Bool, Bytes, FeatureType, String
 from featurestore.errors import EntityDataError, RowFormatError
@@ -128,6 +127,8 @@ def _array(column: pa.Array | pa.ChunkedArray, dtype: FeatureType, name: str) ->
 def _parts(array: pa.Array, dtype: FeatureType, name: str) -> list[pa.LargeBinaryArray]:
     nulls = null_mask(array)
     if dtype in (String, Bytes):
+        import pyarrow.compute as pc
+
         lengths = np.asarray(pc.fill_null(pc.binary_length(array), 0)).astype(">u4")
         return [fixed_width_array(lengths, 4), array.cast(pa.large_binary())]
     values = to_stored(array, dtype, name=name)

@@ -13,15 +13,16 @@ from featurestore.definitions.instants import from_microseconds
 from featurestore.definitions.steps import row_steps, takes_single_rows
 from featurestore.definitions.types import FeatureType
 from featurestore.definitions.view import FeatureView
-from featurestore.errors import EntityDataError, InvalidTimeError, NotMaterializedError, RequestError
+from featurestore.errors import EntityDataError, InvalidTimeError, RequestError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.frames.keys import key_column
 from featurestore.frames.times import CREATED_TIME, SOURCE_TIME, Reading, time_column
 from featurestore.frames.types import arrow_type, converts
 from featurestore.online.layout import ViewLayout
+from featurestore.online.published import check_not_retired, published_space
 from featurestore.project import Project
 from featurestore.protocols.online import PushedWrite
-from featurestore.protocols.registry import StoredVersion, ViewState
+from featurestore.protocols.registry import ViewState
 from featurestore.transforms.rows import run_steps
 from featurestore.transforms.table import Rows
 
@@ -123,33 +124,6 @@ def check_takes_pushes(view: FeatureView) -> None:
             f"View {view.name!r} does not take pushes: it has {reason}, so a pushed row would not be visible yet.",
             hint="Push to a view without it, or materialize more often.",
         )
-
-
-def check_not_retired(stored: StoredVersion) -> None:
-    """Check that a version may still be served.
-
-    Raises:
-        NotMaterializedError: if it is retired: its rows are being reclaimed.
-    """
-    if stored.retired:
-        raise NotMaterializedError(
-            f"View {stored.name!r} version {stored.version} is retired: it is not served any more.",
-            hint="Offline it can still be read.",
-        )
-
-
-def published_space(layout: ViewLayout, state: ViewState) -> bytes:
-    """Where the rows are that are served.
-
-    Raises:
-        NotMaterializedError: if none are.
-    """
-    if state.generation is None:
-        raise NotMaterializedError(
-            f"View {layout.view.name!r} version {layout.version} has not been materialized yet.",
-            hint=f'Run store.materialize(views=["{layout.view.name}"]) once.',
-        )
-    return layout.space(state.generation)
 
 
 def _writable_spaces(layout: ViewLayout, state: ViewState) -> list[bytes]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 Octets = npt.NDArray[np.uint8]
 Positions = npt.NDArray[np.int64]
@@ -50,6 +49,8 @@ def join(parts: list[pa.LargeBinaryArray], *, nulls: str = "replace") -> pa.Larg
     """The parts of each row side by side; nulls count as empty, or (``emit_null``) make the row null."""
     if len(parts) == 1 and parts[0].null_count == 0:
         return parts[0]
+    import pyarrow.compute as pc
+
     # Made here: the first scalar makes Arrow import pandas, which a process that only reads does not need.
     nothing = pa.scalar(b"", pa.large_binary())
     return pc.binary_join_element_wise(*parts, nothing, null_handling=nulls, null_replacement=b"")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,10 +20,11 @@ from featurestore.errors import EntityDataError, NameClashError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.frames.keys import key_column
 from featurestore.online.layout import ViewLayout
-from featurestore.online.push import check_not_retired, published_space
+from featurestore.online.published import check_not_retired, published_space
 from featurestore.online.response import OnlineFeatures, ViewAnswer
 from featurestore.online.serving import EmptyValue, ServedFeature, ServedView, ServingPlan, ServingPlans
-from featurestore.planning.point_in_time import check_entity_columns
+from featurestore.planning.catalog import Catalog
+from featurestore.planning.entity_columns import check_entity_columns
 from featurestore.planning.request import FeaturesArgument, RequestedView, resolve_request
 from featurestore.project import Project, check_registered
 from featurestore.protocols.online import SpaceKeys
@@ -60,38 +61,51 @@ class OnlineReader:
 
     def _plan(self, features: FeaturesArgument, full: bool) -> ServingPlan:
         key = (_request_key(features), full)
+        found = self._plans.get(key)
+        if found is not None:
+            return found
+        # A list may change later; and definitions have to stay alive, so that their ids stay their own.
         held = features if isinstance(features, str | Definition) else tuple(features)
-        return self._plans.get(key, held, lambda: self._build(features, full))
+        return self._plans.add(key, lambda: self._build(held, full))
 
     def _build(self, features: FeaturesArgument, full: bool) -> ServingPlan:
         self._project.forget()
-        request = resolve_request(features, self._project.catalog(), full_feature_names=full)
-        views = tuple(self._served(view) for view in request.views)
-        plan = ServingPlan(views, request.outputs)
+        catalog = self._project.catalog()
+        request = resolve_request(features, catalog, full_feature_names=full)
+        plan = ServingPlan(tuple(self._served(request.views, catalog)), request.outputs)
         check_entity_columns(request, list(plan.entity_columns()))
         return plan
 
-    def _served(self, requested: RequestedView) -> ServedView:
-        project = self._project
-        catalog, view = project.catalog(), requested.view
-        stored = catalog.stored_view(view.name, requested.version)
-        check_not_retired(stored)
-        if requested.given:
-            view = check_registered(view, stored, catalog)
-        layout = ViewLayout.of(view, project=project.name, version=stored.version)
-        state = project.registry.view_state(project=project.name, view=stored.name, version=stored.version)
-        limit = view.serves_for if view.aggregations else view.ttl
-        return ServedView(
-            label=requested.label,
-            layout=layout,
-            space=published_space(layout, state),
-            entity_columns=tuple((key, requested.entity_column(key)) for key in view.join_keys),
-            features=tuple(
-                _served_feature(view.feature(item.feature.name), item.output) for item in requested.features
-            ),
-            ttl=None if limit is None else duration_to_microseconds(limit),
-            effective=_effective_time(view, state) if view.aggregations else None,
+    def _served(self, views: Sequence[RequestedView], catalog: Catalog) -> Iterator[ServedView]:
+        catalog.read(("feature_view", requested.view.name) for requested in views)
+        stored = [catalog.stored_view(requested.view.name, requested.version) for requested in views]
+        for each in stored:
+            check_not_retired(each)
+        states = self._project.registry.view_states(
+            project=self._project.name, versions={(each.name, each.version) for each in stored}
         )
+        by_version = {(state.view, state.version): state for state in states}
+        for requested, each in zip(views, stored, strict=True):
+            view = check_registered(requested.view, each, catalog) if requested.given else requested.view
+            layout = ViewLayout.of(view, project=self._project.name, version=each.version)
+            yield _served_view(requested, view, layout, by_version[each.name, each.version])
+
+
+def _served_view(
+    requested: RequestedView, view: FeatureView, layout: ViewLayout, state: ViewState
+) -> ServedView:
+    limit = view.serves_for if view.aggregations else view.ttl
+    return ServedView(
+        label=requested.label,
+        layout=layout,
+        space=published_space(layout, state),
+        entity_columns=tuple((key, requested.entity_column(key)) for key in view.join_keys),
+        features=tuple(
+            _served_feature(view.feature(item.feature.name), item.output) for item in requested.features
+        ),
+        ttl=None if limit is None else duration_to_microseconds(limit),
+        effective=_effective_time(view, state) if view.aggregations else None,
+    )
 
 
 def _served_feature(feature: Feature | Aggregation, output: str) -> ServedFeature:
@@ -125,16 +139,9 @@ class _Lookup:
         self._plan = plan
         self._now = time.time_ns() // 1000 if now is None else to_microseconds(now, what="now")
         self._columns, self._count, self._table = _entity_columns(rows, plan)
-        self._keys: list[list[bytes | None]] = []
-        self.requests: list[SpaceKeys] = []
-        for number, (view, same) in enumerate(zip(plan.views, plan.same_keys, strict=True)):
-            if same < number:
-                self._keys.append(self._keys[same])
-                self.requests.append(SpaceKeys(view.space, self.requests[same].keys))
-                continue
-            keys = self._encode(view)
-            self._keys.append(keys)
-            self.requests.append(SpaceKeys(view.space, [key for key in keys if key is not None]))
+        self._keys = [self._encode(view) for view in plan.of_each_key]
+        asked = [[key for key in keys if key is not None] for keys in self._keys]
+        self.requests = [SpaceKeys(view.space, asked[key]) for view, key in plan.views_and_keys]
 
     def _encode(self, view: ServedView) -> list[bytes | None]:
         if not view.entity_columns:
@@ -152,15 +159,15 @@ class _Lookup:
 
     def answer(self, rows: list[bytes | None]) -> OnlineFeatures:
         answers, start = [], 0
-        for view, request, keys in zip(self._plan.views, self.requests, self._keys, strict=True):
-            found = rows[start : start + len(request.keys)]
-            start += len(request.keys)
+        for (view, key), request in zip(self._plan.views_and_keys, self.requests, strict=True):
+            keys, end = self._keys[key], start + len(request.keys)
+            found, start = rows[start:end], end
             if len(request.keys) != len(keys):
                 remaining = iter(found)
                 found = [None if key is None else next(remaining) for key in keys]
             if not view.entity_columns:
                 found = found * self._count
-            answers.append(ViewAnswer(view, view.layout.codec.decode(found), self._now))
+            answers.append(ViewAnswer(view, found, self._now))
         return OnlineFeatures(plan=self._plan, entities=self._columns, count=self._count, answers=answers)
 
 

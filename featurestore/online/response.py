@@ -13,20 +13,17 @@ import numpy as np
 import pyarrow as pa
 
 from featurestore.definitions.instants import from_microseconds
-from featurestore.definitions.types import FLOATS, INTEGERS, Bool, Int64, UInt64
 from featurestore.errors import RequestError
 from featurestore.frames.convert import to_polars
 from featurestore.frames.types import arrow_type
 from featurestore.online.codec import DecodedRows
-from featurestore.online.few_rows import FEW
-from featurestore.online.serving import ServedFeature, ServedView, ServingPlan
+from featurestore.online.few_rows import FEW, PlainRows
+from featurestore.online.serving import LONG, ServedFeature, ServedView, ServingPlan
 
 if TYPE_CHECKING:
     import polars as pl
 
 _EXACT = 2**53
-_NUMBERS = frozenset((*INTEGERS, *FLOATS, Bool))
-_LONG = frozenset((Int64, UInt64))
 
 
 class Status(StrEnum):
@@ -39,10 +36,26 @@ class Status(StrEnum):
 
 
 class ViewAnswer:
-    """The rows of one view, and when they are judged."""
+    """The rows of one view, None where there is none, and when they are judged.
 
-    def __init__(self, view: ServedView, rows: DecodedRows, now: int) -> None:
-        self.view, self.rows, self.now = view, rows, now
+    Attributes:
+        plain: see `ServedView.plain_rows`.
+
+    Raises:
+        RowFormatError: if a row was not written for this version of the view, or is damaged.
+    """
+
+    def __init__(self, view: ServedView, stored: Sequence[bytes | None], now: int) -> None:
+        self.view, self.now = view, now
+        self._stored = stored
+        self.plain = view.plain_rows(stored, now)
+        if self.plain is None:
+            self.rows  # noqa: B018 (an error is to be raised by the read)
+
+    @cached_property
+    def rows(self) -> DecodedRows:
+        """The rows, to be taken apart column by column."""
+        return self.view.layout.codec.decode(self._stored)
 
     @cached_property
     def events(self) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -75,18 +88,6 @@ class ViewAnswer:
     def complete(self) -> bool:
         """Whether every entity has a value of every feature: then numbers are taken as they are."""
         return self.all_usable and not self.rows.any_null
-
-    def plain_rows(self) -> list[tuple[Any, ...]] | None:
-        """The values of each of a few rows in the order of the view's features, if all can be used as they are."""
-        pick, effective, now = self.view.pick, self.view.effective, self.now
-        if pick is None:
-            return None
-        oldest = None if self.view.ttl is None else now - self.view.ttl
-        if effective is not None:
-            if effective > now or (oldest is not None and effective < oldest):
-                return None
-            oldest = None
-        return self.rows.picked(pick, oldest, now)
 
     def values(self, names: Sequence[str]) -> list[Sequence[Any]]:
         """Features' values in Python, None where there is none to use."""
@@ -165,16 +166,13 @@ class OnlineFeatures:
         columns.update(zip(self._plan.outputs, self._values(), strict=True))
         return columns
 
-    def _plain_rows(self) -> list[tuple[Any, ...]] | None:
+    def _plain_rows(self) -> PlainRows | None:
         """The values of each of a few entity rows in the order of the request, if all can be used as they are."""
-        if not self._entities:
-            return None
-        parts: list[list[tuple[Any, ...]]] = []
+        parts: list[PlainRows] = []
         for answer in self._answers:
-            part = answer.plain_rows()
-            if part is None:
+            if answer.plain is None:
                 return None
-            parts.append(part)
+            parts.append(answer.plain)
         rows = parts[0] if len(parts) == 1 else [tuple(chain(*row)) for row in zip(*parts, strict=True)]
         in_order = self._plan.in_order
         return rows if in_order is None else [in_order(row) for row in rows]
@@ -189,7 +187,7 @@ class OnlineFeatures:
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """One dict per entity row: its own columns, then the features."""
-        plain = self._plain_rows()
+        plain = self._plain_rows() if self._entities else None
         if plain is not None:
             names = (*self._entities, *self._plan.outputs)
             entities = zip(*self._entities.values(), strict=True)
@@ -221,21 +219,24 @@ class OnlineFeatures:
         Raises:
             RequestError: if a feature is not a number, or a value would change (an integer beyond 2**53).
         """
-        for _, feature in self._features:
-            if feature.dtype not in _NUMBERS:
-                raise RequestError(
-                    f"Feature {feature.output!r} is {feature.dtype}, which is not a float64.",
-                    hint="Use to_dicts, to_arrow or to_polars, or ask for numbers only.",
-                )
+        unfit = self._plan.no_number
+        if unfit is not None:
+            raise RequestError(
+                f"Feature {unfit.output!r} is {unfit.dtype}, which is not a float64.",
+                hint="Use to_dicts, to_arrow or to_polars, or ask for numbers only.",
+            )
+        plain = None if self._plan.has_long else self._plain_rows()
+        if plain is not None:
+            return np.array(plain, dtype=np.float64).reshape(self._count, len(self._plan.outputs))
         if self._count <= FEW:
             columns = self._values()
-            if any(feature.dtype in _LONG for _, feature in self._features):
+            if self._plan.has_long:
                 for values, (_, feature) in zip(columns, self._features, strict=True):
                     self._checked(values, feature)
             return np.array(columns, dtype=np.float64).T.reshape(self._count, len(columns))
         matrix = np.empty((self._count, len(self._features)), dtype=np.float64)
         for position, (answer, feature) in enumerate(self._features):
-            if answer.complete and feature.dtype not in _LONG:
+            if answer.complete and feature.dtype not in LONG:
                 matrix[:, position] = answer.rows.numpy(feature.name)
                 continue
             values, usable = answer.numbers(feature)
@@ -246,7 +247,7 @@ class OnlineFeatures:
 
     @staticmethod
     def _checked(values: Any, feature: ServedFeature, usable: Any = None) -> Any:
-        if feature.dtype in _LONG:
+        if feature.dtype in LONG:
             given = [value for value in values if value is not None] if usable is None else values[usable]
             some = np.asarray(given)
             if some.size and (int(some.max()) > _EXACT or int(some.min()) < -_EXACT):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import itemgetter
 from typing import Any, Final, Self, TypeAlias
 
@@ -107,6 +108,13 @@ class RowLayout:
         slots = [self.slots[name] for name in names]
         first, after = slots[0], slots[-1] + 1
         return itemgetter(slice(first, after)) if slots == list(range(first, after)) else itemgetter(*slots)
+
+    def whole(self, row: bytes, values: tuple[Any, ...]) -> bool:
+        """Whether a row, of which `values` are those of `body`, ends where it should."""
+        if not self.variable:
+            return len(row) == self.size
+        ends = (0, *values[1 + len(self.fixed) :])
+        return len(row) == self.size + ends[-1] and all(begin <= end for begin, end in pairwise(ends))
 
     def rejection(self, row: bytes) -> RowFormatError:
         """The error for a row of another format or schema, or one that is not as long as it has to be."""

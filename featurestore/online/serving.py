@@ -16,14 +16,16 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from featurestore.definitions.types import FeatureType
+from featurestore.definitions.types import FLOATS, INTEGERS, Bool, FeatureType, Int64, UInt64
+from featurestore.online.few_rows import FEW, PlainReader, PlainRows
 from featurestore.online.layout import ViewLayout
-from featurestore.online.row_layout import Pick
 
 MOST_PLANS = 1_000
 _log = logging.getLogger(__name__)
 STALE_SECONDS = 60.0
 """Older plans are renewed before use: less than the time for which a replaced generation stays readable."""
+LONG = frozenset((Int64, UInt64))
+_NUMBERS = frozenset((*INTEGERS, *FLOATS, Bool))
 EmptyValue: TypeAlias = "float | Sequence[Any] | Mapping[Any, Any] | None"
 """What an aggregation gives without any input; None where that is null."""
 
@@ -65,9 +67,20 @@ class ServedView:
         return {feature.name: feature.empty for feature in self.features if feature.empty is not None}
 
     @cached_property
-    def pick(self) -> Pick | None:
-        """What takes the features out of a row whose values can be used as they are; see `RowLayout.pick`."""
-        return self.layout.codec.pick([feature.name for feature in self.features])
+    def _plain_reader(self) -> PlainReader | None:
+        return self.layout.codec.plain_reader([feature.name for feature in self.features])
+
+    def plain_rows(self, rows: Sequence[bytes | None], now: int) -> PlainRows | None:
+        """The values of each of a few rows, if all of them are there, may be used now and can be used as they are."""
+        read = self._plain_reader
+        if read is None or len(rows) > FEW:
+            return None
+        oldest, effective = None if self.ttl is None else now - self.ttl, self.effective
+        if effective is not None:
+            if effective > now or (oldest is not None and effective < oldest):
+                return None
+            oldest = None
+        return read(rows, oldest, now)
 
     @cached_property
     def feature_names(self) -> tuple[list[str], list[str]]:
@@ -89,10 +102,32 @@ class ServingPlan:
         return None if given == list(self.outputs) else itemgetter(*map(given.index, self.outputs))
 
     @cached_property
-    def same_keys(self) -> tuple[int, ...]:
-        """For each view the number of the first one with the same entity keys."""
-        keys = [(view.entity_columns, tuple(view.layout.view.join_keys.items())) for view in self.views]
-        return tuple(map(keys.index, keys))
+    def of_each_key(self) -> tuple[ServedView, ...]:
+        """One view for each different entity key."""
+        views: dict[object, ServedView] = {}
+        for view in self.views:
+            views.setdefault(_entity_key(view), view)
+        return tuple(views.values())
+
+    @cached_property
+    def views_and_keys(self) -> tuple[tuple[ServedView, int], ...]:
+        """The views, each with the number of its entity key in `of_each_key`."""
+        keys = [_entity_key(view) for view in self.of_each_key]
+        return tuple((view, keys.index(_entity_key(view))) for view in self.views)
+
+    @cached_property
+    def no_number(self) -> ServedFeature | None:
+        """A feature that is not a number, if there is one."""
+        return next((feature for feature in self._features if feature.dtype not in _NUMBERS), None)
+
+    @cached_property
+    def has_long(self) -> bool:
+        """Whether a feature is an integer that float64 may not hold."""
+        return any(feature.dtype in LONG for feature in self._features)
+
+    @property
+    def _features(self) -> list[ServedFeature]:
+        return [feature for view in self.views for feature in view.features]
 
     @cached_property
     def checked(self) -> set[tuple[str, ...]]:
@@ -108,10 +143,14 @@ class ServingPlan:
         }
 
 
+def _entity_key(view: ServedView) -> tuple[object, ...]:
+    return view.entity_columns, tuple(view.layout.view.join_keys.items())
+
+
 @dataclass
 class _Entry:
     plan: ServingPlan
-    asked_for: object
+    build: Callable[[], ServingPlan]
     made_at: float
     renewing: bool = False
 
@@ -127,33 +166,42 @@ class ServingPlans:
         self._refresh = min(refresh_seconds, STALE_SECONDS)
         self._entries: dict[Hashable, _Entry] = {}
 
-    def get(self, key: Hashable, asked_for: object, build: Callable[[], ServingPlan]) -> ServingPlan:
-        """The plan under `key`, built by `build` if there is none that is fresh enough.
+    def get(self, key: Hashable) -> ServingPlan | None:
+        """The plan under `key` if there is one that is fresh enough."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        age = time.monotonic() - entry.made_at
+        if age > self._refresh:
+            if age > STALE_SECONDS:
+                return None
+            if not entry.renewing:
+                entry.renewing = True
+                threading.Thread(target=self._renew, args=(key, entry), daemon=True).start()
+        return entry.plan
+
+    def add(self, key: Hashable, build: Callable[[], ServingPlan]) -> ServingPlan:
+        """A new plan under `key`.
 
         Args:
-            key: identifies the request; may hold ``id(asked_for)``.
-            asked_for: the object of the request, kept alive as long as the plan so that its id stays its own.
-            build: asks the registry.
+            key: identifies the request; may hold ids of objects that `build` keeps alive.
+            build: asks the registry, now and whenever the plan is renewed.
         """
-        entry = self._entries.get(key)
         now = time.monotonic()
-        if entry is None or now - entry.made_at > STALE_SECONDS:
-            entry = _Entry(build(), asked_for, now)
-            if len(self._entries) >= MOST_PLANS:
-                self._entries.clear()
-            self._entries[key] = entry
-        elif now - entry.made_at > self._refresh and not entry.renewing:
-            entry.renewing = True
-            threading.Thread(target=self._renew, args=(key, entry, build), daemon=True).start()
+        entry = _Entry(build(), build, now)
+        if len(self._entries) >= MOST_PLANS:
+            self._entries.clear()
+        self._entries[key] = entry
         return entry.plan
 
     def clear(self) -> None:
         """Forget all plans, after this process has published something itself."""
         self._entries.clear()
 
-    def _renew(self, key: Hashable, entry: _Entry, build: Callable[[], ServingPlan]) -> None:
+    def _renew(self, key: Hashable, entry: _Entry) -> None:
+        now = time.monotonic()
         try:
-            self._entries[key] = _Entry(build(), entry.asked_for, time.monotonic())
+            self._entries[key] = _Entry(entry.build(), entry.build, now)
         except Exception as error:  # noqa: BLE001 (a request that needs the plan will raise it)
             entry.renewing = False
             _log.warning("a serving plan could not be renewed, going on with the one at hand: %s", error)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from featurestore.definitions.types import FeatureType, List, Map
 from featurestore.errors import RowFormatError
@@ -59,8 +58,8 @@ def to_bytes(array: pa.Array, dtype: FeatureType, *, name: str) -> pa.LargeBinar
     if isinstance(dtype, Map):
         return _map_bytes(array, dtype, name)
     if not isinstance(dtype, List):
-        return pc.fill_null(array.cast(pa.large_binary()), b"")
-    counts = np.asarray(pc.fill_null(pc.list_value_length(array), 0)).astype(np.int64)
+        return array.cast(pa.large_binary()).fill_null(b"")
+    counts = np.asarray(array.value_lengths().fill_null(0)).astype(np.int64)
     items, offsets = array.flatten(), offsets_of(counts)
     lengths = _numbers(counts, null_mask(array))
     bitmap = _bitmap(items, offsets, counts)

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from featurestore.definitions.view import FeatureView
-from featurestore.online.push import delete_rows, push_rows
 from featurestore.online.reader import OnlineReader
 from featurestore.online.response import OnlineFeatures
 from featurestore.planning.request import FeaturesArgument
@@ -71,6 +70,8 @@ class OnlineVerbs:
             EntityDataError: if a column is missing, of another type, or a key or event timestamp is null.
             InvalidTimeError: if an event is later than the clock.
         """
+        from featurestore.online.push import push_rows
+
         push_rows(self._project, view, rows)
 
     def delete_online(self, view: str | FeatureView, keys: Any) -> None:
@@ -82,4 +83,6 @@ class OnlineVerbs:
             view: name or object.
             keys: a frame, list of dicts or dict of columns with the join keys.
         """
+        from featurestore.online.push import delete_rows
+
         delete_rows(self._project, view, keys)

@@ -17,6 +17,7 @@ from featurestore.definitions.types import Bool, FeatureType
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import NotFoundError, SourceError
 from featurestore.frames.types import feature_type, is_text
+from featurestore.planning.column_types import known_types, with_types
 from featurestore.protocols.offline import FeatureColumn, WindowColumn
 from featurestore.transforms.rows import RowSchema, row_schema
 
@@ -93,14 +94,10 @@ def with_known_types(view: FeatureView, source: Source) -> FeatureView:
     missing = {column: a for a in view.aggregations for column in a.open_columns}
     if not missing:
         return view
-    stated = _known_types(view)
+    stated = known_types(view)
     rows = row_schema(source, row_steps(view))
     types = {c: stated.get(c) or _column_type(view, source, rows, c, a) for c, a in missing.items()}
-    return _with_types(view, types)
-
-
-def _known_types(view: FeatureView) -> dict[str, FeatureType]:
-    return {column: dtype for a in view.aggregations for column, dtype in a.types.items()}
+    return with_types(view, types)
 
 
 def _column_type(
@@ -138,17 +135,3 @@ def check_conditions(view: FeatureView, rows: RowSchema) -> None:
                 f"View {view.name!r}: the condition {text!r} is {found}, neither true nor false.",
                 hint="Compare it with something, such as \"amount > 0 AND status = 'ok'\".",
             )
-
-
-def with_types_of(view: FeatureView, known: FeatureView) -> FeatureView:
-    """The view with the types that another one (its registered version) has for the same columns."""
-    types = _known_types(known)
-    missing = any(column in types for a in view.aggregations for column in a.open_columns)
-    return _with_types(view, types) if missing else view
-
-
-def _with_types(view: FeatureView, types: Mapping[str, FeatureType]) -> FeatureView:
-    features = tuple(
-        f.with_types(types) if isinstance(f, Aggregation) and f.open_columns else f for f in view.features
-    )
-    return view.model_copy(update={"features": features})

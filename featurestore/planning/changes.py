@@ -15,7 +15,7 @@ from featurestore.definitions.fingerprint import (
     metadata_hash,
     object_kind,
 )
-from featurestore.definitions.service import FeatureService
+from featurestore.definitions.service import FeatureService, used_views
 from featurestore.definitions.source import Source
 from featurestore.definitions.uses import Key
 from featurestore.definitions.view import FeatureView
@@ -190,14 +190,6 @@ def _with_parts(objects: Iterable[Definition]) -> Iterable[Registrable]:
                 yield from _with_parts([view.source])
             else:
                 yield view.source
-
-
-def used_views(definition: Definition) -> list[FeatureView]:
-    """The view objects that a definition brings along: itself, or those a service was made from."""
-    if isinstance(definition, FeatureView):
-        return [definition]
-    references = definition.features if isinstance(definition, FeatureService) else ()
-    return [reference.definition for reference in references if reference.definition is not None]
 
 
 def _followers(given: Mapping[Key, Registrable], catalog: Catalog) -> dict[Key, Registrable]:

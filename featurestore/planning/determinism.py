@@ -16,10 +16,11 @@ import numpy as np
 import pyarrow as pa
 
 from featurestore.definitions.base import Definition
+from featurestore.definitions.service import used_views
 from featurestore.definitions.steps import Call, Conditions, Select, Step, row_steps
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import SourceError, TransformError
-from featurestore.planning.changes import Plan, used_views
+from featurestore.planning.changes import Plan
 from featurestore.protocols.registry import ChangeAction
 from featurestore.sources.arrow import first_rows, source_rows
 from featurestore.sources.files import locate_source

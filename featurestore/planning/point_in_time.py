@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 
-from featurestore.definitions.base import RESERVED_PREFIX
 from featurestore.definitions.instants import duration_to_microseconds
 from featurestore.definitions.steps import row_steps
 from featurestore.definitions.view import FeatureView
-from featurestore.errors import EntityDataError, NameClashError, NotFoundError, SourceError
+from featurestore.errors import EntityDataError, SourceError
 from featurestore.frames.entity_rows import EntityRows
 from featurestore.frames.keys import key_column
 from featurestore.frames.times import ENTITY_TIME, time_column
 from featurestore.planning.aggregations import check_conditions, value_columns, with_known_types
+from featurestore.planning.entity_columns import check_entity_columns
 from featurestore.planning.request import Request, RequestedView
 from featurestore.protocols.offline import TIME_COLUMN, Grid, KeyColumn, ViewPlan
 from featurestore.sources.check import check_columns
@@ -92,39 +91,3 @@ def engine_entities(request: Request, rows: EntityRows, *, event_timestamp: str,
     for column in columns:
         data[column] = key_column(table.column(column), dtypes[column], name=column)
     return pa.table(data)
-
-
-def check_entity_columns(request: Request, names: Sequence[str]) -> None:
-    """Check that entity rows with these columns can be completed by the request.
-
-    Raises:
-        EntityDataError: if a join key is missing, or two views want different types of one column.
-        NameClashError: if a feature would be called like one of the columns.
-    """
-    wanted: dict[str, tuple[str, object]] = {}
-    for view in request.views:
-        for key, dtype in view.view.join_keys.items():
-            column = view.entity_column(key)
-            if column not in names:
-                missing = NotFoundError.of("Join key", column, names, where="the entity rows")
-                raise EntityDataError(
-                    f"View {view.label!r}: {missing.message}",
-                    hint=f"Add the column, or take the key from another one: "
-                    f'view.with_join_keys({{"{key}": "…"}}).',
-                )
-            other, expected = wanted.setdefault(column, (view.label, dtype))
-            if expected != dtype:
-                raise EntityDataError(
-                    f"Column {column!r} is a join key of type {expected} for view {other!r} and of type {dtype} "
-                    f"for view {view.label!r}.",
-                    hint="Rename the key of one of them with with_join_keys.",
-                )
-    for output in request.outputs:
-        if output in names:
-            raise NameClashError(
-                f"The entity rows already have a column called {output!r}, which is also a requested feature.",
-                hint="Use full_feature_names=True, or rename or drop the column.",
-            )
-    for name in names:
-        if name.startswith(RESERVED_PREFIX):
-            raise NameClashError(f"The entity rows have a column {name!r}: {RESERVED_PREFIX!r} is reserved.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from featurestore.definitions.aggregation import Aggregation
@@ -109,34 +109,52 @@ def resolve_request(
     return Request(tuple(views.values()), tuple(outputs))
 
 
-def _references(features: FeaturesArgument, catalog: Catalog | None) -> Iterable[ViewReference]:
+def _references(features: FeaturesArgument, catalog: Catalog | None) -> list[ViewReference]:
     items = [features] if isinstance(features, str) or not isinstance(features, Sequence) else features
+    if catalog is not None:
+        texts = [ViewReference.parse(item) for item in items if isinstance(item, str)]
+        catalog.read(("feature_service", text.view) for text in texts)
+    references: list[ViewReference] = []
     for item in items:
-        if isinstance(item, FeatureService):
-            yield from item.features
-            continue
-        try:
-            reference = as_reference(item)
-        except RequestError:
-            raise
-        except ValueError as error:
-            raise RequestError(
-                f"A request cannot hold a {type(item).__name__}.",
-                hint="Use views, parts of views, services, or their names.",
-            ) from error
-        service = catalog.service(reference.view) if isinstance(item, str) and catalog else None
+        service = item if isinstance(item, FeatureService) else None
         if service is None:
-            yield reference
-        elif item != service.name:
-            raise RequestError(
-                f"{service.name!r} is a service: it has no versions or features of its own to pick."
-            )
-        else:
-            yield from service.features
+            reference = _reference(item)
+            service = _service(item, reference, catalog)
+        references += [reference] if service is None else service.features
+    if catalog is not None:
+        catalog.read(("feature_view", each.view) for each in references if _given(each) is None)
+    return references
+
+
+def _service(item: object, reference: ViewReference, catalog: Catalog | None) -> FeatureService | None:
+    """The service that a text means."""
+    service = catalog.service(reference.view) if isinstance(item, str) and catalog is not None else None
+    if service is not None and item != service.name:
+        raise RequestError(
+            f"{service.name!r} is a service: it has no versions or features of its own to pick."
+        )
+    return service
+
+
+def _reference(item: object) -> ViewReference:
+    try:
+        return as_reference(item)
+    except RequestError:
+        raise
+    except ValueError as error:
+        raise RequestError(
+            f"A request cannot hold a {type(item).__name__}.",
+            hint="Use views, parts of views, services, or their names.",
+        ) from error
+
+
+def _given(reference: ViewReference) -> FeatureView | None:
+    """The object that a reference was made from; a version's number means what the registry holds."""
+    return reference.definition if reference.version is None else None
 
 
 def _requested_view(reference: ViewReference, catalog: Catalog | None, full: bool) -> RequestedView:
-    view = reference.definition if reference.version is None else None
+    view = _given(reference)
     given = view is not None
     if view is None:
         if catalog is None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import operator
 import os
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -16,6 +18,8 @@ from featurestore.testing.online_cases import materialized, pushed
 from featurestore.testing.online_conformance import SPACE, Opener, read, write
 
 _KEYS = [b"%d" % number for number in range(40)]
+_LAST = 200
+_SECONDS = 50
 
 
 class SharedStoreConformance:
@@ -43,6 +47,17 @@ class SharedStoreConformance:
         _run_all(writers)
         newest = [pushed(2_000 + 99, run=9, payload=key) for key in _KEYS]
         assert read(store, _KEYS) == newest
+
+    def test_readers_in_processes_while_one_writes(self, store: OnlineStore, open_store: Opener) -> None:
+        write(store, _version(5), MaterializedWrite(run=5, end=5))
+        context = multiprocessing.get_context("spawn")
+        _run_all(
+            [
+                *(context.Process(target=_read_until_the_last, args=(open_store,)) for _ in range(3)),
+                context.Process(target=_write_versions, args=(open_store,)),
+            ]
+        )
+        assert read(store, _KEYS) == list(_version(_LAST).values())
 
     @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
     def test_a_forked_child_has_its_own_connections(self, store: OnlineStore) -> None:
@@ -80,6 +95,32 @@ def _materialize(open_store: Opener) -> None:
         rows = {key: materialized(run, run=run, payload=key) for key in _KEYS}
         # All pushed events are later than the end of every run: none may be lost.
         write(store, rows, MaterializedWrite(run=run, end=1_999))
+    store.close()
+
+
+def _version(run: int) -> dict[bytes, bytes]:
+    """Rows that differ in each run, and are too long to be written at once by chance."""
+    return {key: materialized(run, run=run, payload=b"%d" % run * 200) for key in _KEYS}
+
+
+def _write_versions(open_store: Opener) -> None:
+    store = open_store()
+    for run in range(6, _LAST + 1):
+        write(store, _version(run), MaterializedWrite(run=run, end=run))
+    store.close()
+
+
+def _read_until_the_last(open_store: Opener) -> None:
+    """Every row is there at every moment, whole, and never older than it was before."""
+    store = open_store()
+    known = {row: run for run in range(5, _LAST + 1) for row in _version(run).values()}
+    seen, deadline = [5] * len(_KEYS), time.monotonic() + _SECONDS
+    while min(seen) < _LAST:
+        found = [known[row] for row in read(store, _KEYS) if row is not None]
+        assert len(found) == len(_KEYS)
+        assert all(map(operator.le, seen, found))
+        assert time.monotonic() < deadline
+        seen = found
     store.close()
 
 

@@ -6,7 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from featurestore.definitions.expectations import Expectation, UniqueKeys
+from featurestore.definitions.expectation import Expectation
+from featurestore.definitions.expectations import UniqueKeys
 from featurestore.errors import ExpectationError
 from featurestore.expectations.batches import OfValues, ValueChecks
 from featurestore.expectations.files import FailingRowFiles

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from featurestore.definitions.instants import to_microseconds
-from featurestore.definitions.splits import Split, as_split
 from featurestore.planning.request import FeaturesArgument
 from featurestore.project import Project
 
 if TYPE_CHECKING:
+    from featurestore.definitions.splits import Split
     from featurestore.training_sets.training_set import TrainingSet
 
 
@@ -64,6 +64,7 @@ class TrainingSetVerbs:
             RequestError: if the name is taken, or an object differs from what is registered.
             NotFoundError, NameClashError, EntityDataError, SourceError: as for `get_historical_features`.
         """
+        from featurestore.definitions.splits import as_split
         from featurestore.training_sets.create import Order, create
         from featurestore.training_sets.training_set import TrainingSet
 

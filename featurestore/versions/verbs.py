@@ -6,13 +6,13 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from featurestore.online.reader import OnlineReader
-from featurestore.planning.apply import Committer
-from featurestore.planning.changes import Plan
 from featurestore.project import Project
 from featurestore.protocols.registry import AuditEntry, VersionRecord
 
 if TYPE_CHECKING:
     from featurestore.lineage.graph import Lineage
+    from featurestore.planning.apply import Committer
+    from featurestore.planning.changes import Plan
     from featurestore.versions.diff import VersionDiff
 
 
@@ -92,6 +92,8 @@ class VersionVerbs:
         return self._project.registry.audit(project=self._project.name, name=name, limit=limit)
 
     def _committer(self, message: str, evolve: Collection[str] = ()) -> Committer:
+        from featurestore.planning.apply import Committer
+
         return Committer(self._project.registry, self._project.config.root, message, evolve)
 
     def _forget(self) -> None:

@@ -241,3 +241,33 @@ def test_damaged_lists_are_errors_or_lists() -> None:
         except RowFormatError:
             rejected += 1
     assert rejected > 500
+
+
+# ------------------------------------------------------------------------------------- a few rows at once
+
+
+def test_plain_values_of_a_few_rows_at_once() -> None:
+    full, empty = encode(SCHEMA, table_of(SCHEMA, [ROW, dict.fromkeys(SCHEMA)]))
+    read = codec_of(SCHEMA).plain_reader(["i", "flag"])
+    assert read is not None
+    assert read([full, full], None, 0) == [(-2, True)] * 2
+    assert read([full], 0, 0) == [(-2, True)]
+    assert read([], None, 0) == []
+    # Too old, too late, not there, null.
+    assert read([full], 1, 2) is read([full], None, -1) is read([full, None], None, 0) is None
+    assert read([full, empty], None, 0) is None
+
+
+def test_texts_are_no_plain_values() -> None:
+    assert codec_of(SCHEMA).plain_reader(["i", "s"]) is codec_of(SCHEMA).plain_reader([]) is None
+
+
+@pytest.mark.parametrize("schema", [SCHEMA, {"x": t.Int64}], ids=["all", "fixed"])
+def test_what_is_not_whole_has_no_plain_values(schema: Schema) -> None:
+    good = encode(schema, table_of(schema, [{name: ROW.get(name, 1) for name in schema}]))[0]
+    read = codec_of(schema).plain_reader(["i" if "i" in schema else "x"])
+    assert read is not None
+    assert read([good], None, 0) is not None
+    foreign = [good[:byte] + bytes([good[byte] ^ 1]) + good[byte + 1 :] for byte in (0, *range(2, 10))]
+    for wrong in (*foreign, *(good[:length] for length in range(len(good))), good + b"\0", good + good):
+        assert read([good, wrong], None, 0) is None

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 import featurestore as fs
+from featurestore.errors import RequestError
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -73,6 +75,12 @@ def test_forms_hold_the_same_values(store: fs.FeatureStore, features: list[Any],
     assert [list(row) for row in answer.to_dicts()] == [["k", *names]] * len(keys)
     assert answer.to_dict() == {name: [row[name] for row in expected] for name in ("k", *names)}
     assert answer.to_arrow().to_pylist() == expected
+    if "t" in names:
+        with pytest.raises(RequestError, match="'t' is string"):
+            answer.to_numpy()
+    else:
+        wanted = [[np.nan if row[name] is None else row[name] for name in names] for row in expected]
+        np.testing.assert_array_equal(answer.to_numpy(), np.array(wanted, np.float64))
 
 
 def test_the_same_view_under_other_keys(store: fs.FeatureStore):
