@@ -34,7 +34,7 @@ class RedisOnlineStore:
         ConfigurationError: if the URL cannot be read.
     """
 
-    def __init__(self, url: str, *, keys_per_script: int = 200) -> None:
+    def __init__(self, url: str, *, keys_per_script: int = 50) -> None:
         options = parse(url)
         self._where = options.where
         self._connections = Connections(options.threads)
