@@ -12,7 +12,7 @@ from benchmarks.redis_server import Server, started
 from benchmarks.suites import BARE, OURS, Options, Outcome, Table, feast
 
 _PARTS = (1, 2, 5)
-_LIMITED = "memory_limit=512MB"
+_LIMITED = "memory_limit=256MB"
 _THROTTLED = (20_000,)
 _RATE = Figure("rows/s", "rows_per_second")
 

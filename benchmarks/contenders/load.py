@@ -14,6 +14,7 @@ import random
 import selectors
 import statistics
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,8 +51,11 @@ def prepare(job: Job) -> Run:
         requests = _requests(scale, message)
         if message["rate"] is None:
             return runner.run(_highest_rate(read, requests, _SECONDS[job["scale"]]))
+        runner.run(_at_once(read, requests))
         with _materializing(job, message) as beside:
-            latencies = runner.run(_open_loop(read, requests, message, _SECONDS[job["scale"]]))
+            latencies = runner.run(
+                open_loop(read, requests, message["rate"], _SECONDS[job["scale"]], seed=message["seed"])
+            )
         checked = runner.run(read([{rows.KEY: entity} for entity in range(message["entities"])]))
         return _measured(latencies, beside.rows_per_second) | {
             "answer": answer.of_matrix(rows.matrix(checked))
@@ -78,6 +82,11 @@ def _measured(latencies: list[float], rows_written: float) -> Measurement:
     }
 
 
+async def _at_once(read: _Read, requests: Iterator[Any]) -> None:
+    """So many reads that all connections are open."""
+    await asyncio.gather(*(read(next(requests)) for _ in range(_AT_ONCE)))
+
+
 async def _highest_rate(read: _Read, requests: Iterator[Any], seconds: float) -> Measurement:
     """As many reads as can be, so many of them under way at any moment."""
     loop, count = asyncio.get_running_loop(), 0
@@ -89,17 +98,18 @@ async def _highest_rate(read: _Read, requests: Iterator[Any], seconds: float) ->
             await read(next(requests))
             count += 1
 
-    await asyncio.gather(*(read(next(requests)) for _ in range(_AT_ONCE)))
+    await _at_once(read, requests)
     began = perf_counter()
     await asyncio.gather(*(work() for _ in range(_AT_ONCE)))
     return {"calls_per_second": count / (perf_counter() - began)}
 
 
-async def _open_loop(read: _Read, requests: Iterator[Any], message: Job, seconds: float) -> list[float]:
+async def open_loop(
+    read: _Read, requests: Iterator[Any], rate: float, seconds: float, *, seed: int
+) -> list[float]:
     """The time from when each read was due until it was answered, in microseconds."""
-    rng, rate = random.Random(message["seed"]), message["rate"]
+    rng = random.Random(seed)
     latencies: list[float] = []
-    await asyncio.gather(*(read(next(requests)) for _ in range(_AT_ONCE)))
 
     async def one(due: float, request: Any) -> None:
         await read(request)
@@ -123,7 +133,7 @@ class _Beside:
 
 @contextmanager
 def _materializing(job: Job, message: Job) -> Iterator[_Beside]:
-    """Another process that materializes again and again, as long as this lasts, if it is wanted."""
+    """Another process that materializes again and again, from its first row to the end of this, if it is wanted."""
     beside = _Beside()
     if not message["writing"]:
         yield beside
@@ -132,22 +142,22 @@ def _materializing(job: Job, message: Job) -> Iterator[_Beside]:
     ready = context.Event()
     writer = context.Process(target=_materialize, args=(job, message["max_rows_per_second"], ready))
     writer.start()
-    client = redis.Redis.from_url(job["beside"])
+    client: Any = redis.Redis.from_url(job["beside"])
     try:
         if not ready.wait(timeout=120):
             raise RuntimeError("the process that is to materialize did not begin")
-        began, before = perf_counter(), _rows_set(client)
+        while not client.dbsize():
+            if not writer.is_alive():
+                raise RuntimeError("the process that materializes has ended; its error is above")
+            time.sleep(0.01)
+        began, before = perf_counter(), client.dbsize()
         yield beside
-        beside.rows_per_second = (_rows_set(client) - before) / (perf_counter() - began)
+        # Nothing goes meanwhile: what a run replaces stays readable for longer.
+        beside.rows_per_second = (client.dbsize() - before) / (perf_counter() - began)
     finally:
         writer.terminate()
         writer.join()
         client.flushdb()
-
-
-def _rows_set(client: Any) -> int:
-    """How often the server was asked to write a row."""
-    return int(client.info("commandstats").get("cmdstat_set", {"calls": 0})["calls"])
 
 
 def _materialize(job: Job, rate: float | None, ready: Event) -> None:

@@ -19,13 +19,13 @@ Pairs = dict[bytes, bytes]
 ROWS_AT_ONCE = 10_000
 _ROWS_PER_MSET = 1_000
 _ROWS_PER_SCRIPT = 100
-_ORDER = slice(10, 26)
+_ORDER = slice(5, 21)
 
 # Where the library's rows have their event and created timestamps; these compare in the order of their bytes.
 _NEWEST_WINS = """
 for i, key in ipairs(KEYS) do
-  local old = redis.call('GETRANGE', key, 10, 25)
-  if old == '' or old <= string.sub(ARGV[i], 11, 26) then redis.call('SET', key, ARGV[i]) end
+  local old = redis.call('GETRANGE', key, 5, 20)
+  if old == '' or old <= string.sub(ARGV[i], 6, 21) then redis.call('SET', key, ARGV[i]) end
 end
 """
 

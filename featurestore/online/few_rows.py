@@ -7,10 +7,11 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
 
-from featurestore.online.header import FORMAT_VERSION, HEADER_SIZE, SIGN
+from featurestore.online.header import FORMAT_VERSION, HEADER_SIZE, PUSHED, SIGN
 from featurestore.online.row_layout import Pick, RowLayout
 
 FEW: Final = 8
+_KNOWN: Final = (FORMAT_VERSION, FORMAT_VERSION | PUSHED)
 
 
 class FewRows:
@@ -27,7 +28,7 @@ class FewRows:
 
     def _unpack(self, row: bytes) -> tuple[Any, ...]:
         layout = self._layout
-        if len(row) < layout.size or row[0] != FORMAT_VERSION or row[2:10] != layout.fingerprint:
+        if len(row) < layout.size or row[0] not in _KNOWN or row[1:5] != layout.fingerprint:
             raise layout.rejection(row)
         values: tuple[Any, ...] = layout.body.unpack_from(row, HEADER_SIZE)
         if layout.variable:
@@ -40,13 +41,13 @@ class FewRows:
 
     def events(self) -> list[int]:
         """Event timestamps in microseconds."""
-        return [int.from_bytes(row[10:18], "big") - SIGN for row in self._rows]
+        return [int.from_bytes(row[5:13], "big") - SIGN for row in self._rows]
 
     def picked(self, pick: Pick, oldest: int | None, newest: int) -> list[tuple[Any, ...]] | None:
         """The values of each row that `RowLayout.pick` takes; None if one is null, or an event not in between."""
         found, no_nulls = [], self._layout.no_nulls
         for row, values in zip(self._rows, self._values, strict=True):
-            event = int.from_bytes(row[10:18], "big") - SIGN
+            event = int.from_bytes(row[5:13], "big") - SIGN
             if values[0] != no_nulls or event > newest or (oldest is not None and event < oldest):
                 return None
             found.append(pick(values))

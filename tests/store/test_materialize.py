@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -221,7 +222,7 @@ def test_rows_are_written_in_small_parts_at_a_rate(
     store.apply([arrivals.view()])
     parts, write = [], type(store.project.online).write
 
-    def counted(online: object, *, keys: Sequence[bytes], **others: object) -> None:
+    def counted(online: Any, *, keys: Sequence[bytes], **others: Any) -> None:
         parts.append(len(keys))
         write(online, keys=keys, **others)
 
