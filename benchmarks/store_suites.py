@@ -52,14 +52,16 @@ def _written(options: Options, server: Server, count: int, *, over: bool) -> lis
 def _growing(options: Options, counts: list[int]) -> list[Contender]:
     job = {"benchmark": "writes", "scale": options.scale.name, "kind": "ours", "over": False}
     job |= {"offline": f"duckdb?{_LIMITED}", "compared": False}
-    names = [f"ours, {count:,} rows" for count in counts]
-    found = [
-        Contender(name, job | {"rows": count}, floor=names[0], peak_ratio_goal=1.25, database=OURS)
-        for name, count in zip(names, counts, strict=True)
+    smallest, *larger = [f"ours, {count:,} rows" for count in counts]
+    peak = Figure("peak memory", "peak_mb", "MB")
+    beside = replace(peak, goal=1.25, peer=smallest)
+    return [
+        Contender(smallest, job | {"rows": counts[0]}, database=OURS, figures=(_RATE, peak)),
+        *(
+            Contender(name, job | {"rows": count}, database=OURS, figures=(_RATE, beside))
+            for name, count in zip(larger, counts[1:], strict=True)
+        ),
     ]
-    for contender in found:
-        contender.figures = (_RATE,)
-    return found
 
 
 def memory(options: Options) -> Outcome:
@@ -122,14 +124,14 @@ def _half_the_highest(running: Process, entities: int) -> float:
 def _load_title(entities: int, rate: float) -> str:
     of = f"{entities} {'entity' if entities == 1 else 'entities'} × {rows.VIEWS * rows.WIDTH} features"
     return (
-        f"{of}, async, {rate:,.0f} reads/s (half of the most), timed from when they are due; server on a processor "
-        "of its own, the materialization on the readers', at the lowest priority"
+        f"{of}, async, {rate:,.0f} reads/s, half of the most (from when they are due; the server has a processor to "
+        "itself, a materialization what the readers leave of theirs)"
     )
 
 
 def _loaded(job: dict[str, Any]) -> list[Contender]:
     alone = "reads alone"
-    beside = {f"beside a materialization of {rate:,} rows/s": rate for rate in _THROTTLED}
+    beside = {f"reads beside one of {rate:,} rows/s": rate for rate in _THROTTLED}
     figures = (
         Figure("p99 of a run", "p99_us", "µs", goal=2.0, peer=alone),
         Figure("p99.9", "p999_us", "µs", peer=alone),
@@ -142,7 +144,7 @@ def _loaded(job: dict[str, Any]) -> list[Contender]:
             Contender(
                 name, job | {"writing": True, "max_rows_per_second": rate}, floor=alone, figures=figures
             )
-            for name, rate in (("beside a materialization", None), *beside.items())
+            for name, rate in (("reads beside a materialization", None), *beside.items())
         ),
     ]
 

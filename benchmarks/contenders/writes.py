@@ -70,4 +70,9 @@ def _bare(job: Job) -> Run:
 
 
 def _measured(measured: Measurement, job: Job) -> Measurement:
-    return measured | {"rows": job["rows"], "rows_per_second": job["rows"] / measured["seconds"]}
+    rate = job["rows"] / measured["seconds"]
+    return measured | {
+        "rows": job["rows"],
+        "rows_per_second": rate,
+        "peak_mb": measured["peak_bytes"] / 2**20,
+    }

@@ -350,3 +350,17 @@ def test_a_row_that_is_there_keeps_no_other_from_being_written(redis_url: str) -
     write(store, rows, MaterializedWrite(run=5, end=800))
     assert read(store, list(rows)) == list((rows | {b"7": newer}).values())
     store.close()
+
+
+def test_rows_of_a_retired_space_do_not_all_go_at_once(redis_url: str) -> None:
+    store = RedisOnlineStore(redis_url)
+    write(store, {b"%d" % number: materialized(1) for number in range(2_500)})
+    store.retire(space=SPACE, keep_for=timedelta(minutes=1))
+    with redis.Redis.from_url(redis_url) as client, client.pipeline() as pipeline:
+        for key in client.scan_iter(count=1_000):
+            pipeline.pttl(key)
+        left = pipeline.execute()
+    assert len(left) == 2_500
+    assert max(left) - min(left) >= 20
+    assert max(left) <= 62_000
+    store.close()
