@@ -54,7 +54,7 @@ def _growing(options: Options, counts: list[int]) -> list[Contender]:
     job |= {"offline": f"duckdb?{_LIMITED}", "compared": False}
     smallest, *larger = [f"ours, {count:,} rows" for count in counts]
     peak = Figure("peak memory", "peak_mb", "MB")
-    beside = replace(peak, goal=1.25, peer=smallest)
+    beside = replace(peak, goal=1.5, peer=smallest)
     return [
         Contender(smallest, job | {"rows": counts[0]}, database=OURS, figures=(_RATE, peak)),
         *(
