@@ -9,11 +9,17 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import offline_suites, online_suites, registry_suites, report, suites
+from benchmarks import offline_suites, online_suites, registry_suites, report, store_suites, suites
 from benchmarks.data import SCALES, Scale
 from benchmarks.suites import Options
 
-SUITES = suites.SUITES | offline_suites.SUITES | online_suites.SUITES | registry_suites.SUITES
+SUITES = (
+    suites.SUITES
+    | offline_suites.SUITES
+    | online_suites.SUITES
+    | store_suites.SUITES
+    | registry_suites.SUITES
+)
 DATA = dict.fromkeys(suites.SUITES, "data") | {"aggregations": "events"} | offline_suites.DATA
 """Which module makes a benchmark's data; the others make their own."""
 

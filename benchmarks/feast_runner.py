@@ -18,6 +18,7 @@ from feast.types import Float64, Int64
 from benchmarks import answer, rows
 from benchmarks.data import END, FEATURES, SCALES, START, Scale
 from benchmarks.protocol import Job, Measurement, Run, serve, timed, timed_calls
+from benchmarks.used_memory import UsedMemory
 
 VIEW = "customer_measurements"
 REFERENCES = [f"{VIEW}:{name}" for name in FEATURES]
@@ -37,8 +38,14 @@ def prepare(job: Job) -> Run:
         entity_key_serialization_version=3,
     )
     store = FeatureStore(config=config, repo_path=directory)
+    if job["benchmark"] == "memory":
+        return _memory(store, scale, job)
     served = job["benchmark"] == "online"
-    store.apply(_served_definitions(scale) if served else _definitions(scale.source(job["order"])))
+    store.apply(
+        _served_definitions(scale, _served_views(rows.VIEWS))
+        if served
+        else _definitions(scale.source(job["order"]))
+    )
     runs: dict[str, Callable[[FeatureStore, Scale], Run]] = {
         "historical": _historical,
         "materialize": lambda store, _: _materialize(store),
@@ -88,7 +95,7 @@ def _materialize(store: FeatureStore) -> Run:
     return run
 
 
-def _served_definitions(scale: Scale) -> list[Any]:
+def _served_definitions(scale: Scale, served: dict[str, tuple[str, ...]]) -> list[Any]:
     entity = Entity(name="customer", join_keys=[rows.KEY], value_type=ValueType.INT64)
     source = FileSource(name="rows", path=str(rows.path(scale)), timestamp_field=rows.EVENT)
     views = [
@@ -99,7 +106,7 @@ def _served_definitions(scale: Scale) -> list[Any]:
             ttl=_NO_LIMIT,
             schema=[Field(name=rows.KEY, dtype=Int64), *(Field(name=name, dtype=Float64) for name in names)],
         )
-        for view, names in _served_views(rows.VIEWS).items()
+        for view, names in served.items()
     ]
     return [entity, source, *views]
 
@@ -126,6 +133,23 @@ def _online(store: FeatureStore, scale: Scale) -> Run:
         checked = _read(store, references, [{rows.KEY: entity} for entity in range(count)])
         names = rows.NAMES[: views * rows.WIDTH]
         return measured | {"answer": answer.of_matrix(np.array([checked[name] for name in names]).T)}
+
+    return run
+
+
+def _memory(store: FeatureStore, scale: Scale, job: Job) -> Run:
+    """Written by `write_to_online_store`, which stores what a materialization does."""
+    names = rows.NAMES[: job["features"]]
+    store.apply(_served_definitions(scale, {VIEW: names}))
+    frame = pd.read_parquet(rows.path(scale))[[rows.KEY, rows.EVENT, *names]]
+    used = UsedMemory(job["online"])
+
+    def run(_: Job) -> Measurement:
+        measured = timed(lambda: store.write_to_online_store(VIEW, frame))[1]
+        request = [{rows.KEY: entity} for entity in range(answer.CHECKED_ENTITIES)]
+        read = _read(store, [f"{VIEW}:{name}" for name in names], request)
+        checked = answer.of_matrix(np.array([read[name] for name in names]).T)
+        return measured | used.since(scale.entities) | {"answer": checked}
 
     return run
 

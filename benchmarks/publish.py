@@ -23,7 +23,7 @@ PLOT = ROOT / "docs" / "measurements.svg"
 BEGIN, END = "<!-- measurements: begin -->", "<!-- measurements: end -->"
 
 _OURS = re.compile(
-    r"^(ours|SQL|import featurestore|first read|featurestore --help|frame and profile)|, full$"
+    r"^(ours|reads|SQL|import featurestore|first read|featurestore --help|frame and profile)|, full$"
 )
 _ONLY_IN_THE_DOCUMENT = re.compile(
     r"^(10|1,000) entities|× 10 features .*sync|, async|polars\) into|polars\), (hot|30)|sorted: (SQL|frame)"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,20 +79,36 @@ def values(file: Path, width: int) -> npt.NDArray[np.float64]:
     return np.column_stack([table[name].to_numpy() for name in NAMES[:width]])
 
 
+def matrix(read: Sequence[Mapping[str, Any]], names: Sequence[str] = NAMES) -> npt.NDArray[np.float64]:
+    """The features of rows that were read, one row for each entity."""
+    import numpy as np
+
+    return np.array([[row[name] for name in names] for row in read])
+
+
 def service(views: int) -> str:
     """The service that reads the first so many views of ten features."""
     return f"views_{views}"
+
+
+def one_view(file: Path, names: Sequence[str] = NAMES) -> list[Any]:
+    """One view of some features over one file, and its service."""
+    import featurestore as fs
+
+    entity = fs.Entity("customer", join_keys={KEY: fs.Int64})
+    source = fs.ParquetSource("rows", path=str(file), event_timestamp=EVENT)
+    view = _view("all_of_it", entity, source, names)
+    return [entity, source, view, fs.FeatureService(WIDE, features=[view])]
 
 
 def definitions(file: Path, *, wide: bool = False, views: int = VIEWS) -> list[Any]:
     """Views of ten features over one file, or one of fifty, and a service for each number of views."""
     import featurestore as fs
 
+    if wide:
+        return one_view(file)
     entity = fs.Entity("customer", join_keys={KEY: fs.Int64})
     source = fs.ParquetSource("rows", path=str(file), event_timestamp=EVENT)
-    if wide:
-        view = _view("all_of_it", entity, source, NAMES)
-        return [entity, source, view, fs.FeatureService(WIDE, features=[view])]
     parts = [
         _view(f"part_{number}", entity, source, NAMES[number * WIDTH : (number + 1) * WIDTH])
         for number in range(views)
@@ -110,14 +126,16 @@ def _view(name: str, entity: fs.Entity, source: Any, names: Sequence[str]) -> fs
     return fs.FeatureView(name, entities=[entity], source=source, features=features)
 
 
-def open_store(directory: Path, online: str, defined: list[Any]) -> fs.FeatureStore:
+def open_store(
+    directory: Path, online: str, defined: list[Any], *, offline: str = "duckdb"
+) -> fs.FeatureStore:
     """A store with a registry of its own and the definitions applied."""
     import featurestore as fs
 
     store = fs.FeatureStore(
         registry=f"sqlite:///{directory / 'registry.db'}",
         online=online,
-        offline="duckdb",
+        offline=offline,
         project="benchmark",
     )
     store.apply(defined)

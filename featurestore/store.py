@@ -278,6 +278,7 @@ class FeatureStore(
         end: datetime | None = None,
         views: Sequence[str | FeatureView] | None = None,
         engine: str | None = None,
+        max_rows_per_second: float | None = None,
     ) -> list[MaterializationReport]:
         """Fill the online store anew with each entity's values at `end`, and switch to them in one step.
 
@@ -285,13 +286,16 @@ class FeatureStore(
             end: the instant, by default now.
             views: names or objects, by default all views that are served online.
             engine: ``duckdb``, ``polars`` or ``auto``, by default the store's.
+            max_rows_per_second: writes into the online store at most so many rows in a second, in small parts, so
+                that those who read from it meanwhile hardly notice; by default as many as it takes.
 
         Raises:
+            RequestError: if `max_rows_per_second` is not positive.
             InvalidTimeError: if `end` is later than the clock or before the view's watermark.
             LeaseHeldError: if another run is writing a view (retryable).
             ExpectationError: if rows are not as their view expects; what was published before stays.
         """
-        return self._materialize(RunKind.FULL, end, views, engine, timedelta(0))
+        return self._materialize(RunKind.FULL, end, views, engine, timedelta(0), max_rows_per_second)
 
     def materialize_incremental(
         self,
@@ -300,6 +304,7 @@ class FeatureStore(
         views: Sequence[str | FeatureView] | None = None,
         engine: str | None = None,
         overlap: timedelta = timedelta(days=1),
+        max_rows_per_second: float | None = None,
     ) -> list[MaterializationReport]:
         """Bring the online store up to `end`, looking only at entities that may have changed.
 
@@ -311,13 +316,15 @@ class FeatureStore(
             views: names or objects, by default all views that are served online.
             engine: ``duckdb``, ``polars`` or ``auto``, by default the store's.
             overlap: how long after its created or available time a row may still arrive in the source.
+            max_rows_per_second: see `materialize`.
 
         Raises:
+            RequestError: if `max_rows_per_second` is not positive.
             InvalidTimeError: if `end` is later than the clock or before the view's watermark.
             LeaseHeldError: if another run is writing a view (retryable).
             ExpectationError: if rows are not as their view expects; what was published before stays.
         """
-        return self._materialize(RunKind.INCREMENTAL, end, views, engine, overlap)
+        return self._materialize(RunKind.INCREMENTAL, end, views, engine, overlap, max_rows_per_second)
 
     def _materialize(
         self,
@@ -326,12 +333,19 @@ class FeatureStore(
         views: Sequence[str | FeatureView] | None,
         engine: str | None,
         overlap: timedelta,
+        max_rows_per_second: float | None,
     ) -> list[MaterializationReport]:
         from featurestore.materialize.views import materialize_views
 
         try:
             return materialize_views(
-                self._project, kind=kind, end=end, views=views, engine=engine, overlap=overlap
+                self._project,
+                kind=kind,
+                end=end,
+                views=views,
+                engine=engine,
+                overlap=overlap,
+                max_rows_per_second=max_rows_per_second,
             )
         finally:
             self._forget()

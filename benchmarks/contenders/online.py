@@ -140,4 +140,4 @@ def _matrix(read: Any, views: int) -> Matrix:
     """The features of one read, whatever form they are in."""
     if isinstance(read, np.ndarray):
         return read
-    return np.array([[row[name] for name in rows.NAMES[: views * rows.WIDTH]] for row in read])
+    return rows.matrix(read, rows.NAMES[: views * rows.WIDTH])

@@ -24,6 +24,12 @@ def materialize(
         bool, typer.Option("--incremental", help="Look only at entities that may have changed.")
     ] = False,
     engine: EngineOption = None,
+    max_rows_per_second: Annotated[
+        float | None,
+        typer.Option(
+            metavar="ROWS", help="Write no faster, to spare those who read; by default at full speed."
+        ),
+    ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -34,7 +40,12 @@ def materialize(
         from featurestore.cli import documents, output, render
 
         run = store.materialize_incremental if incremental else store.materialize
-        reports = run(end=until, views=names(views) if views else None, engine=engine)
+        reports = run(
+            end=until,
+            views=names(views) if views else None,
+            engine=engine,
+            max_rows_per_second=max_rows_per_second,
+        )
         document = {"runs": [documents.report(report) for report in reports]}
         output.show(document, render.materialized, as_json=as_json)
 

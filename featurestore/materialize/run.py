@@ -8,7 +8,7 @@ published readable, and the registry saying that it did not finish.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,6 +22,7 @@ from featurestore.expectations.rows import Instant
 from featurestore.expectations.run import Checked
 from featurestore.materialize.lease import LEASE, LeaseKeeper
 from featurestore.materialize.pushed import carry_over_pushed, pushed_entities
+from featurestore.materialize.throttle import Throttle
 from featurestore.materialize.watch import Watch, earlier_rows, watched
 from featurestore.online.layout import ViewLayout
 from featurestore.progress import Progress
@@ -69,6 +70,7 @@ class Materializer:
         overlap: how far an incremental run looks back behind the begin of the last one, for rows whose
             created or available time is earlier than the moment they could be read.
         failing_rows: where rows are kept that are not as the view expects.
+        throttle: how fast rows are written, over all runs.
     """
 
     project: str
@@ -76,6 +78,7 @@ class Materializer:
     online: OnlineStore
     engine: OfflineEngine
     failing_rows: FailingRowFiles
+    throttle: Throttle
     overlap: timedelta = timedelta(days=1)
     lease: timedelta = LEASE
 
@@ -171,17 +174,19 @@ class Materializer:
         batches = watch.rows(batches, wait=run.kind is RunKind.INCREMENTAL)
         written = 0
         with Progress(f"Materializing {layout.view.name}", unit="entities") as progress:
-            for entity_keys, rows in _encoded(batches, layout, run):
-                keeper.check()
-                self._write(run, layout, entity_keys, rows)
-                if pushed:
-                    pushed.difference_update(entity_keys)
-                written += len(rows)
-                progress.advance(len(rows))
+            for encoded in _encoded(batches, layout, run):
+                for entity_keys, rows in self.throttle.parts(*encoded):
+                    keeper.check()
+                    self._write(run, layout, entity_keys, rows)
+                    if pushed:
+                        pushed.difference_update(entity_keys)
+                    written += len(rows)
+                    progress.advance(len(rows))
         watch.finish()
         if pushed:
             gone = sorted(pushed)
-            self._write(run, layout, gone, [b""] * len(gone))
+            for entity_keys, rows in self.throttle.parts(gone, [b""] * len(gone)):
+                self._write(run, layout, entity_keys, rows)
         return written
 
     def _changes(self, run: Run, plan: ViewPlan, before: ViewState) -> Changes | None:
@@ -195,7 +200,7 @@ class Materializer:
         known_after = before.last_run_began_us - duration_to_microseconds(self.overlap)
         return Changes(since=before.watermark_us, known_after=known_after)
 
-    def _write(self, run: Run, layout: ViewLayout, keys: list[bytes], rows: list[bytes]) -> None:
+    def _write(self, run: Run, layout: ViewLayout, keys: Sequence[bytes], rows: Sequence[bytes]) -> None:
         self.online.write(
             spaces=[layout.space(run.generation)],
             keys=keys,

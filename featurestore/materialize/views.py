@@ -12,7 +12,8 @@ from featurestore.definitions.view import FeatureView
 from featurestore.errors import ExpectationError, InvalidTimeError
 from featurestore.expectations.files import FailingRowFiles
 from featurestore.lineage.personal import personal_outputs
-from featurestore.materialize.run import GRACE, MaterializationReport, Materializer
+from featurestore.materialize.run import GRACE, WRITE_ROWS, MaterializationReport, Materializer
+from featurestore.materialize.throttle import Throttle
 from featurestore.online.layout import ViewLayout
 from featurestore.planning.changes import Plan, pinned_versions
 from featurestore.planning.point_in_time import plan_view
@@ -29,10 +30,12 @@ def materialize_views(
     views: Sequence[str | FeatureView] | None,
     engine: str | None,
     overlap: timedelta,
+    max_rows_per_second: float | None,
 ) -> list[MaterializationReport]:
     """Materialize views (by default all that are served online) in their newest version.
 
     Raises:
+        RequestError: if `max_rows_per_second` is not positive.
         InvalidTimeError: if `end` is later than the clock or before a view's watermark.
         LeaseHeldError: if another run is writing a view (retryable).
         ExpectationError: if rows are not as their view expects: nothing of that view is published, and the error
@@ -51,6 +54,7 @@ def materialize_views(
         online=project.online,
         engine=project.engine(engine),
         failing_rows=FailingRowFiles(project.config.failing_rows, project.name),
+        throttle=Throttle(max_rows_per_second, at_once=WRITE_ROWS),
         overlap=overlap,
     )
     reports, rejected = [], []

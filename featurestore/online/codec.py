@@ -20,13 +20,12 @@ from featurestore.frames.types import arrow_type
 from featurestore.online.decoded import DecodedRows
 from featurestore.online.few_rows import PlainReader, plain_reader
 from featurestore.online.fixed_width import to_stored
-from featurestore.online.header import FORMAT_VERSION, PUSHED, SIGN
+from featurestore.online.header import FINGERPRINT_SIZE, SIGN, version_byte
 from featurestore.online.ragged import fixed_width_array, join, null_mask, slices_of
 from featurestore.online.row_layout import (
     CREATED,
     EVENT,
     FINGERPRINT,
-    FLAGS,
     NULLS,
     VERSION,
     WRITTEN,
@@ -47,7 +46,7 @@ class RowCodec:
         label: the view and its version, for messages.
 
     Attributes:
-        fingerprint: eight bytes that stand for names and types.
+        fingerprint: four bytes that stand for names and types.
     """
 
     def __init__(self, features: Sequence[tuple[str, FeatureType]], *, label: str) -> None:
@@ -78,8 +77,7 @@ class RowCodec:
         """
         layout = self._layout
         fixed = np.zeros(table.num_rows, layout.dtype)
-        fixed[VERSION] = FORMAT_VERSION
-        fixed[FLAGS] = PUSHED if pushed else 0
+        fixed[VERSION] = version_byte(pushed=pushed)
         fixed[FINGERPRINT] = int.from_bytes(layout.fingerprint, "big")
         fixed[EVENT] = _ordered(event)
         fixed[CREATED] = 0 if created is None else _ordered(created)
@@ -112,9 +110,9 @@ class RowCodec:
 
 
 def schema_fingerprint(columns: Sequence[tuple[str, FeatureType]]) -> bytes:
-    """The first eight bytes of SHA-256 over names and types, one a line, in the order of the names."""
+    """The first four bytes of SHA-256 over names and types, one a line, in the order of the names."""
     text = "".join(f"{name} {dtype}\n" for name, dtype in columns)
-    return hashlib.sha256(text.encode()).digest()[:8]
+    return hashlib.sha256(text.encode()).digest()[:FINGERPRINT_SIZE]
 
 
 def _ordered(instants: Int64Values) -> npt.NDArray[np.uint64]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from featurestore.definitions.types import List, Map
 from featurestore.online.few_rows import FEW, FewRows
 from featurestore.online.fixed_width import Mask, Values, from_stored
-from featurestore.online.header import FORMAT_VERSION, SIGN
+from featurestore.online.header import FORMAT_VERSION, PUSHED, SIGN
 from featurestore.online.python_values import plain_values
 from featurestore.online.row_layout import EVENT, FINGERPRINT, NULLS, VERSION, RowLayout
 from featurestore.online.variable_width import Slices, from_bytes
@@ -129,7 +129,8 @@ class DecodedRows:
         fits = self._lengths >= layout.size if layout.variable else self._lengths == layout.size
         if fits.all():
             fingerprint = int.from_bytes(layout.fingerprint, "big")
-            fits = (self._fixed[VERSION] == FORMAT_VERSION) & (self._fixed[FINGERPRINT] == fingerprint)
+            fits = (self._fixed[VERSION] | PUSHED) == FORMAT_VERSION | PUSHED
+            fits &= self._fixed[FINGERPRINT] == fingerprint
             if layout.variable:
                 ends = np.column_stack([self._fixed[name].astype(np.int64) for name in layout.variable])
                 fits &= (np.diff(ends, axis=1) >= 0).all(axis=1) & (

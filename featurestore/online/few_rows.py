@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
-from featurestore.online.header import FORMAT_VERSION, HEADER_SIZE, SIGN
+from featurestore.online.header import FORMAT_VERSION, HEADER_SIZE, PUSHED, SIGN
 from featurestore.online.row_layout import RowLayout
 
 FEW: Final = 8
+_KNOWN: Final = (FORMAT_VERSION, FORMAT_VERSION | PUSHED)
 PlainRows: TypeAlias = list[tuple[Any, ...]]
 PlainReader: TypeAlias = "Callable[[Sequence[bytes | None], int | None, int], PlainRows | None]"
 
@@ -29,9 +30,9 @@ def plain_reader(layout: RowLayout, names: Sequence[str]) -> PlainReader | None:
     def read(rows: Sequence[bytes | None], oldest: int | None, newest: int) -> PlainRows | None:
         found = []
         for row in rows:
-            if row is None or len(row) < size or row[0] != FORMAT_VERSION or row[2:10] != fingerprint:
+            if row is None or len(row) < size or row[0] not in _KNOWN or row[1:5] != fingerprint:
                 return None
-            event = int.from_bytes(row[10:18], "big") - SIGN
+            event = int.from_bytes(row[5:13], "big") - SIGN
             values = unpack(row, HEADER_SIZE)
             if len(row) != size if same_size else not whole(row, values):
                 return None
@@ -57,7 +58,7 @@ class FewRows:
 
     def _unpack(self, row: bytes) -> tuple[Any, ...]:
         layout = self._layout
-        if len(row) < layout.size or row[0] != FORMAT_VERSION or row[2:10] != layout.fingerprint:
+        if len(row) < layout.size or row[0] not in _KNOWN or row[1:5] != layout.fingerprint:
             raise layout.rejection(row)
         values: tuple[Any, ...] = layout.body.unpack_from(row, HEADER_SIZE)
         if not layout.whole(row, values):
@@ -66,7 +67,7 @@ class FewRows:
 
     def events(self) -> list[int]:
         """Event timestamps in microseconds."""
-        return [int.from_bytes(row[10:18], "big") - SIGN for row in self._rows]
+        return [int.from_bytes(row[5:13], "big") - SIGN for row in self._rows]
 
     def columns(self, names: Sequence[str]) -> list[Sequence[Any]]:
         """The values of several features that are no lists, faster than one by one."""

@@ -1,17 +1,16 @@
-"""The header of a stored row: 34 bytes that stores compare without knowing the view.
+"""The header of a stored row: 25 bytes that stores compare without knowing the view.
 
 ======  =====  =======================================================================================
 offset  bytes  meaning
 ======  =====  =======================================================================================
-0       1      format version
-1       1      flags: 1 if the row was pushed, 0 if it was materialized
-2       8      fingerprint of the schema
-10      8      event timestamp, microseconds, big-endian with the sign bit flipped
-18      8      created timestamp likewise; zeros: null
-26      8      run number, big-endian: the run that wrote the row, or the latest that had begun at the push
+0       1      format version; and the highest bit, if the row was pushed and not materialized
+1       4      fingerprint of the schema
+5       8      event timestamp, microseconds, big-endian with the sign bit flipped
+13      8      created timestamp likewise; zeros: null
+21      4      run number, big-endian: the run that wrote the row, or the latest that had begun at the push
 ======  =====  =======================================================================================
 
-Numbers are in the order of their bytes, so bytes 10 to 26 of two rows compare as ``(event, created)``.
+Numbers are in the order of their bytes, so bytes 5 to 21 of two rows compare as ``(event, created)``.
 """
 
 from __future__ import annotations
@@ -19,13 +18,15 @@ from __future__ import annotations
 import struct
 from typing import Final, NamedTuple
 
-FORMAT_VERSION: Final = 1
-PUSHED: Final = 1
-HEADER_SIZE: Final = 34
+FORMAT_VERSION: Final = 2
+PUSHED: Final = 0x80
+HEADER_SIZE: Final = 25
+FINGERPRINT_SIZE: Final = 4
 SIGN: Final = 1 << 63
 
-_HEADER: Final = struct.Struct(">BB8sQQQ")
-_NUMBER: Final = struct.Struct(">Q")
+_HEADER: Final = struct.Struct(f">B{FINGERPRINT_SIZE}sQQI")
+_INSTANT: Final = struct.Struct(">Q")
+_RUN: Final = struct.Struct(">I")
 
 
 class Header(NamedTuple):
@@ -40,9 +41,9 @@ class Header(NamedTuple):
 
 def read_header(row: bytes) -> Header:
     """The header of a stored row."""
-    _, flags, fingerprint, event, created, written = _HEADER.unpack_from(row)
+    version, fingerprint, event, created, written = _HEADER.unpack_from(row)
     return Header(
-        pushed=bool(flags & PUSHED),
+        pushed=bool(version & PUSHED),
         fingerprint=fingerprint,
         event=event - SIGN,
         created=created - SIGN if created else None,
@@ -53,37 +54,50 @@ def read_header(row: bytes) -> Header:
 def write_header(header: Header) -> bytes:
     """The bytes of a header."""
     created = 0 if header.created is None else header.created + SIGN
-    flags = PUSHED if header.pushed else 0
-    return _HEADER.pack(
-        FORMAT_VERSION, flags, header.fingerprint, header.event + SIGN, created, header.written
-    )
+    version = version_byte(pushed=header.pushed)
+    return _HEADER.pack(version, header.fingerprint, header.event + SIGN, created, header.written)
+
+
+def version_byte(*, pushed: bool) -> int:
+    """The first byte of a row that is written today."""
+    return FORMAT_VERSION | (PUSHED if pushed else 0)
+
+
+def format_of(row: bytes) -> int:
+    """The version of the format that a row was written in."""
+    return row[0] & ~PUSHED
+
+
+def fingerprint_of(row: bytes) -> bytes:
+    """The fingerprint of the schema that a row was written in."""
+    return row[1:5]
 
 
 def is_pushed(row: bytes) -> bool:
     """Whether the row was pushed."""
-    return row[1] == PUSHED
+    return row[0] >= PUSHED
 
 
 def event_bytes(row: bytes) -> bytes:
     """The event timestamp in the form of `order_preserving`."""
-    return row[10:18]
+    return row[5:13]
 
 
 def event_and_created(row: bytes) -> bytes:
     """``(event, created)`` as bytes in the same order."""
-    return row[10:26]
+    return row[5:21]
 
 
 def written_bytes(row: bytes) -> bytes:
     """The run number in the form of `run_number`."""
-    return row[26:34]
+    return row[21:25]
 
 
 def order_preserving(instant: int) -> bytes:
     """Microseconds as eight bytes that are in the order of the instants."""
-    return _NUMBER.pack(instant + SIGN)
+    return _INSTANT.pack(instant + SIGN)
 
 
 def run_number(run: int) -> bytes:
-    """A run number as eight bytes that are in the order of the runs."""
-    return _NUMBER.pack(run)
+    """A run number as four bytes that are in the order of the runs."""
+    return _RUN.pack(run)

@@ -14,12 +14,18 @@ import numpy as np
 from featurestore.definitions.types import FeatureType
 from featurestore.errors import RowFormatError
 from featurestore.online.fixed_width import stored_dtype
-from featurestore.online.header import FORMAT_VERSION, HEADER_SIZE, order_preserving
+from featurestore.online.header import (
+    FINGERPRINT_SIZE,
+    FORMAT_VERSION,
+    HEADER_SIZE,
+    fingerprint_of,
+    format_of,
+    order_preserving,
+)
 from featurestore.online.python_values import converter
 
 # No feature's name holds a colon.
 VERSION: Final = ":version"
-FLAGS: Final = ":flags"
 FINGERPRINT: Final = ":fingerprint"
 EVENT: Final = ":event"
 CREATED: Final = ":created"
@@ -27,11 +33,10 @@ WRITTEN: Final = ":written"
 NULLS: Final = ":nulls"
 _HEADER = [
     (VERSION, "u1"),
-    (FLAGS, "u1"),
-    (FINGERPRINT, ">u8"),
+    (FINGERPRINT, f">u{FINGERPRINT_SIZE}"),
     (EVENT, ">u8"),
     (CREATED, ">u8"),
-    (WRITTEN, ">u8"),
+    (WRITTEN, ">u4"),
 ]
 _CODES = {"b1": "?", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q"}
 _CODES |= {"f2": "e", "f4": "f", "f8": "d"}
@@ -83,7 +88,7 @@ class RowLayout:
         body = [(NULLS, nulls), *((name, dtype) for name, dtype in stored.items() if dtype is not None)]
         body += [(name, np.dtype("<u4")) for name in variable]
         dtype: np.dtype[Any] = np.dtype([*_HEADER, *body])
-        header = bytes([FORMAT_VERSION, 0]) + fingerprint + order_preserving(0)
+        header = bytes([FORMAT_VERSION]) + fingerprint + order_preserving(0)
         blank = header.ljust(HEADER_SIZE, b"\0") + b"\xff" * nulls.itemsize
         return cls(
             label=label,
@@ -118,10 +123,11 @@ class RowLayout:
 
     def rejection(self, row: bytes) -> RowFormatError:
         """The error for a row of another format or schema, or one that is not as long as it has to be."""
-        if len(row) >= HEADER_SIZE and (row[0] != FORMAT_VERSION or row[2:10] != self.fingerprint):
+        known = (FORMAT_VERSION, self.fingerprint)
+        if len(row) >= HEADER_SIZE and (format_of(row), fingerprint_of(row)) != known:
             problem = (
                 f"expected a row of format {FORMAT_VERSION} with schema {self.fingerprint.hex()}, "
-                f"found format {row[0]} with schema {row[2:10].hex()}."
+                f"found format {format_of(row)} with schema {fingerprint_of(row).hex()}."
             )
         else:
             problem = f"a stored row of {len(row)} bytes does not end where it should."

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from featurestore.errors import OnlineStoreError, OnlineStoreUnavailableError
-from featurestore.online.sqlite_statements import SCHEMA, USER_VERSION
+from featurestore.online.sqlite_statements import SCHEMA, UPGRADE, USER_VERSION
 
 _BUSY_SECONDS = 30.0
 _MOST_IDLE = 16
@@ -136,8 +136,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"The online store {path} has format {version}, this release knows up to {USER_VERSION}.",
             hint="Use the release that wrote it, or a newer one.",
         )
-    if version == 0:
-        for statement in SCHEMA:
+    if version < USER_VERSION:
+        for statement in UPGRADE if version else SCHEMA:
             connection.execute(statement)
     connection.execute("COMMIT")
 

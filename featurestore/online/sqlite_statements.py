@@ -1,23 +1,29 @@
 """The statements of the embedded online store, with the rule of who may replace whom.
 
 Times are milliseconds since the epoch, NULL: never. Blobs compare by their bytes, which is what the header is
-made for: bytes 11 to 18 (counted from 1) are the event, 11 to 26 event and created, 27 to 34 the run.
+made for: bytes 6 to 13 (counted from 1) are the event, 6 to 21 event and created, 22 to 25 the run;
+the first is at least 128 if the row was pushed.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-USER_VERSION: Final = 1
+USER_VERSION: Final = 2
+_IS_PUSHED: Final = "substr(row, 1, 1) >= x'80'"
+_PUSHED_ROWS: Final = f"CREATE INDEX pushed_rows ON rows (space, key) WHERE {_IS_PUSHED}"
+_THIS_VERSION: Final = f"PRAGMA user_version = {USER_VERSION}"
 SCHEMA: Final = (
     "CREATE TABLE spaces (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, expires_at INTEGER)",
     """CREATE TABLE rows (
         space INTEGER NOT NULL, key BLOB NOT NULL, row BLOB NOT NULL, expires_at INTEGER, PRIMARY KEY (space, key)
     ) WITHOUT ROWID""",
     "CREATE INDEX expiring_rows ON rows (expires_at) WHERE expires_at IS NOT NULL",
-    "CREATE INDEX pushed_rows ON rows (space, key) WHERE substr(row, 2, 1) = x'01'",
-    f"PRAGMA user_version = {USER_VERSION}",
+    _PUSHED_ROWS,
+    _THIS_VERSION,
 )
+# Of a file of version 1; its rows are of a format that is not read any more, until the views are materialized anew.
+UPGRADE: Final = ("DROP INDEX pushed_rows", _PUSHED_ROWS, _THIS_VERSION)
 
 ADD_SPACE: Final = "INSERT INTO spaces (name) VALUES (?) ON CONFLICT DO NOTHING"
 SPACE_ID: Final = "SELECT id FROM spaces WHERE name = ?"
@@ -30,25 +36,27 @@ _READ_ONE: Final = (
 )
 DELETE: Final = "DELETE FROM rows WHERE space = (SELECT id FROM spaces WHERE name = ?) AND key = ?"
 
+_STORED_IS_PUSHED: Final = _IS_PUSHED.replace("row", "rows.row")
+
 # ?1 key, ?2 row, ?3 space, ?4 expires_at, ?5 now, ?6 run, ?7 end
 _INSERT: Final = (
-    "INSERT INTO rows (space, key, row, expires_at) VALUES (?3, ?1, ?2, ?4)"
+    "INSERT INTO rows (space, key, row, expires_at) VALUES (?3, ?1, ?2, ?4)"  # noqa: S608 (constants)
     " ON CONFLICT (space, key) DO UPDATE SET row = excluded.row, expires_at = excluded.expires_at"
-    " WHERE rows.expires_at <= ?5 OR CASE WHEN substr(rows.row, 2, 1) = x'01'"
+    f" WHERE rows.expires_at <= ?5 OR CASE WHEN {_STORED_IS_PUSHED}"
 )
-_SEEN_BY_RUN: Final = "substr(rows.row, 11, 8) <= ?7 AND substr(rows.row, 27, 8) < ?6"
+_SEEN_BY_RUN: Final = "substr(rows.row, 6, 8) <= ?7 AND substr(rows.row, 22, 4) < ?6"
 WRITE_MATERIALIZED: Final = (
-    f"{_INSERT} THEN substr(rows.row, 11, 8) <= substr(excluded.row, 11, 8) OR ({_SEEN_BY_RUN})"
-    " ELSE substr(rows.row, 27, 8) <= ?6 END"
+    f"{_INSERT} THEN substr(rows.row, 6, 8) <= substr(excluded.row, 6, 8) OR ({_SEEN_BY_RUN})"
+    " ELSE substr(rows.row, 22, 4) <= ?6 END"
 )
 WRITE_PUSHED: Final = (
-    f"{_INSERT} THEN (substr(excluded.row, 11, 16), excluded.row) > (substr(rows.row, 11, 16), rows.row)"
-    " ELSE substr(excluded.row, 11, 8) > substr(rows.row, 11, 8) END"
+    f"{_INSERT} THEN (substr(excluded.row, 6, 16), excluded.row) > (substr(rows.row, 6, 16), rows.row)"
+    " ELSE substr(excluded.row, 6, 8) > substr(rows.row, 6, 8) END"
 )
 # The source has nothing for the entity; ?2 and ?4 are not used.
 DELETE_REPLACED: Final = (
     "DELETE FROM rows WHERE space = ?3 AND key = ?1 AND (rows.expires_at <= ?5 OR"  # noqa: S608 (constants)
-    f" CASE WHEN substr(rows.row, 2, 1) = x'01' THEN {_SEEN_BY_RUN} ELSE substr(rows.row, 27, 8) <= ?6 END)"
+    f" CASE WHEN {_STORED_IS_PUSHED} THEN {_SEEN_BY_RUN} ELSE substr(rows.row, 22, 4) <= ?6 END)"
 )
 
 # ?1 now, ?2 at most so many
@@ -63,8 +71,9 @@ RECLAIM: Final = (
 )
 
 PUSHED_KEYS: Final = (
-    "SELECT key FROM rows INDEXED BY pushed_rows WHERE space = (SELECT id FROM spaces WHERE name = ?)"
-    " AND substr(row, 2, 1) = x'01' AND key >= ? ORDER BY key LIMIT ?"
+    "SELECT key FROM rows INDEXED BY pushed_rows WHERE space ="  # noqa: S608 (constants)
+    " (SELECT id FROM spaces WHERE name = ?)"
+    f" AND {_IS_PUSHED} AND key >= ? ORDER BY key LIMIT ?"
 )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 from featurestore.online.header import Header, write_header
 from featurestore.protocols.online import MaterializedWrite, PushedWrite
 
-_FINGERPRINT: Final = b"fprint\x00\xff"
+_FINGERPRINT: Final = b"fp\x00\xff"
 
 
 def materialized(event: int, *, created: int | None = None, run: int = 5, payload: bytes = b"") -> bytes:

@@ -22,7 +22,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from featurestore.online.header import is_pushed
+from featurestore.online.header import HEADER_SIZE, event_bytes, is_pushed
 from featurestore.online.write_rules import row_after_write
 from featurestore.protocols.online import MaterializedWrite, OnlineStore, PushedWrite, SpaceKeys
 from featurestore.testing.online_cases import (
@@ -288,8 +288,10 @@ class OnlineStoreConformance:
             last = [0] * len(keys)
             while time.monotonic() < stop:
                 rows = read(store, keys)
-                assert all(row is None or row[34:] == key for row, key in zip(rows, keys, strict=True))
-                events = [0 if row is None else int.from_bytes(row[10:18], "big") for row in rows]
+                assert all(
+                    row is None or row[HEADER_SIZE:] == key for row, key in zip(rows, keys, strict=True)
+                )
+                events = [0 if row is None else int.from_bytes(event_bytes(row), "big") for row in rows]
                 assert all(now >= before for now, before in zip(events, last, strict=True)), (
                     "went back in time"
                 )

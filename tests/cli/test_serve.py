@@ -121,6 +121,15 @@ def test_materialize_says_what_it_did(cli: CommandLine, project: Path) -> None:
     assert "'nope' was not found" in cli.error("materialize", "--views", "driver_stats,nope")
 
 
+def test_materialize_at_a_rate(cli: CommandLine, project: Path) -> None:
+    cli.run("apply")
+    (run,) = cli.json("materialize", "--max-rows-per-second", "1000")["runs"]
+    assert run["rows"] == 5
+    (again,) = cli.json("materialize", "--incremental", "--max-rows-per-second", "1000")["runs"]
+    assert again["kind"] == "incremental"
+    assert "expected a number above 0, found 0.0" in cli.error("materialize", "--max-rows-per-second", "0")
+
+
 def test_status_and_runs(cli: CommandLine, filled: Path) -> None:
     (view,) = cli.json("status")["views"]
     run = view["last_run"]

@@ -41,7 +41,7 @@ ROW: dict[str, Any] = {
     "day": date(1969, 12, 31),
 }
 GOLDEN = (
-    "01 00 0c84cd4e09acae5f 8000000000000000 0000000000000000 0000000000000001"  # header
+    "02 0c84cd4e 8000000000000000 0000000000000000 00000001"  # header
     " 0000"  # no nulls
     " 83ffffffffffffffffffffffffffffff"  # amount: -125
     " ffffffff"  # day: -1
@@ -54,7 +54,7 @@ GOLDEN = (
     " 68c3bc"  # s
     " 03000000 02 010000000100000001000000 61"  # tags: three, the second null; ends 1, 1, 1
 )
-GOLDEN_NULLS = "01 00 0c84cd4e09acae5f 8000000000000000 0000000000000000 0000000000000001 ff01" + "00" * (
+GOLDEN_NULLS = "02 0c84cd4e 8000000000000000 0000000000000000 00000001 ff01" + "00" * (
     16 + 4 + 4 + 1 + 2 + 8 + 12
 )
 
@@ -73,9 +73,7 @@ def test_golden_bytes_of_nulls() -> None:
 
 def test_golden_fingerprint() -> None:
     # The beginning of: printf 'a int64\nb list<string>\n' | sha256sum
-    assert (
-        RowCodec([("b", t.List(t.String)), ("a", t.Int64)], label="v").fingerprint.hex() == "829412a6655cc739"
-    )
+    assert RowCodec([("b", t.List(t.String)), ("a", t.Int64)], label="v").fingerprint.hex() == "829412a6"
 
 
 @settings(max_examples=300)
@@ -172,14 +170,14 @@ def test_the_header_holds_what_it_was_given() -> None:
 
 @pytest.mark.parametrize("others", [0, 3, 20])
 @pytest.mark.parametrize("schema", [SCHEMA, {"x": t.Int64}], ids=["all", "fixed"])
-@pytest.mark.parametrize("byte", [0, 2, 9])
+@pytest.mark.parametrize("byte", [0, 1, 4])
 def test_a_foreign_row_is_an_error_wherever_it_is(others: int, schema: Schema, byte: int) -> None:
     good = encode(schema, table_of(schema, [{name: ROW.get(name, 1) for name in schema}]))[0]
     foreign = good[:byte] + bytes([good[byte] ^ 1]) + good[byte + 1 :]
     with pytest.raises(RowFormatError) as caught:
         codec_of(schema).decode([good, None] * others + [foreign])
     assert "View plane_load@3" in str(caught.value)
-    assert f"format {foreign[0]} with schema {foreign[2:10].hex()}" in str(caught.value)
+    assert f"format {foreign[0]} with schema {foreign[1:5].hex()}" in str(caught.value)
     assert "materialize" in str(caught.value)
 
 
@@ -190,7 +188,7 @@ def test_a_foreign_row_is_an_error_wherever_it_is(others: int, schema: Schema, b
 )
 def test_another_schema_is_an_error(other: Schema) -> None:
     row = encode(other, table_of(other, [dict.fromkeys(other)]))[0]
-    with pytest.raises(RowFormatError, match="found format 1 with schema"):
+    with pytest.raises(RowFormatError, match="found format 2 with schema"):
         codec_of({"x": t.Int64}).decode([None, row])
 
 

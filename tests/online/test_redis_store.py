@@ -38,7 +38,7 @@ class TestRedisOnlineStoreWithOneKeyPerCall(OnlineStoreConformance):
 
     @pytest.fixture
     def open_store(self, redis_url: str) -> Opener:
-        return functools.partial(RedisOnlineStore, redis_url, keys_per_script=1)
+        return functools.partial(RedisOnlineStore, redis_url, keys_per_command=1)
 
 
 @pytest.fixture
@@ -339,4 +339,28 @@ def test_scripts_that_the_server_has_forgotten_are_loaded_again(redis_url: str) 
             client.script_flush()
             write(store, {b"a": pushed(event)}, PushedWrite())
             assert read(store, [b"a"]) == [pushed(event)]
+    store.close()
+
+
+def test_a_row_that_is_there_keeps_no_other_from_being_written(redis_url: str) -> None:
+    store = RedisOnlineStore(redis_url, keys_per_command=4)
+    newer = pushed(900, run=5)
+    write(store, {b"7": newer}, PushedWrite())
+    rows = {b"%d" % number: materialized(500, payload=b"%d" % number) for number in range(10)}
+    write(store, rows, MaterializedWrite(run=5, end=800))
+    assert read(store, list(rows)) == list((rows | {b"7": newer}).values())
+    store.close()
+
+
+def test_rows_of_a_retired_space_do_not_all_go_at_once(redis_url: str) -> None:
+    store = RedisOnlineStore(redis_url)
+    write(store, {b"%d" % number: materialized(1) for number in range(2_500)})
+    store.retire(space=SPACE, keep_for=timedelta(minutes=1))
+    with redis.Redis.from_url(redis_url) as client, client.pipeline() as pipeline:
+        for key in client.scan_iter(count=1_000):
+            pipeline.pttl(key)
+        left = pipeline.execute()
+    assert len(left) == 2_500
+    assert max(left) - min(left) >= 20
+    assert max(left) <= 62_000
     store.close()

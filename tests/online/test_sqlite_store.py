@@ -87,10 +87,26 @@ def test_a_file_of_a_newer_release(tmp_path: Path) -> None:
     path = tmp_path / "online.db"
     SQLiteOnlineStore(path).close()
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA user_version = 2")
+    connection.execute("PRAGMA user_version = 3")
     connection.close()
-    with pytest.raises(OnlineStoreError, match="has format 2, this release knows up to 1"):
+    with pytest.raises(OnlineStoreError, match="has format 3, this release knows up to 2"):
         SQLiteOnlineStore(path)
+
+
+def test_a_file_of_version_1_finds_pushed_rows_again(tmp_path: Path) -> None:
+    path = tmp_path / "online.db"
+    store = SQLiteOnlineStore(path)
+    write(store, {b"a": pushed(1), b"b": materialized(1)}, PushedWrite())
+    store.close()
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        "DROP INDEX pushed_rows; CREATE INDEX pushed_rows ON rows (space, key) WHERE substr(row, 2, 1) = x'01';"
+        "PRAGMA user_version = 1;"
+    )
+    connection.close()
+    again = SQLiteOnlineStore(path)
+    assert list(again.pushed_keys(space=SPACE)) == [[b"a"]]
+    again.close()
 
 
 def test_a_lock_that_is_held_for_too_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -211,3 +212,32 @@ async def test_async_reads_give_the_same(store: fs.FeatureStore, arrivals: Arriv
     answer = await store.get_online_features_async("punctuality", rows, now=NOON)
     assert answer.to_dicts() == store.get_online_features("punctuality", rows, now=NOON).to_dicts()
     assert answer.to_dicts() == [{"tailnum": "A", "delay": 1.0}, {"tailnum": "B", "delay": None}]
+
+
+def test_rows_are_written_in_small_parts_at_a_rate(
+    store: fs.FeatureStore, arrivals: Arrivals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(50):
+        arrivals.add(f"N{number}", NOON, float(number))
+    store.apply([arrivals.view()])
+    parts, write = [], type(store.project.online).write
+
+    def counted(online: Any, *, keys: Sequence[bytes], **others: Any) -> None:
+        parts.append(len(keys))
+        write(online, keys=keys, **others)
+
+    monkeypatch.setattr(type(store.project.online), "write", counted)
+    [report] = store.materialize(end=NOON, max_rows_per_second=2_000)
+    assert (report.rows, parts) == (50, [20, 20, 10])
+    assert online_values(store, ["N0", "N49"], NOON) == [0.0, 49.0]
+
+
+def test_rate_that_is_none_is_refused_before_anything_begins(
+    store: fs.FeatureStore, arrivals: Arrivals
+) -> None:
+    arrivals.add("A", NOON, 1.0)
+    store.apply([arrivals.view()])
+    for run in (store.materialize, store.materialize_incremental):
+        with pytest.raises(RequestError, match="above 0"):
+            run(end=NOON, max_rows_per_second=0)
+    assert store.project.registry.runs(project=store.project.name, view="punctuality") == []

@@ -46,12 +46,23 @@ def get_many(requests: Sequence[SpaceKeys]) -> bytes:
     return b"*%d\r\n$4\r\nMGET\r\n%b" % (count + 1, b"".join(arguments))
 
 
-def set_if_absent(space: bytes, pairs: Sequence[tuple[bytes, bytes]], expiry: bytes) -> bytes:
-    """One SET … NX per row; `expiry` is milliseconds, or empty for none."""
+def set_all_if_all_absent(space: bytes, pairs: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """MSETNX of some rows: all are written, or, if one is there already, none is."""
     start, end = key_frame(space)
     frame = len(start) + len(end)
-    options = b"$2\r\nNX\r\n" + (b"$2\r\nPX\r\n" + bulk(expiry) if expiry else b"")
-    head = b"*%d\r\n$3\r\nSET\r\n" % (6 if expiry else 4)
+    rows = b"".join(
+        b"$%d\r\n%b%b%b\r\n$%d\r\n%b\r\n" % (frame + len(key), start, key, end, len(row), row)
+        for key, row in pairs
+    )
+    return b"*%d\r\n$6\r\nMSETNX\r\n%b" % (1 + 2 * len(pairs), rows)
+
+
+def set_if_absent(space: bytes, pairs: Sequence[tuple[bytes, bytes]], expiry: bytes) -> bytes:
+    """One SET … NX per row, which expires after so many milliseconds."""
+    start, end = key_frame(space)
+    frame = len(start) + len(end)
+    options = b"$2\r\nNX\r\n$2\r\nPX\r\n" + bulk(expiry)
+    head = b"*6\r\n$3\r\nSET\r\n"
     return b"".join(
         b"%b$%d\r\n%b%b%b\r\n$%d\r\n%b\r\n%b"
         % (head, frame + len(key), start, key, end, len(row), row, options)

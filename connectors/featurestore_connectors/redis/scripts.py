@@ -45,12 +45,12 @@ MATERIALIZED: Final = Script(
 local expiry, run, run_end = ARGV[1], ARGV[2], ARGV[3]
 for i, key in ipairs(KEYS) do
   local new, old, keep = ARGV[i + 3], redis.call('GET', key), false
-  if old and byte(old, 2) == 1 then
-    local event = sub(old, 11, 18)
-    local unseen = greater(event, run_end) or not greater(run, sub(old, 27, 34))
-    keep = unseen and (new == '' or greater(event, sub(new, 11, 18)))
+  if old and byte(old, 1) >= 128 then
+    local event = sub(old, 6, 13)
+    local unseen = greater(event, run_end) or not greater(run, sub(old, 22, 25))
+    keep = unseen and (new == '' or greater(event, sub(new, 6, 13)))
   elseif old then
-    keep = greater(sub(old, 27, 34), run)
+    keep = greater(sub(old, 22, 25), run)
   end
   if not keep and new ~= '' then
     put(key, new, expiry)
@@ -69,11 +69,11 @@ local expiry = ARGV[1]
 for i, key in ipairs(KEYS) do
   local new, old = ARGV[i + 1], redis.call('GET', key)
   local replace = not old
-  if old and byte(old, 2) == 1 then
-    local new_order, old_order = sub(new, 11, 26), sub(old, 11, 26)
+  if old and byte(old, 1) >= 128 then
+    local new_order, old_order = sub(new, 6, 21), sub(old, 6, 21)
     if new_order == old_order then replace = greater(new, old) else replace = greater(new_order, old_order) end
   elseif old then
-    replace = greater(sub(new, 11, 18), sub(old, 11, 18))
+    replace = greater(sub(new, 6, 13), sub(old, 6, 13))
   end
   if replace then put(key, new, expiry) end
 end

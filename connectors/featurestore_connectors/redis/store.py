@@ -20,7 +20,10 @@ from featurestore_connectors.redis.url import parse
 _ROWS_PER_EXCHANGE = 1_000
 _KEYS_PER_READ = 10_000
 _KEYS_PER_SCAN = 1_000
-Pairs = Sequence[tuple[bytes, bytes]]
+_BETWEEN_SCANS = timedelta(milliseconds=20)
+"""How much later the keys of each scan are reclaimed: all at once would take a quarter of the server for seconds."""
+Pair = tuple[bytes, bytes]
+Pairs = Sequence[Pair]
 
 
 class RedisOnlineStore:
@@ -28,18 +31,18 @@ class RedisOnlineStore:
 
     Args:
         url: see `url.parse`.
-        keys_per_script: how many rows one call of a script handles. The server answers nothing else meanwhile.
+        keys_per_command: how many rows one command writes. The server answers nothing else meanwhile.
 
     Raises:
         ConfigurationError: if the URL cannot be read.
     """
 
-    def __init__(self, url: str, *, keys_per_script: int = 200) -> None:
+    def __init__(self, url: str, *, keys_per_command: int = 50) -> None:
         options = parse(url)
         self._where = options.where
         self._connections = Connections(options.threads)
         self._async_connections = AsyncConnections(options.loops)
-        self._keys_per_script = keys_per_script
+        self._keys_per_command = keys_per_command
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -97,8 +100,8 @@ class RedisOnlineStore:
     def retire(self, *, space: bytes, keep_for: timedelta) -> None:
         """See `OnlineStore.retire`."""
         pattern = re.sub(rb"([*?\[\]\\^-])", rb"\\\1", space) + b"*"
-        expiry = resp.milliseconds(keep_for)
-        for keys in self._scan((b"SCAN",), b"MATCH", pattern):
+        for number, keys in enumerate(self._scan((b"SCAN",), b"MATCH", pattern)):
+            expiry = resp.milliseconds(keep_for + number * _BETWEEN_SCANS)
             with translated(self._where):
                 self._for_each(keys, b"PEXPIRE", expiry)
 
@@ -128,9 +131,19 @@ class RedisOnlineStore:
 
     def _set_where_absent(self, space: bytes, pairs: Pairs, expiry: bytes) -> Pairs:
         filled = [pair for pair in pairs if pair[1]]
-        replies = self._connections.exchange(resp.set_if_absent(space, filled, expiry), len(filled))
-        left = [pair for pair, reply in zip(filled, replies, strict=True) if reply is None]
+        if expiry:
+            replies = self._connections.exchange(resp.set_if_absent(space, filled, expiry), len(filled))
+            left = [pair for pair, reply in zip(filled, replies, strict=True) if reply is None]
+        else:
+            left = self._set_groups_where_absent(space, filled)
         return left if len(filled) == len(pairs) else left + [pair for pair in pairs if not pair[1]]
+
+    def _set_groups_where_absent(self, space: bytes, pairs: Pairs) -> list[Pair]:
+        """Of each group all rows or none: a reply for each row would take longer than writing it."""
+        groups = self._grouped(pairs)
+        commands = b"".join(resp.set_all_if_all_absent(space, group) for group in groups)
+        replies = self._connections.exchange(commands, len(groups))
+        return [pair for group, reply in zip(groups, replies, strict=True) if not reply for pair in group]
 
     def _write_pushed(
         self, space: bytes, keys: Sequence[bytes], rows: Sequence[bytes], expiry: bytes
@@ -142,14 +155,17 @@ class RedisOnlineStore:
             self._run(scripts.PUSHED, space, pairs, [expiry])
 
     def _run(self, script: scripts.Script, space: bytes, pairs: Pairs, arguments: Sequence[bytes]) -> None:
-        size = self._keys_per_script
-        groups = [pairs[start : start + size] for start in range(0, len(pairs), size)]
+        groups = self._grouped(pairs)
         calls = b"".join(resp.run_script(script.digest, space, group, arguments) for group in groups)
         try:
             self._connections.exchange(calls, len(groups))
         except NoScriptError:
             self._connections.exchange(resp.command(b"SCRIPT", b"LOAD", script.text), 1)
             self._connections.exchange(calls, len(groups))
+
+    def _grouped(self, pairs: Pairs) -> list[Pairs]:
+        size = self._keys_per_command
+        return [pairs[start : start + size] for start in range(0, len(pairs), size)]
 
     def _for_each(self, full_keys: Sequence[bytes], name: bytes, *arguments: bytes) -> None:
         """One command per key: in a cluster, each key has its own node."""

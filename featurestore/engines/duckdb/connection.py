@@ -170,8 +170,15 @@ class Session:
             hint="Write one SELECT statement, without others before or after it.",
         )
 
-    def reader(self, sql: str) -> pa.RecordBatchReader:
-        """The rows of a query over tables of this session, while other queries go on."""
+    def reader(self, sql: str, *, alone: bool = False) -> pa.RecordBatchReader:
+        """The rows of a query over tables of this session, while other queries go on.
+
+        Args:
+            sql: the query.
+            alone: whether none do; then it may read what was registered, too.
+        """
+        if alone:
+            return self._connection.sql(sql).to_arrow_reader(BATCH_ROWS)
         cursor = self._connection.cursor()
         self._exit.callback(cursor.close)
         cursor.execute("SET TimeZone = 'UTC'")

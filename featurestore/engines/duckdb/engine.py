@@ -100,15 +100,15 @@ class DuckDBEngine:
                     session.run(latest.wanted(view, relation, tables, at, changes, given))
                 session.run(latest.latest_keys(view, relation, tables, at, restricted=restricted))
                 session.run(latest.latest_narrow(view, relation, tables, at))
-                session.run(*latest.latest_match(view, tables))
-                _fetch(session, view, relation, tables, tied=_winners(session, tables), times=True)
+                session.run(latest.latest_placed(view, tables))
+                query = _latest(session, view, relation, tables)
             columns = [
                 *((key.name, key.dtype) for key in view.keys),
                 (EVENT_COLUMN, None),
                 (CREATED_COLUMN, None),
                 *((feature.output, feature.dtype) for feature in view.features),
             ]
-            yield from fetch.batches(session, fetch.latest_result(view, tables), columns, view.source.name)
+            yield from fetch.batches(session, query, columns, view.source.name, alone=True)
 
     def visible_rows(
         self, *, view: ViewPlan, at: int, changes: Changes | None = None
@@ -201,6 +201,16 @@ def _winners(session: Session, tables: Tables) -> bool:
     """Whether some are tied."""
     session.run(*fetch.winners(tables))
     return session.first(fetch.some_tied(tables)) is not None
+
+
+def _latest(session: Session, view: ViewPlan, relation: Relation, tables: Tables) -> str:
+    """The query for keys, times and features of the winners; where none tie, they are read as they are returned."""
+    tied = _winners(session, tables)
+    if tied or any(isinstance(feature.dtype, Vector) for feature in view.features):
+        _fetch(session, view, relation, tables, tied=tied, times=True)
+        return fetch.latest_result(view, tables)
+    session.keep(tables, (tables.source, tables.winners))
+    return fetch.latest_of_winners(view, relation, tables)
 
 
 def _fetch(

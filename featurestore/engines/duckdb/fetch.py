@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from featurestore.definitions.types import FeatureType, Vector
 from featurestore.engines.duckdb.connection import Session, reported
-from featurestore.engines.duckdb.scan import Relation, key_names, wide_rows
-from featurestore.engines.duckdb.sql import create, nested, numbered, select, where
+from featurestore.engines.duckdb.scan import Relation, key_names, key_values, wide_rows
+from featurestore.engines.duckdb.sql import aliased, create, nested, numbered, select, where
 from featurestore.engines.duckdb.tables import Tables
 from featurestore.engines.duckdb.ties import losers
 from featurestore.engines.duckdb.types import returned, to_declared
@@ -147,6 +147,15 @@ def latest_result(view: ViewPlan, t: Tables) -> str:
     )
 
 
+def latest_of_winners(view: ViewPlan, relation: Relation, t: Tables) -> str:
+    """The same read from the source: for where none are tied. Nothing is kept but the identities of the winners."""
+    keys = key_values(view, relation)[: len(view.keys)]
+    features = {f"f{i}": feature for i, feature in enumerate(view.features)}
+    read = wide_rows(relation, t.winners, ["event", "created"], features, extra=aliased(keys, "k"))
+    columns = [*(f"v.{key}" for key in numbered("k", len(keys))), "v.event", "v.created"]
+    return select([*columns, *_returned_features(view, "v")], f"FROM {nested(read, 'v')}")
+
+
 def _returned_features(view: ViewPlan, rows: str) -> list[str]:
     names = numbered("f", len(view.features))
     return [
@@ -156,16 +165,28 @@ def _returned_features(view: ViewPlan, rows: str) -> list[str]:
 
 
 def batches(
-    session: Session, query: str, columns: Sequence[tuple[str, FeatureType | None]], source: str
+    session: Session,
+    query: str,
+    columns: Sequence[tuple[str, FeatureType | None]],
+    source: str,
+    *,
+    alone: bool = False,
 ) -> Iterator[pa.RecordBatch]:
     """The batches of a result under the names and in the types of `columns` (None: int64).
+
+    Args:
+        session: of the tables.
+        query: for the columns in their order.
+        columns: names and types.
+        source: for messages.
+        alone: whether the session runs nothing else meanwhile.
 
     Raises:
         SourceError: if DuckDB fails while it computes them.
     """
     schema = _schema(columns)
     with reported(source):
-        reader = session.reader(query)
+        reader = session.reader(query, alone=alone)
     while True:
         with reported(source):
             batch = next(reader, None)

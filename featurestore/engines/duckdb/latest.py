@@ -110,11 +110,10 @@ def latest_narrow(view: ViewPlan, relation: Relation, t: Tables, at: int) -> str
     return create(t.narrow, query)
 
 
-def latest_match(view: ViewPlan, t: Tables) -> list[str]:
-    """placed, match: the rows with the latest event timestamp of each entity."""
+def latest_placed(view: ViewPlan, t: Tables) -> str:
+    """placed: the rows with the latest event timestamp of each entity."""
     greatest = (
         "QUALIFY event = max(event) OVER (PARTITION BY code)" if view.source.event_id is not None else ""
     )
     placed = select(["code", "event AS place", "event", "created", "rid"], f"FROM {t.narrow}", greatest)
-    match = select(["code", "max(place) AS place"], f"FROM {t.placed}", "GROUP BY code")
-    return [create(t.placed, placed, view=not greatest), create(t.match, match)]
+    return create(t.placed, placed, view=not greatest)

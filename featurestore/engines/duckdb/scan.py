@@ -294,7 +294,12 @@ def entity_columns(views: Iterable[ViewPlan], view: ViewPlan) -> list[str]:
 
 
 def wide_rows(
-    relation: Relation, winners: str, columns: Iterable[str], features: Mapping[str, FeatureColumn]
+    relation: Relation,
+    winners: str,
+    columns: Iterable[str],
+    features: Mapping[str, FeatureColumn],
+    *,
+    extra: Iterable[str] = (),
 ) -> str:
     """The values of features, by their names in SQL, for the rows whose identity is in `winners.rid`.
 
@@ -303,10 +308,11 @@ def wide_rows(
         winners: the table.
         columns: of that table, to be returned too.
         features: to be read.
+        extra: more columns, as they stand in SQL.
     """
     values = (f"{value(relation.columns[f.column], f.dtype)} AS {label}" for label, f in features.items())
     return select(
-        [*(f"w.{column}" for column in columns), *values],
+        [*extra, *(f"w.{column}" for column in columns), *values],
         relation.from_clause(),
         f"JOIN {winners} w ON {relation.same_row.format('w.rid')}",
     )
