@@ -18,6 +18,8 @@ from featurestore.definitions.types import FeatureType
 from featurestore.errors import RequestError, SourceError
 from featurestore.frames.types import arrow_type
 from featurestore.testing.compare import exact
+from featurestore.testing.plans import plan_view
+from featurestore_connectors.snowflake import SnowflakeEngine
 from featurestore_connectors.snowflake.lists import parsed
 from tests.warehouse.snowflake_loading import URL, run
 
@@ -199,3 +201,9 @@ def test_what_json_cannot_tell_and_tables_are_refused(snowflake_url: str, store:
     frame = store.get_historical_features(rows, [view(made, X)], engine="snowflake")
     with pytest.raises(RequestError, match="a table shows no ties"):
         frame.to_table("with_lists")
+
+
+def test_views_with_lists_run_there_only_when_that_is_asked_for(snowflake_url: str) -> None:
+    suits = SnowflakeEngine().suits(views=[plan_view(view("any", N, X))], entity_rows=1)
+    assert not suits.better
+    assert suits.reason == "view 'v' has lists (x), which Snowflake cannot order"
