@@ -42,6 +42,8 @@ _MARKS = {
     "snowflake": {"snowflake_server_url", "snowflake_url", "snowflake_to_break"},
     "browser": {"browser"},
 }
+# The first test that asks for one of these installs it; others wait for that.
+_INSTALLED, _SECONDS_TO_INSTALL = ("azure", "snowflake"), 600
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -49,6 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark, fixtures in _MARKS.items():
             if fixtures & set(getattr(item, "fixturenames", ())):
                 item.add_marker(mark)
+                if mark in _INSTALLED:
+                    item.add_marker(pytest.mark.timeout(_SECONDS_TO_INSTALL))
 
 
 def pytest_report_header() -> list[str]:

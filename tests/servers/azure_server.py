@@ -7,11 +7,15 @@ test asks: Node from the Python package index, Azurite by Node's own npm.
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 import os
 import secrets
+from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlencode
 
 from featurestore.testing.servers.process import HOST, ChildServer
 from tests.servers.environments import ROOT, new_environment, pip_install, run
@@ -57,6 +61,27 @@ class AzureServer(ChildServer):
             "AZURE_STORAGE_ACCOUNT": ACCOUNT,
             "AZURE_STORAGE_KEY": self.key,
         }
+
+    def sas_token(self) -> str:
+        """A shared access signature to read and list, for an hour.
+
+        https://learn.microsoft.com/rest/api/storageservices/create-account-sas
+        """
+        until = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        fields = {
+            "sp": "rl",
+            "ss": "b",
+            "srt": "sco",
+            "st": "",
+            "se": until,
+            "sip": "",
+            "spr": "",
+            "sv": "2021-12-02",
+        }
+        signed = "".join(f"{part}\n" for part in (ACCOUNT, *fields.values(), ""))
+        digest = hmac.new(base64.b64decode(self.key), signed.encode(), hashlib.sha256).digest()
+        given = {name: value for name, value in fields.items() if value}
+        return urlencode({**given, "sig": base64.b64encode(digest).decode()})
 
     def _command(self) -> list[str]:
         program = self._installed / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"
@@ -108,7 +133,7 @@ def npm_install(folder: Path, package: str) -> None:
     patience = [
         "--fetch-retries=1",
         "--fetch-retry-mintimeout=1000",
-        "--fetch-timeout=60000",
+        "--fetch-timeout=30000",
         "--loglevel=error",
     ]
     run([str(program), str(npm), "install", "--prefix", str(folder), *options, *patience, package])

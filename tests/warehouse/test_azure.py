@@ -16,12 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 
 import featurestore as fs
-from featurestore.errors import NotFoundError, SourceError, SourceUnavailableError
+from featurestore.errors import NotFoundError, RequestError, SourceError, SourceUnavailableError
 from featurestore.protocols.sources import WantedRows
 from featurestore.sources import remote
 from featurestore.sources.arrow import read_table, source_schema, stream_rows
 from featurestore.sources.files import list_files
 from featurestore.sources.stores import split
+from featurestore.training_sets.remote_files import open_folder
 from tests.servers.azure_server import AzureServer
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -193,6 +194,25 @@ def test_a_wrong_key(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert "Check the credentials (AZURE_STORAGE_KEY" in str(caught.value)
         assert not caught.value.retryable
         assert wrong not in str(caught.value)
+
+
+def test_a_shared_access_signature_instead_of_a_key(
+    azure_server: AzureServer, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(f"{folder}/a.parquet", rows(1, 2))
+    monkeypatch.delenv("AZURE_STORAGE_KEY")
+    monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", azure_server.sas_token())
+    assert read_table(source(f"{folder}/*.parquet"), {"x": None}).column("x").to_pylist() == [1, 2]
+    token, _, signature = azure_server.sas_token().partition("sig=")
+    monkeypatch.setenv("AZURE_STORAGE_SAS_TOKEN", f"?{token}sig=0{signature}")
+    for path in (f"{folder}/a.parquet", f"{folder}/*.parquet"):
+        with pytest.raises(SourceError, match="cannot be read") as caught:
+            source_schema(source(path))
+        assert "Check the credentials (AZURE_STORAGE_KEY, AZURE_STORAGE_SAS_TOKEN" in str(caught.value)
+        assert signature not in str(caught.value)
+    with pytest.raises(RequestError, match="cannot be read or written") as refused:
+        open_folder(folder).write_manifest("m", {})
+    assert signature not in str(refused.value)
 
 
 def test_a_store_that_is_not_there(azure_server: AzureServer, monkeypatch: pytest.MonkeyPatch) -> None:

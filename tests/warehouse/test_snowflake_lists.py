@@ -151,6 +151,27 @@ def test_lists_come_back_on_each_engine(snowflake_url: str, store: fs.FeatureSto
     assert (online["x"], online["z"]) == ([[2**53 + 1, None], None], [[0.1, 2.0], []])
 
 
+@pytest.mark.parametrize(
+    ("text", "dtype", "expected"),
+    [
+        (r'["a\"b\\c\n", "é😀", "", null]', fs.List(fs.String), ['a"b\\c\n', "é😀", "", None]),
+        ("[[1, null], [], null]", fs.List(fs.List(fs.Int64)), [[1, None], [], None]),
+        ("[0.1, -2]", fs.Vector(2, fs.Float64), [0.1, -2.0]),
+        ("[0.5, -0.0]", fs.Vector(2), [0.5, -0.0]),
+        ("[1.25, -3, null]", fs.List(fs.Decimal(20, 2)), [Decimal("1.25"), Decimal("-3.00"), None]),
+        ("[true, null]", fs.List(fs.Bool), [True, None]),
+    ],
+    ids=str,
+)
+def test_lists_of_every_kind_come_back_on_each_engine(
+    snowflake_url: str, store: fs.FeatureStore, engine: str, text: str, dtype: FeatureType, expected: Any
+) -> None:
+    made = table(f"1 | {AT} | {AT} | 1 | $${text}$$ | NULL", f"2 | {AT} | {AT} | 1 | NULL | NULL")
+    found = ask(store, view(made, ("x", dtype)), engine, 1, 2, 3).column("x")
+    assert found.type == arrow_type(dtype)
+    assert [exact(value) for value in found.to_pylist()] == [exact(value) for value in (expected, None, None)]
+
+
 TIES = {
     "other lists": ([f"1 | {AT} | {AT} | 1 | '[1]' | NULL", f"1 | {AT} | {AT} | 1 | '[2]' | NULL"], True),
     "a list and none": ([f"1 | {AT} | {AT} | 1 | '[1]' | NULL", f"1 | {AT} | {AT} | 1 | NULL | NULL"], True),
