@@ -45,7 +45,7 @@ demo-warehouse: $(READY) ## run the warehouse example on a PostgreSQL server tha
 
 test: $(READY) ## run the tests, against real Redis-protocol and PostgreSQL servers (ARGS="-k name" for some)
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal --ignore tests/warehouse \
-		-m "not snowflake and not thorough" $(ARGS)
+		-m "not azure and not snowflake and not thorough" $(ARGS)
 
 test-thorough: $(READY) ## run the long proofs: a crash after every statement of the registry, twenty processes at once
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 8 --dist worksteal -m thorough $(ARGS)
@@ -89,5 +89,5 @@ bench-smoke: $(READY) ## run every benchmark once on little data, to see that it
 	$(BIN)/python -m benchmarks --scale smoke --runs 2 --no-feast $(ARGS)
 
 clean: ## remove .venv, caches and what was built
-	rm -rf $(VENV) .snowflake-venv .snowflake-venv.lock .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .azurite-venv .azurite-venv.lock .snowflake-venv .snowflake-venv.lock .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

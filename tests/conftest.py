@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING
 import hypothesis
 import pytest
 
-from featurestore.testing.servers import GoogleStorageServer, PostgresServer, RedisServer, S3Server
+from featurestore.testing.servers import (
+    GoogleStorageServer,
+    PostgresServer,
+    RedisServer,
+    S3Server,
+    ServerError,
+)
 from featurestore.testing.servers import postgres as postgres_servers
 from featurestore.testing.servers import redis as redis_servers
+from tests.servers import azure_server as azure_servers
 from tests.servers import snowflake_server
+from tests.servers.azure_server import AzureServer
 from tests.servers.snowflake_server import SnowflakeServer
 
 if TYPE_CHECKING:
@@ -30,9 +38,12 @@ _MARKS = {
     "postgres": {"postgres_server_url", "postgres_url", "postgres_to_break"},
     "s3": {"s3_server", "s3_bucket"},
     "gcs": {"gcs_bucket"},
+    "azure": {"azure_server", "azure_container"},
     "snowflake": {"snowflake_server_url", "snowflake_url", "snowflake_to_break"},
     "browser": {"browser"},
 }
+# The first test that asks for one of these installs it; others wait for that.
+_INSTALLED, _SECONDS_TO_INSTALL = ("azure", "snowflake"), 600
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,6 +51,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark, fixtures in _MARKS.items():
             if fixtures & set(getattr(item, "fixturenames", ())):
                 item.add_marker(mark)
+                if mark in _INSTALLED:
+                    item.add_marker(pytest.mark.timeout(_SECONDS_TO_INSTALL))
 
 
 def pytest_report_header() -> list[str]:
@@ -132,6 +145,28 @@ def gcs_bucket() -> Iterator[str]:
         )
         store.create_dir("featurestore")
         yield "gs://featurestore"
+
+
+@pytest.fixture(scope="session")
+def azure_server() -> Iterator[AzureServer]:
+    """The Azure Blob store of this test process, which the environment names while the tests run."""
+    try:
+        folder = azure_servers.environment()
+    except ServerError as error:
+        pytest.skip(f"Azurite cannot be installed here: {error}")
+    with AzureServer.start_new(folder) as server, pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment().items():
+            patch.setenv(name, value)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def azure_container(azure_server: AzureServer) -> str:
+    """``az://container`` of the object store."""
+    from featurestore.sources.stores import split
+
+    split("az://")[0].opened().create_dir("featurestore")
+    return "az://featurestore"
 
 
 @pytest.fixture(scope="session")

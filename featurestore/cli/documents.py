@@ -59,6 +59,7 @@ def report(done: MaterializationReport) -> Document:
         "end": done.end,
         "seconds": round(done.seconds, 3),
         "warnings": [result.to_json() for result in done.warnings],
+        "queries": {source: list(each) for source, each in done.queries.items()},
     }
 
 

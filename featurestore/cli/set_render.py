@@ -41,7 +41,7 @@ def one(document: Document) -> None:
         "code": code and f"{code['commit'][:10]}{' + changes' if code['dirty'] else ''}",
         "service": document["service"],
         "views": ", ".join(document["views"]),
-        "sources": ", ".join(map(_source, manifest["sources"])),
+        "sources": "\n".join(map(_source, manifest["sources"])),
         "split": _split(manifest["recipe"]),
         "rows": _rows(document),
         "left out": f"{manifest['left_out']:,} rows" if manifest["left_out"] else "",
@@ -59,7 +59,10 @@ def one(document: Document) -> None:
 
 def _source(state: Document) -> str:
     rows = "" if state["rows"] is None else f" ({state['rows']:,} rows)"
-    return f"{state['name']}{rows}"
+    shown = [f"{state['name']}{rows}"]
+    shown += [state["snapshot"]] if "snapshot" in state else []
+    shown += [f"read by {query}" for query in state.get("queries", ())]
+    return ", ".join(shown)
 
 
 def _rows(document: Document) -> str:

@@ -66,6 +66,8 @@ def _effect(effect: Mapping[str, Any]) -> str:
 def _one(key: str, value: Any) -> str:
     if key == "active":
         return f"active {value['from'] or 'none'} → {value['to']}"
+    if key == "queries":
+        return ", ".join(f"{source} read by {', '.join(each)}" for source, each in value.items())
     if isinstance(value, list):
         return f"{key} {', '.join(map(str, value))}"
     return f"{key} {value}"

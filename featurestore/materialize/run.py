@@ -8,9 +8,9 @@ published readable, and the registry saying that it did not finish.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ from featurestore.progress import Progress
 from featurestore.protocols.expectations import CheckResult
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, OfflineEngine, ViewPlan
 from featurestore.protocols.online import MaterializedWrite, OnlineStore
+from featurestore.protocols.queries import recorded_queries
 from featurestore.protocols.registry import Registry, Run, RunKind, RunStatus, ViewState
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class MaterializationReport:
         end: the instant whose values are served now.
         seconds: wall time.
         warnings: expectations of the view that did not hold, which warn only.
+        queries: source to the queries by which it was read, as its database calls them.
     """
 
     view: str
@@ -60,6 +62,7 @@ class MaterializationReport:
     end: datetime
     seconds: float
     warnings: tuple[CheckResult, ...] = ()
+    queries: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -117,12 +120,14 @@ class Materializer:
             with (
                 LeaseKeeper(self.registry, run, self.lease) as keeper,
                 self._watched(run, layout, plan, before, personal) as watch,
+                recorded_queries() as log,
             ):
                 rows = self._fill(run, layout, plan, before, keeper, watch)
                 if kind is RunKind.FULL and before.generation is not None:
                     carry_over_pushed(self.online, layout, run, old=before.generation)
             self.registry.add_run_profile(run=run, profile=watch.profile().to_json())
-            self.registry.publish_run(run=run, rows=rows)
+            queries = log.by_source()
+            self.registry.publish_run(run=run, rows=rows, queries=queries)
         except BaseException as error:
             self.registry.fail_run(run=run, error=f"{type(error).__name__}: {error}")
             if isinstance(error, ExpectationError) and kind is RunKind.FULL:
@@ -132,7 +137,7 @@ class Materializer:
             self._retire_replaced(run, layout, before)
         seconds = time.monotonic() - began
         at = from_microseconds(end)
-        return MaterializationReport(name, layout.version, kind, rows, at, seconds, watch.warnings)
+        return MaterializationReport(name, layout.version, kind, rows, at, seconds, watch.warnings, queries)
 
     def _state(self, layout: ViewLayout) -> ViewState:
         return self.registry.view_state(project=self.project, view=layout.view.name, version=layout.version)

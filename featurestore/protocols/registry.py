@@ -322,11 +322,16 @@ class RegistryWriter(Protocol):
         """
         ...
 
-    def publish_run(self, *, run: Run, rows: int) -> None:
+    def publish_run(self, *, run: Run, rows: int, queries: Mapping[str, Sequence[str]] | None = None) -> None:
         """In one step: the run succeeded, its generation and watermark are published.
 
         The first publication of a version that is newer than the active one makes it the active one. Later ones
         do not: what was promoted or rolled back to stays active.
+
+        Args:
+            run: one that has begun.
+            rows: how many entities it has written.
+            queries: by which its sources were read, as their databases call them; the audit keeps them.
 
         Raises:
             LeaseHeldError: if the lease was taken by another run; nothing is published.

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.fs
 
 from featurestore.errors import SourceError, SourceUnavailableError
-from featurestore.sources.stores import PREFIXES, split
+from featurestore.sources.stores import PREFIXES, first_line, split
 
 _WILD = re.compile(r"[*?\[]")
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[[^]]+\]|.", re.DOTALL)
@@ -147,7 +147,7 @@ def reported(source: str, path: str) -> Iterator[None]:
             f"Source {source!r}: there is no {path}.", hint="Check bucket and path; it may have been deleted."
         ) from error
     except (OSError, pa.ArrowException) as error:
-        message = str(error).partition("\n")[0]
+        message = first_line(error)
         store = split(path)[0]
         if any(state in message for state in store.passing):
             raise SourceUnavailableError(

@@ -6,6 +6,7 @@ Credentials, region and endpoint come from where each vendor's own tools take th
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -61,16 +62,19 @@ def _azure() -> Any:
     scheme, _, authority = environment.get("AZURE_STORAGE_ENDPOINT", "").rpartition("://")
     names = ("blob_storage_authority", "dfs_storage_authority") if authority else ()
     schemes = ("blob_storage_scheme", "dfs_storage_scheme") if authority else ()
+    # Arrow appends it to addresses as it is; Azure's own tools write it without the question mark.
+    token = environment.get("AZURE_STORAGE_SAS_TOKEN")
     return pyarrow.fs.AzureFileSystem(
         account_name=environment.get("AZURE_STORAGE_ACCOUNT", ""),
         account_key=environment.get("AZURE_STORAGE_KEY"),
-        sas_token=environment.get("AZURE_STORAGE_SAS_TOKEN"),
+        sas_token=token and f"?{token.removeprefix('?')}",
         **dict.fromkeys(names, authority),
         **dict.fromkeys(schemes, scheme or "https"),
     )
 
 
 _RETRY = timedelta(seconds=30)
+_SIGNATURE = re.compile(r"(\bsig=)[^&'\s]+")
 STORES = {
     "s3://": ObjectStore(
         _s3,
@@ -98,6 +102,11 @@ STORES = {
     ),
 }  # fmt: skip
 PREFIXES = tuple(STORES)
+
+
+def first_line(error: Exception) -> str:
+    """What a store answered, in short; addresses that are signed lose their signature."""
+    return _SIGNATURE.sub(r"\1…", str(error).partition("\n")[0])
 
 
 def split(path: str) -> tuple[ObjectStore, str]:

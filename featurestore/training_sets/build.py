@@ -21,6 +21,7 @@ from featurestore.lineage.personal import personal_outputs
 from featurestore.planning.historical import historical_features
 from featurestore.planning.request import Request
 from featurestore.project import Project
+from featurestore.protocols.queries import recorded_queries
 from featurestore.sources.files import locate_source
 from featurestore.training_sets.assign import NO_PART, assign_parts
 from featurestore.training_sets.content import Content
@@ -36,6 +37,7 @@ from featurestore.training_sets.sources import (
     reads_of,
     source_stamp,
     source_state,
+    with_queries,
 )
 
 if TYPE_CHECKING:
@@ -115,9 +117,11 @@ def built(
     assigned = _assigned(recipe, ParquetRows(path), request)
     with folder.staged(frame.schema, recipe.parts) as parts:
         collectors = [frame.collector() for _ in parts] if profiled else []
-        _write(frame.to_batches(), assigned, parts, collectors, checks)
+        with recorded_queries() as queries:
+            _write(frame.to_batches(), assigned, parts, collectors, checks)
         for (source, reads), stamp in zip(sources, stamps, strict=True):
             check_unchanged(source, stamp, reads)
+        states = [with_queries(state, queries.of(state["name"])) for state in states]
         left_out = int((assigned == NO_PART).sum())
         contents = {part.name: part.finish() for part in parts}
         profiles = {name: each.result() for name, each in zip(contents, collectors, strict=False)}

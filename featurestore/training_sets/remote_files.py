@@ -19,7 +19,7 @@ import pyarrow as pa
 from featurestore.definitions.base import canonical_json
 from featurestore.errors import RequestError
 from featurestore.sources.remote import is_remote
-from featurestore.sources.stores import PREFIXES, split
+from featurestore.sources.stores import PREFIXES, first_line, split
 from featurestore.training_sets.files import SetFolder
 
 _PIECE = 8 * 2**20
@@ -109,7 +109,7 @@ class RemoteFolder(SetFolder):
         try:
             yield
         except (OSError, pa.ArrowException) as error:
-            message, store = str(error).partition("\n")[0], split(self._location)[0]
+            message, store = first_line(error), split(self._location)[0]
             raise RequestError(
                 f"The training sets at {self._location} cannot be read or written: {message}",
                 hint=f"Check the bucket, {store.where}, the credentials ({store.who}) and what they may do.",

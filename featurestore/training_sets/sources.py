@@ -110,6 +110,11 @@ def source_state(source: Source, root: Path, stamp: Stamp, hashes: FileHashes) -
     return state | {how: what, "rows": rows}
 
 
+def with_queries(state: State, queries: Collection[str]) -> State:
+    """A state with the queries by which the source was read, as its database calls them, where it has such names."""
+    return state | {"queries": list(queries)} if queries else state
+
+
 def check_unchanged(source: Source, stamp: Stamp, reads: Reads) -> None:
     """Check that nobody has written to a source since it was stamped.
 

@@ -283,10 +283,10 @@ class SQLRegistry:
         with self._database.writing() as connection:
             leases.extend_lease(connection, run, lease)
 
-    def publish_run(self, *, run: Run, rows: int) -> None:
+    def publish_run(self, *, run: Run, rows: int, queries: Mapping[str, Sequence[str]] | None = None) -> None:
         """See `RegistryWriter.publish_run`."""
         with self._database.writing() as connection:
-            runs.publish_run(connection, run, rows)
+            runs.publish_run(connection, run, rows, queries or {})
 
     def fail_run(self, *, run: Run, error: str) -> None:
         """See `RegistryWriter.fail_run`."""

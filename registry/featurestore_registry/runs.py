@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -69,7 +70,7 @@ def begin_run(
     return run
 
 
-def publish_run(connection: Connection, run: Run, rows: int) -> None:
+def publish_run(connection: Connection, run: Run, rows: int, queries: Mapping[str, Sequence[str]]) -> None:
     """Record the run's success and publish what it wrote; a newer version's first one makes it the active one.
 
     Raises:
@@ -97,7 +98,9 @@ def publish_run(connection: Connection, run: Run, rows: int) -> None:
     first = connection.execute(published).scalar() is None
     added = insert_into(connection, VIEW_STATES).values(version_id=recorded.version_id, **state)
     connection.execute(added.on_conflict_do_update(index_elements=[VIEW_STATES.c.version_id], set_=state))
-    effect = {"run": run.number, "rows": rows, "end_us": run.end_us}
+    effect: dict[str, Any] = {"run": run.number, "rows": rows, "end_us": run.end_us}
+    if queries:
+        effect["queries"] = {source: list(each) for source, each in queries.items()}
     active = lock_active(connection, run.project, run.view)
     if active is None or (first and run.version > active):
         effect |= activate(connection, run.project, run.view, recorded.version_id)

@@ -12,12 +12,7 @@ The same tests run on a real account, in a schema of their own that is dropped a
 
 from __future__ import annotations
 
-import fcntl
-import os
 import secrets
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
@@ -25,10 +20,11 @@ from pathlib import Path
 from typing import Self
 
 from featurestore.definitions.connection import Connection
-from featurestore.testing.servers.process import HOST, ChildServer, ServerError
+from featurestore.testing.servers.process import HOST, ChildServer
+from tests.servers.environments import ROOT, new_environment, pip_install, python_of, without_python
 
 VARIABLE = "FEATURESTORE_TEST_SNOWFLAKE"
-ENVIRONMENT = Path(__file__).parents[2] / ".snowflake-venv"
+ENVIRONMENT = ".snowflake-venv"
 PROGRAM = Path(__file__).with_name("snowflake_app.py")
 # What `snowflake_app` adds is written for this release.
 REQUIREMENTS = ("fakesnow[server]==0.12.1", "snowflake-connector-python>=4,<5")
@@ -62,7 +58,7 @@ class SnowflakeServer(ChildServer):
         return [str(self._python), "-P", "-W", "ignore", str(PROGRAM), str(self.port)]
 
     def _environment(self) -> dict[str, str]:
-        return _without_python()
+        return without_python()
 
     def _answers(self) -> bool:
         connection = HTTPConnection(HOST, self.port, timeout=5)
@@ -95,28 +91,7 @@ def environment() -> Path:
     Raises:
         ServerError: if it cannot be made.
     """
-    python, stamp = ENVIRONMENT / "bin" / "python", ENVIRONMENT / ".installed"
-    with (ENVIRONMENT.parent / f"{ENVIRONMENT.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # several processes run tests
-        if stamp.is_file() and stamp.read_text(encoding="utf-8").split() == list(REQUIREMENTS):
-            return python
-        shutil.rmtree(ENVIRONMENT, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", str(ENVIRONMENT)])
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run([*pip, "--only-binary", ":all:", *REQUIREMENTS])
-        stamp.write_text("\n".join(REQUIREMENTS), encoding="utf-8")
-    return python
-
-
-def _run(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, env=_without_python(), check=False)
-    if done.returncode:
-        raise ServerError(
-            f"{' '.join(command)} failed with code {done.returncode}:\n{done.stderr.strip()[-2000:]}",
-            hint="The local Snowflake server is installed from the package index.",
-        )
-
-
-def _without_python() -> dict[str, str]:
-    """The variables of this process, but for Python's: they are the tests'."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    with new_environment(ENVIRONMENT, REQUIREMENTS) as new:
+        if new is not None:
+            pip_install(new, REQUIREMENTS)
+    return python_of(ROOT / ENVIRONMENT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import tempfile
 from pathlib import Path
@@ -18,6 +19,7 @@ from featurestore.definitions.types import Float16, Float32
 from featurestore.protocols.offline import ViewPlan
 from featurestore.testing.strategies import Case
 from featurestore.testing.strategies.tables import table_of_plan
+from featurestore_connectors.snowflake import SnowflakeEngine
 from featurestore_connectors.snowflake.connections import Session
 from tests.servers import snowflake_server
 from tests.warehouse.loading import roles_of
@@ -30,6 +32,8 @@ _EPOCH = "'1970-01-01'::TIMESTAMP_NTZ"
 def sql_type(found: pa.DataType) -> str:
     if pa.types.is_integer(found):
         return "NUMBER(38, 0)"
+    if pa.types.is_nested(found):
+        return "ARRAY"
     if pa.types.is_floating(found):
         return "FLOAT"
     if pa.types.is_decimal(found):
@@ -60,6 +64,12 @@ def load_table(table: pa.Table) -> str:
             sent[f"c{i}"] = seconds = pc.divide(ticks, 1_000_000)
             sent[f"r{i}"] = pc.subtract(ticks, pc.multiply(seconds, 1_000_000))
             own = f"DATEADD(MICROSECOND, r{i}, DATEADD(SECOND, c{i}, {_EPOCH}))"
+        elif pa.types.is_nested(field.type):
+            texts = [
+                None if value is None else json.dumps(value, default=str) for value in column.to_pylist()
+            ]
+            sent[f"c{i}"] = pa.array(texts, pa.string())
+            own = f"PARSE_JSON(c{i})"
         else:
             sent[f"c{i}"] = column
         made.append(f'({own})::{sql_type(field.type)} AS "{field.name}"')
@@ -81,7 +91,7 @@ def load_table(table: pa.Table) -> str:
 def table_for_snowflake(table: pa.Table, plan: ViewPlan) -> pa.Table | None:
     """The rows in types that Snowflake has; None if it has none of them, or no exact ones."""
     found = table_of_plan(table, plan)
-    if found is None or any(pa.types.is_nested(field.type) for field in found.schema):
+    if found is None or SnowflakeEngine.dialect.refused([f.dtype for f in plan.inputs]) is not None:
         return None
     if snowflake_server.VARIABLE not in os.environ and any(map(_is_too_large, found.columns)):
         return None

@@ -188,10 +188,10 @@ class _Counting:
     def __init__(self, file: Any, counted: Counted) -> None:
         self._file, self._counted = file, counted
 
-    def read(self, size: int = -1) -> bytes:
-        found = self._file.read(size)
+    def read_buffer(self, size: int) -> pa.Buffer:  # which Arrow prefers to read
+        found = self._file.read_buffer(size)
         self._counted.bytes += len(found)
-        return bytes(found)
+        return found
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)
@@ -217,10 +217,10 @@ def test_only_the_columns_and_row_groups_that_can_matter_are_read(
         return found.num_rows, counted.bytes / size
 
     everything, share = read()
-    assert (everything, share < 0.25) == (count, True)
+    assert (everything, 0.15 < share < 0.25) == (count, True)
     noon = int(NOON.timestamp()) * 1_000_000
     found, share = read(latest=noon + 60_000_000)
-    assert (found, share < 0.05) == (5_000, True)
+    assert (found, 0.005 < share < 0.05) == (5_000, True)
     assert read(earliest=noon + (count - 5_000) * 60_000_000)[0] == 5_000
     assert read(keys=pa.table({"k": pa.array([7, 99_999], pa.int64())}))[0] == 10_000
     assert read(keys=pa.table({"k": pa.array([-1], pa.int64())}))[0] == 0

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from featurestore.definitions.source import InMemorySource
+from featurestore.errors import RequestError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.protocols.offline import Changes, ViewPlan
 from featurestore.testing.engine_suite.boundaries import BoundaryCases
@@ -34,6 +35,8 @@ from tests.warehouse.snowflake_loading import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+TIED = "which Snowflake cannot order: two rows"
+
 
 class OverSnowflake:
     """The engine behind frames in memory: each is loaded into Snowflake first, if its types are."""
@@ -55,12 +58,14 @@ class OverSnowflake:
     def historical_features(
         self, *, views: Sequence[ViewPlan], entities: pa.Table
     ) -> Iterator[pa.RecordBatch]:
-        return self._engine.historical_features(views=[self._loaded(v) for v in views], entities=entities)
+        loaded = [self._loaded(view) for view in views]
+        return _without_ties(self._engine.historical_features(views=loaded, entities=entities))
 
     def latest_features(
         self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None
     ) -> Iterator[pa.RecordBatch]:
-        return self._engine.latest_features(view=self._loaded(view), at=at, changes=changes, keys=keys)
+        loaded = self._loaded(view)
+        return _without_ties(self._engine.latest_features(view=loaded, at=at, changes=changes, keys=keys))
 
     def visible_rows(
         self, *, view: ViewPlan, at: int, changes: Changes | None = None
@@ -69,6 +74,15 @@ class OverSnowflake:
 
     def explain(self, *, views: Sequence[ViewPlan]) -> str:
         return self._engine.explain(views=[self._loaded(view) for view in views])
+
+
+def _without_ties(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from batches
+    except RequestError as error:
+        if TIED not in str(error):
+            raise
+        pytest.skip("the engine refuses tied lists, which another test looks at")
 
 
 @pytest.mark.snowflake
@@ -91,9 +105,13 @@ def test_it_is_the_oracle(snowflake_url: str, case: Case):
     stored = as_snowflake(case)
     assume(stored is not None)
     assert stored is not None
-    check_historical(SnowflakeEngine(), stored)
-    check_latest(SnowflakeEngine(), stored)
     check_visible(SnowflakeEngine(), stored)
+    try:
+        check_historical(SnowflakeEngine(), stored)
+        check_latest(SnowflakeEngine(), stored)
+    except RequestError as error:
+        assume(TIED not in str(error))
+        raise
 
 
 @pytest.fixture(params=ENGINES, scope="module")

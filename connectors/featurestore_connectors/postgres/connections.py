@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import adbc_driver_manager as driver
 
 from featurestore.definitions.connection import Connection
+from featurestore.protocols.queries import query_log
 from featurestore_connectors.postgres.databases import connect
 from featurestore_connectors.postgres.errors import refused_connection, translated
 from featurestore_connectors.sessions import DriverSession, interruptible
@@ -28,6 +29,11 @@ _DEFAULTS = {
     "keepalives_interval": "10",
     "keepalives_count": "3",
 }
+# Whose transaction identifiers are visible: the same snapshot, the same rows.
+_IDENTITY = (
+    "SELECT pg_current_snapshot()::text AS snapshot, pg_backend_pid() AS backend, "
+    "transaction_timestamp()::text AS began"
+)
 
 
 class Session(DriverSession):
@@ -36,7 +42,7 @@ class Session(DriverSession):
     Args:
         source: names the source in errors.
         url: as the definition has it.
-        read_only: refuse to write, and see one state of the database.
+        read_only: refuse to write. One state of the database is seen in any case.
 
     Raises:
         ConfigurationError: if an environment variable of the URL is not set.
@@ -46,6 +52,7 @@ class Session(DriverSession):
 
     def __init__(self, *, source: str, url: str, read_only: bool = True) -> None:
         self.source = source
+        self._log = query_log()
         self._connection = Connection.of(url, what=f"Source {source!r}")
         try:
             self._driver = connect(_with_defaults(self._connection.url))
@@ -58,8 +65,7 @@ class Session(DriverSession):
             raise
 
     def _start(self, *, read_only: bool) -> None:
-        if read_only:
-            self.run("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        self.run(f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ{', READ ONLY' if read_only else ''}")
         # Of the transaction only: connections behind a pooler are used by others afterwards.
         self.run("SET LOCAL TimeZone = 'UTC'", "SET LOCAL standard_conforming_strings = on")
 
@@ -101,10 +107,17 @@ class Session(DriverSession):
 
     def opened(self, query: str) -> tuple[Any, Any]:
         """Start a query: its cursor, and what its rows are read from."""
+        if self._log is not None:
+            self._log.add(source=self.source, query=self._identity())
         cursor = self._driver.cursor()
         with translated(self.source, self._connection):
             _interruptible(cursor, partial(cursor.execute, query))
             return cursor, cursor.fetch_record_batch()
+
+    def _identity(self) -> str:
+        """Which state the transaction sees, and how the server's log calls it; queries have no ids there."""
+        (row,) = self.table(_IDENTITY).to_pylist()
+        return f"snapshot {row['snapshot']} in backend {row['backend']} at {row['began']}"
 
     def next_batch(self, cursor: Any, rows: Any) -> pa.RecordBatch | None:
         """The next rows of a query that was opened, None after the last."""

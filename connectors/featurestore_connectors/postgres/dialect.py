@@ -105,6 +105,14 @@ class PostgresDialect:
             return [f"CASE WHEN {column.sql} IS NOT NULL THEN coalesce({listed}, '{{}}') END"]
         return _order(column.sql, dtype, column.kind)
 
+    def orders(self, dtype: FeatureType) -> bool:  # noqa: ARG002 (it orders all)
+        """Whether values of a type can be ordered; see `Dialect`."""
+        return True
+
+    def alike(self, column: Column) -> str:
+        """What is not needed where all is ordered; see `Dialect`."""
+        return column.returned
+
     def sent_instants(self, instants: npt.NDArray[np.int64], absent: npt.NDArray[np.bool_]) -> pa.Array:
         """Instants of entity rows; see `Dialect`."""
         return pa.array(instants, mask=absent).cast(_INSTANT)
@@ -146,8 +154,8 @@ class PostgresDialect:
         """The name of a table as SQL; see `Dialect`."""
         return ".".join(map(quoted, name_parts(name)))
 
-    def refused(self, dtypes: Sequence[FeatureType]) -> str | None:  # noqa: ARG002 (it orders all)
-        """What it cannot order; see `Dialect`."""
+    def refused(self, dtypes: Sequence[FeatureType]) -> str | None:  # noqa: ARG002 (it has all)
+        """What it cannot return; see `Dialect`."""
         return None
 
 

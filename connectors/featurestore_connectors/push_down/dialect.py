@@ -120,7 +120,15 @@ class Dialect(Protocol):
         ...
 
     def order(self, column: Any, dtype: FeatureType) -> list[str]:
-        """Expressions whose tuple is ordered as rule 3 orders the values, null lowest."""
+        """Expressions whose tuple is ordered as rule 3 orders the values, null lowest; none if `orders` is false."""
+        ...
+
+    def orders(self, dtype: FeatureType) -> bool:
+        """Whether values of a type can be ordered as rule 3 does."""
+        ...
+
+    def alike(self, column: Any) -> str:
+        """Of values that cannot be ordered an expression, never null, that tells which are the same."""
         ...
 
     def sent_instants(self, instants: npt.NDArray[np.int64], absent: npt.NDArray[np.bool_]) -> pa.Array:
@@ -148,7 +156,7 @@ class Dialect(Protocol):
         ...
 
     def refused(self, dtypes: Sequence[FeatureType]) -> str | None:
-        """What, of values of such types, the database cannot order."""
+        """What, of values of such types, the database cannot return."""
         ...
 
 

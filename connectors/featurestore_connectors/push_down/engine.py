@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from featurestore.definitions.database import DatabaseSource
 from featurestore.definitions.source import Source
@@ -65,7 +66,8 @@ class PushDownEngine(ABC):
     def suits(self, *, views: Sequence[ViewPlan], entity_rows: int) -> Suits:
         """Whether a training frame of so many rows is better made here; see `JoinsInPlace`."""
         for view in views:
-            if (against := self.reason_against(view)) is not None:
+            against = self.reason_against(view) or self._doubt(view)
+            if against is not None:
                 return Suits(False, f"view {view.label!r} {against}")
         if len({self.place(view.source) for view in views}) > 1:
             return Suits(False, "the views read several databases")
@@ -131,6 +133,11 @@ class PushDownEngine(ABC):
         """Make a table of the frame; see `WritesTables`."""
         for view in views:
             self._check(view)
+            if (doubt := self._doubt(view)) is not None:
+                raise RequestError(
+                    f"View {view.label!r} {doubt}, and a table shows no ties.",
+                    hint="Use to_parquet: it looks at the rows as they come.",
+                )
         if len({self.place(view.source) for view in views}) > 1:
             raise RequestError(
                 "The views of the frame read several databases.",
@@ -219,6 +226,15 @@ class PushDownEngine(ABC):
             return "transforms its rows"
         return self.dialect.refused([feature.dtype for feature in view.inputs])
 
+    def reads(self, column: Any, dtype: FeatureType) -> bool:
+        """Whether a column can be read as a type."""
+        return bool(column.text or converts(column.type, dtype))
+
+    def _doubt(self, view: ViewPlan) -> str | None:
+        """What may keep this database from telling which of two rows at one instant is the greater one."""
+        lists = [f.output for f in view.tie_breakers if not self.dialect.orders(f.dtype)]
+        return f"has lists ({', '.join(lists)}), which {self.system} cannot order" if lists else None
+
     @contextmanager
     def _opened(self, view: ViewPlan) -> Iterator[tuple[Session, Columns]]:
         """A session for a view and the columns that the view wants, checked."""
@@ -240,7 +256,7 @@ class PushDownEngine(ABC):
         mapping = {old: new for new, old in view.source.mapping.items()}
         found = self.columns(session, view.source)
         columns = {mapping.get(column.name, column.name): column for column in found}
-        _check_columns(view, columns)
+        self._check_columns(view, columns)
         return columns
 
     def _historical(self, view: ViewPlan, entities: pa.Table) -> Iterator[pa.RecordBatch]:
@@ -257,9 +273,16 @@ class PushDownEngine(ABC):
             yield pa.RecordBatch.from_arrays(self._features(view, batch.columns), schema=schema)
 
     def _features(self, view: ViewPlan, found: Sequence[pa.Array]) -> list[pa.Array]:
+        """Features as they are declared; after them there may be whether the rows were tied."""
+        if (doubt := self._doubt(view)) is not None and pc.any(found[len(view.features)]).as_py():
+            raise RequestError(
+                f"View {view.label!r} {doubt}: two rows of one entity have the same event and created time, and "
+                "differ in them.",
+                hint=f"Ask with engine='duckdb' or engine='polars': they read {self.system} too, and order lists.",
+            )
         return [
             self.declared(column, feature.dtype, source=view.source.name, what=f"column {feature.column!r}")
-            for column, feature in zip(found, view.features, strict=True)
+            for column, feature in zip(found, view.features, strict=False)
         ]
 
     def _rows_at(
@@ -288,24 +311,23 @@ class PushDownEngine(ABC):
             columns |= {f.output: value for f, value in zip(view.features, values, strict=True)}
             yield pa.RecordBatch.from_pydict(columns)
 
+    def _check_columns(self, view: ViewPlan, columns: Mapping[str, Column]) -> None:
+        """Check that the columns are there and of the types that are declared.
 
-def _check_columns(view: ViewPlan, columns: Mapping[str, Column]) -> None:
-    """Check that the columns are there and of the types that are declared.
-
-    Raises:
-        SourceError: naming one that is not.
-    """
-    wanted = [(key.name, key.dtype) for key in view.keys] + [(f.column, f.dtype) for f in view.inputs]
-    for name, dtype in [*wanted, *((role, None) for role in view.source.time_columns)]:
-        if name not in columns:
-            raise SourceError(
-                f"View {view.label!r}: source {view.source.name!r} has no column {name!r}; "
-                f"it has: {', '.join(columns)}."
-            )
-        column = columns[name]
-        if dtype is not None and not column.text and not converts(column.type, dtype):
-            raise SourceError(
-                f"View {view.label!r}: column {name!r} of source {view.source.name!r} is {column.type}, which does not "
-                f"convert to {dtype} without loss.",
-                hint=f"Declare a type that holds {column.type}, or CAST it in query=.",
-            )
+        Raises:
+            SourceError: naming one that is not.
+        """
+        wanted = [(key.name, key.dtype) for key in view.keys] + [(f.column, f.dtype) for f in view.inputs]
+        for name, dtype in [*wanted, *((role, None) for role in view.source.time_columns)]:
+            if name not in columns:
+                raise SourceError(
+                    f"View {view.label!r}: source {view.source.name!r} has no column {name!r}; "
+                    f"it has: {', '.join(columns)}."
+                )
+            column = columns[name]
+            if dtype is not None and not self.reads(column, dtype):
+                raise SourceError(
+                    f"View {view.label!r}: column {name!r} of source {view.source.name!r} is {column.type}, "
+                    f"which does not convert to {dtype} without loss.",
+                    hint=f"Declare a type that holds {column.type}, or CAST it in query=.",
+                )

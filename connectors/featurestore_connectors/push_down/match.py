@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from featurestore.protocols.offline import Changes, ViewPlan
+from featurestore.protocols.offline import Changes, FeatureColumn, ViewPlan
 from featurestore.protocols.sources import WantedRows
 from featurestore_connectors.push_down.dialect import ENTITIES, GIVEN, Columns, Dialect
 
@@ -59,8 +59,27 @@ class Rows:
         """What the columns that tie breakers are ordered by are called."""
         return [f"b{i}" for i in range(len(self._orders()))]
 
+    @property
+    def doubtful(self) -> bool:
+        """Whether the database cannot order all tie breakers: then rows have a column ``tied``, which says of each
+        whether another one shares its place and has other values of these.
+        """
+        return not all(self.dialect.orders(f.dtype) for f in self.view.tie_breakers)
+
     def query(self, condition: str = "") -> str:
         """The rows with their keys, times, features and order, as far as they exist as of the view's `as_of`."""
+        found = self._query(condition)
+        if not self.doubtful:
+            return found
+        breakers = self.view.tie_breakers
+        first = next(i for i, f in enumerate(breakers) if not self.dialect.orders(f.dtype))
+        before = [f"b{i}" for i in range(len(self._orders(breakers[:first])))]
+        place = f"OVER (PARTITION BY {', '.join([*key_names(self.view), 'event', 'created', *before])})"
+        listed = [f"a{i}" for i in range(len(self._alike()))]
+        tied = " OR ".join(f"MIN({name}) {place} <> MAX({name}) {place}" for name in listed)
+        return f"SELECT q.*, {tied} AS tied FROM (\n  {found}\n  ) AS q"
+
+    def _query(self, condition: str) -> str:
         view, source = self.view, self.view.source
         event = self._instant("event_timestamp")
         columns = [f"{key} AS {name}" for key, name in zip(self.keys(), key_names(view), strict=True)]
@@ -76,6 +95,7 @@ class Rows:
             for i, f in enumerate(view.features)
         ]
         columns += [f"{order} AS b{i}" for i, order in enumerate(self._orders())]
+        columns += [f"{alike} AS a{i}" for i, alike in enumerate(self._alike())]
         raw = self._columns[source.event_timestamp]
         conditions = [
             f"{raw.sql} IS NOT NULL",
@@ -120,9 +140,14 @@ class Rows:
             conditions.append(f"{self._instant(role)} <= {self.dialect.moment(as_of)}")
         return conditions
 
-    def _orders(self) -> list[str]:
-        breakers = self.view.tie_breakers
-        return [order for f in breakers for order in self.dialect.order(self._columns[f.column], f.dtype)]
+    def _orders(self, breakers: Sequence[FeatureColumn] | None = None) -> list[str]:
+        chosen = self.view.tie_breakers if breakers is None else breakers
+        return [order for f in chosen for order in self.dialect.order(self._columns[f.column], f.dtype)]
+
+    def _alike(self) -> list[str]:
+        """What tells whether values are the same that cannot be ordered."""
+        doubtful = (f for f in self.view.tie_breakers if not self.dialect.orders(f.dtype))
+        return [self.dialect.alike(self._columns[f.column]) for f in doubtful]
 
     def _instant(self, role: str) -> str:
         name = getattr(self.view.source, role)
@@ -132,7 +157,7 @@ class Rows:
 
 
 def training_frame(rows: Rows) -> str:
-    """The features of each entity row, in order."""
+    """The features of each entity row, in order; then, if `Rows.doubtful`, whether its row was tied."""
     select, body = _joined(rows)
     return f"{body[0]}\nSELECT {select}\n{body[1]}\nORDER BY e.nr"
 
@@ -153,7 +178,8 @@ def _nearest(rows: Rows) -> tuple[str, tuple[str, str]]:
     view, keys = rows.view, key_names(rows.view)
     order = ", ".join(["created DESC NULLS LAST", *(f"{b} DESC NULLS LAST" for b in rows.breakers)])
     young = "e.oldest IS NULL OR p.event >= e.oldest"
-    features = ", ".join(f"CASE WHEN {young} THEN p.f{i} END AS f{i}" for i in range(len(view.features)))
+    chosen = [*(f"f{i}" for i in range(len(view.features))), *_tied(rows)]
+    features = ", ".join(f"CASE WHEN {young} THEN p.{name} END AS {name}" for name in chosen)
     before = f"""WITH found AS (
   {rows.query(_asked(rows, rows.entities))}
 ),
@@ -174,7 +200,7 @@ def _running(rows: Rows) -> tuple[str, tuple[str, str]]:
     view, keys = rows.view, key_names(rows.view)
     listed, same = ", ".join(keys), _same("p", "e", keys)
     order = ", ".join(["event", "created NULLS FIRST", *(f"{b} NULLS FIRST" for b in rows.breakers)])
-    features = ", ".join(f"p.f{i} AS f{i}" for i in range(len(view.features)))
+    features = ", ".join([*(f"p.f{i} AS f{i}" for i in range(len(view.features))), *_tied(rows, "p.")])
     corrected, gone, passing, joined, winner = "", rows.dialect.no_instant, "", "", "w.place"
     lost = ""
     if view.source.event_id is not None:
@@ -217,6 +243,10 @@ LEFT JOIN placed AS p ON {same} AND p.place = {winner} AND (e.oldest IS NULL OR 
     return features, (before.rstrip(), after)
 
 
+def _tied(rows: Rows, prefix: str = "") -> list[str]:
+    return [f"{prefix}tied"] if rows.doubtful else []
+
+
 def _corrected(keys: Sequence[str]) -> str:
     """When the rows of one id, created and event go: as soon as a row of the id that was created later is visible."""
     named = ", ".join([*keys, "id", "created", "event"])
@@ -231,13 +261,16 @@ corrected AS (
 
 
 def latest(rows: Rows, until: int, condition: str) -> str:
-    """Keys, times and features of each entity's latest row that is visible at an instant."""
+    """Keys, times and features of each entity's latest row that is visible at an instant.
+
+    Then, if `Rows.doubtful`, whether the row was tied.
+    """
     view, keys = rows.view, key_names(rows.view)
     listed = ", ".join(keys)
     order = ", ".join(
         ["event DESC", "created DESC NULLS LAST", *(f"{b} DESC NULLS LAST" for b in rows.breakers)]
     )
-    features = "".join(f", f{i}" for i in range(len(view.features)))
+    features = "".join(f", {name}" for name in [*(f"f{i}" for i in range(len(view.features))), *_tied(rows)])
     return f"""{_alive(rows, until, condition, "rank")}
 SELECT {listed}, event, created{features}
 FROM (

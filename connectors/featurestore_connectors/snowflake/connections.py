@@ -15,6 +15,7 @@ import snowflake.connector
 from snowflake.connector import errors as driver
 
 from featurestore.definitions.connection import Connection
+from featurestore.protocols.queries import query_log
 from featurestore_connectors.sessions import DriverSession, interruptible
 from featurestore_connectors.snowflake.errors import refused_connection, translated
 from featurestore_connectors.snowflake.types import Column, converted, described
@@ -42,6 +43,7 @@ class Session(DriverSession):
 
     def __init__(self, *, source: str, url: str) -> None:
         self.source = source
+        self._log = query_log()
         self._connection = Connection.of(url, what=f"Source {source!r}")
         self._arguments = driver_arguments(self._connection.url, version=snowflake.connector.__version__)
         self._stages: list[str] = []
@@ -118,6 +120,8 @@ class Session(DriverSession):
     def opened(self, query: str) -> tuple[Any, Iterator[pa.RecordBatch]]:
         """Start a query: its cursor, and what its rows are read from."""
         cursor = self._executed(query)
+        if self._log is not None:
+            self._log.add(source=self.source, query=str(cursor.sfqid))
         return cursor, _batches(cursor)
 
     def next_batch(self, cursor: Any, rows: Iterator[pa.RecordBatch]) -> pa.RecordBatch | None:  # noqa: ARG002

@@ -9,13 +9,18 @@ import pyarrow as pa
 
 from featurestore.definitions.types import (
     FLOATS,
+    INTEGERS,
+    Bool,
     Decimal,
     FeatureType,
+    List,
+    Map,
     String,
     Timestamp,
+    Vector,
     ZonedTimestamp,
 )
-from featurestore.frames.types import arrow_type, is_bytes, is_text
+from featurestore.frames.types import is_bytes, is_text
 from featurestore_connectors.names import quoted
 from featurestore_connectors.snowflake.sql import instant, rows_of, table_parts, within
 from featurestore_connectors.snowflake.types import shown_name
@@ -29,6 +34,13 @@ if TYPE_CHECKING:
 
 
 _TYPES = {"bool": "BOOLEAN", "string": "VARCHAR", "bytes": "BINARY", "date": "DATE"}
+
+
+def _in_json(dtype: FeatureType) -> bool:
+    """Whether JSON, as Snowflake writes it, tells all values of a type."""
+    if isinstance(dtype, List | Vector):
+        return _in_json(dtype.item)
+    return isinstance(dtype, Decimal) or dtype in (*INTEGERS, *FLOATS, Bool, String)
 
 
 def _time(microseconds: str, *, zoned: bool) -> str:
@@ -82,12 +94,22 @@ class SnowflakeDialect:
 
     def order(self, column: Column, dtype: FeatureType) -> list[str]:
         """Expressions in the order of the values; see `Dialect`."""
+        if not self.orders(dtype):
+            return []
         if dtype in FLOATS:
             cast = column.sql if column.kind == "float" else f"{column.sql}::FLOAT"
             return [cast, f"NOT ({cast} = 0 AND {cast}::VARCHAR LIKE '-%')"]
         if dtype == String:
             return [f"TO_BINARY({column.returned}::VARCHAR, 'UTF-8')"]
         return [column.sql]
+
+    def orders(self, dtype: FeatureType) -> bool:
+        """Whether values of a type can be ordered: not lists, which are JSON there; see `Dialect`."""
+        return not isinstance(dtype, List | Vector)
+
+    def alike(self, column: Column) -> str:
+        """The text of a list; see `Dialect`."""
+        return f"COALESCE({column.returned}, '')"
 
     def sent_instants(self, instants: npt.NDArray[np.int64], absent: npt.NDArray[np.bool_]) -> pa.Array:
         """Instants of entity rows; see `Dialect`."""
@@ -135,6 +157,8 @@ class SnowflakeDialect:
         return ".".join(map(quoted, table_parts(name)))
 
     def refused(self, dtypes: Sequence[FeatureType]) -> str | None:
-        """What it cannot order; see `Dialect`."""
-        nested = [dtype for dtype in dtypes if pa.types.is_nested(arrow_type(dtype))]
-        return f"has features of type {nested[0]}" if nested else None
+        """What JSON has no values for; see `Dialect`."""
+        foreign = [
+            dtype for dtype in dtypes if isinstance(dtype, List | Map | Vector) and not _in_json(dtype)
+        ]
+        return f"has features of type {foreign[0]}" if foreign else None

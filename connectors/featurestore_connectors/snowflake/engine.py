@@ -8,7 +8,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from featurestore.definitions.database import SnowflakeSource
-from featurestore.definitions.types import FeatureType, ZonedTimestamp
+from featurestore.definitions.types import FeatureType, List, Vector, ZonedTimestamp
 from featurestore.errors import SourceError
 from featurestore.frames.types import arrow_type
 from featurestore_connectors.push_down import PushDownEngine
@@ -39,6 +39,12 @@ class SnowflakeEngine(PushDownEngine):
         """The columns of a source; JSON is text here, as only that is ordered like its values."""
         found = columns_of(session, source)
         return [replace(each, text=False) if pa.types.is_string(each.type) else each for each in found]
+
+    def reads(self, column: Column, dtype: FeatureType) -> bool:
+        """Whether a column can be read as a type: lists from JSON, and from nothing else."""
+        if isinstance(dtype, List | Vector):
+            return column.kind in ("array", "variant")
+        return super().reads(column, dtype)
 
     def table_name(self, name: str) -> str:
         """What a source is called in a user's SQL: without quotes, so that it is found however it is written."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +9,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.json
 
 from featurestore_connectors.names import quoted
+from featurestore_connectors.snowflake.lists import parsed
 
 # The driver's numbers of the types.
 _NAMES = {
@@ -99,22 +98,10 @@ def converted(found: pa.Array, wanted: pa.DataType, *, up: bool = True) -> pa.Ar
     if pa.types.is_time(found.type):
         return found.cast(pa.time64("us")).cast(wanted)
     if pa.types.is_nested(wanted):
-        return _parsed(found, wanted)
+        return parsed(found, wanted)
     if pa.types.is_integer(found.type) and pa.types.is_decimal(wanted):
         found = found.cast(pa.decimal128(38, 0))
     return found if found.type == wanted else found.cast(wanted)
-
-
-def _parsed(found: pa.Array, wanted: pa.DataType) -> pa.Array:
-    """JSON as lists."""
-    if not len(found):
-        return pa.array([], wanted)
-    lines = pc.binary_join_element_wise('{"x":', pc.fill_null(found, "null"), "}", "")
-    text = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_py().encode()
-    options = pa.json.ReadOptions(use_threads=False, block_size=len(text) + 1)
-    schema = pa.schema([("x", wanted)])
-    parsing = pa.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
-    return pa.json.read_json(io.BytesIO(text), options, parsing).column("x").combine_chunks()
 
 
 def _microseconds(found: pa.Array, *, up: bool) -> pa.Array:

@@ -56,6 +56,15 @@ class RunCases:
         assert ended.ended_at >= run.began_at
         assert active_version(registry) == 1
 
+    def test_the_audit_keeps_the_queries_of_a_run(self, registry: Registry) -> None:
+        commit(registry, change(make_view()))
+        queries = {"trips": ["01b2-1", "01b2-2"], "größe": ["snapshot 7:7: in backend 9"]}
+        registry.publish_run(run=begin(registry), rows=1, queries=queries)
+        registry.publish_run(run=begin(registry), rows=1, queries={})
+        second, first = registry.audit(project=PROJECT, name=VIEW, limit=2)
+        assert first.effect["queries"] == queries
+        assert "queries" not in second.effect
+
     def test_an_incremental_run_goes_on_from_the_watermark(self, registry: Registry) -> None:
         commit(registry, change(make_view()))
         registry.publish_run(run=begin(registry, end_us=10), rows=1)
