@@ -9,12 +9,23 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import offline_suites, online_suites, registry_suites, report, suites
+from benchmarks import offline_suites, online_suites, registry_suites, report, suites, warehouse_suites
 from benchmarks.data import SCALES, Scale
 from benchmarks.suites import Options
 
-SUITES = suites.SUITES | offline_suites.SUITES | online_suites.SUITES | registry_suites.SUITES
-DATA = dict.fromkeys(suites.SUITES, "data") | {"aggregations": "events"} | offline_suites.DATA
+SUITES = (
+    suites.SUITES
+    | offline_suites.SUITES
+    | online_suites.SUITES
+    | registry_suites.SUITES
+    | warehouse_suites.SUITES
+)
+DATA = (
+    dict.fromkeys(suites.SUITES, "data")
+    | {"aggregations": "events"}
+    | offline_suites.DATA
+    | warehouse_suites.DATA
+)
 """Which module makes a benchmark's data; the others make their own."""
 
 
