@@ -9,7 +9,15 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import offline_suites, online_suites, registry_suites, report, store_suites, suites
+from benchmarks import (
+    offline_suites,
+    online_suites,
+    registry_suites,
+    report,
+    store_suites,
+    suites,
+    warehouse_suites,
+)
 from benchmarks.data import SCALES, Scale
 from benchmarks.suites import Options
 
@@ -19,8 +27,14 @@ SUITES = (
     | online_suites.SUITES
     | store_suites.SUITES
     | registry_suites.SUITES
+    | warehouse_suites.SUITES
 )
-DATA = dict.fromkeys(suites.SUITES, "data") | {"aggregations": "events"} | offline_suites.DATA
+DATA = (
+    dict.fromkeys(suites.SUITES, "data")
+    | {"aggregations": "events"}
+    | offline_suites.DATA
+    | warehouse_suites.DATA
+)
 """Which module makes a benchmark's data; the others make their own."""
 
 

@@ -6,7 +6,7 @@ import glob
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import growth, large, pruning, shapes, zones
+from benchmarks import growth, lake, large, pruning, shapes, zones
 from benchmarks.data import DAYS, FEATURES, Scale
 
 
@@ -55,8 +55,8 @@ class Case:
 def find(scale: Scale, name: str) -> Case:
     """A case by name.
 
-    ``views-5``, ``zones``, ``large``, ``columns-5`` (of 200), ``days-6`` (the last of 90), ``growth-`` and a size,
-    or a shape and an order such as ``strings-shuffled``.
+    ``views-5``, ``zones``, ``large``, ``lake``, ``columns-5`` (of 200), ``days-6`` (the last of 90), ``growth-`` and
+    a size, or a shape and an order such as ``strings-shuffled``.
     """
     kind, _, detail = name.partition("-")
     if kind == "views":
@@ -68,6 +68,8 @@ def find(scale: Scale, name: str) -> Case:
     if kind == "large":
         view = View("rows", large.source(scale), features=large.FEATURES)
         return Case((view,), large.entity_rows(scale))
+    if kind == "lake":
+        return _lake(scale)
     if kind in ("columns", "days"):
         return _pruned(scale, kind, int(detail))
     return _shape(scale, kind, detail)
@@ -103,6 +105,12 @@ def _pruned(scale: Scale, kind: str, count: int) -> Case:
     others = tuple(name for name in pruning.COLUMNS if name not in asked)
     view = View("rows", pruning.wide(scale), features=asked, others=others)
     return Case((view,), pruning.entity_rows(scale, DAYS))
+
+
+def _lake(scale: Scale) -> Case:
+    others = tuple(name for name in FEATURES if name not in lake.ASKED)
+    view = View("rows", lake.days(scale), features=lake.ASKED, ttl=lake.TTL, others=others)
+    return Case((view,), lake.entity_rows(scale))
 
 
 def _shape(scale: Scale, name: str, order: str) -> Case:

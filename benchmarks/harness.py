@@ -103,9 +103,12 @@ class Process:
 
 
 def _command(contender: Contender) -> list[str]:
-    if contender.is_feast:
-        return [str(feast_env.ensure()), "-m", "benchmarks.feast_runner"]
-    return [sys.executable, "-m", "benchmarks.worker"]
+    program = "benchmarks.feast_runner" if contender.is_feast else "benchmarks.worker"
+    return [_python(contender), "-m", program]
+
+
+def _python(contender: Contender) -> str:
+    return str(feast_env.ensure()) if contender.is_feast else sys.executable
 
 
 @contextmanager
@@ -151,7 +154,7 @@ def measure_scripts(contenders: Sequence[Contender], runs: int) -> None:
     """A fresh interpreter for each script, in turn, after one that warms the disk."""
     for number in range(-1, runs):
         for contender in contenders:
-            python = str(feast_env.ensure()) if contender.is_feast else sys.executable
+            python = contender.job.get("python") or _python(contender)
             program = _TIMED.format(contender.job["script"])
             start = perf_counter()
             ended = subprocess.run([python, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, check=True)

@@ -23,10 +23,11 @@ PLOT = ROOT / "docs" / "measurements.svg"
 BEGIN, END = "<!-- measurements: begin -->", "<!-- measurements: end -->"
 
 _OURS = re.compile(
-    r"^(ours|reads|SQL|import featurestore|first read|featurestore --help|frame and profile)|, full$"
+    r"^(ours|reads|SQL|import featurestore|first read|featurestore --help|frame and profile|connector: )|, full$"
 )
 _ONLY_IN_THE_DOCUMENT = re.compile(
     r"^(10|1,000) entities|× 10 features .*sync|, async|polars\) into|polars\), (hot|30)|sorted: (SQL|frame)"
+    r"|^frame of .* over a PostgreSQL table|^each connector"
     r"|^registry in (postgresql|.*: (plan without|apply|diff|describe|begin|latest|audit|status))"
 )
 

@@ -14,4 +14,14 @@ def prepare(job: Job) -> Run:
 
 
 if __name__ == "__main__":
-    serve(prepare, ("featurestore", "duckdb", "polars", "pyarrow", "numpy", "redis", "hiredis"))
+    packages = (
+        "featurestore",
+        "duckdb",
+        "polars",
+        "pyarrow",
+        "numpy",
+        "redis",
+        "hiredis",
+        "adbc-driver-postgresql",
+    )
+    serve(prepare, packages)

@@ -58,7 +58,7 @@ def _by_hand(job: Job, case: Case, rows: pa.Table, file: Path | None) -> Callabl
 
 
 def ours(job: Job, case: Case, rows: pa.Table | Path, file: Path | None) -> Callable[[], Any]:
-    """The library's call for a case."""
+    """The library's call for a case; its rows are where the job says, else in the case's own files."""
     engine = job["engine"].partition("?")[0]
     if engine != "auto":
         importlib.import_module(engine)
@@ -67,7 +67,7 @@ def ours(job: Job, case: Case, rows: pa.Table | Path, file: Path | None) -> Call
         online="memory://",
         offline=job["engine"],
     )
-    views = [_view(view)[list(view.features)] for view in case.views]
+    views = [_view(view, job.get("path", str(view.source)))[list(view.features)] for view in case.views]
 
     def frame() -> fs.TrainingFrame:
         return store.get_historical_features(rows, views, full_feature_names=True)
@@ -75,7 +75,7 @@ def ours(job: Job, case: Case, rows: pa.Table | Path, file: Path | None) -> Call
     return (lambda: frame().to_parquet(file)) if file else (lambda: frame().to_arrow())
 
 
-def _view(view: View) -> fs.FeatureView:
+def _view(view: View, path: str) -> fs.FeatureView:
     schema = pq.read_schema(view.files()[0])
     keys = {key: _TYPES[str(schema.field(key).type)] for key in view.keys}
     return fs.FeatureView(
@@ -83,7 +83,7 @@ def _view(view: View) -> fs.FeatureView:
         entities=[fs.Entity("of_" + "_".join(view.keys), join_keys=keys)],
         source=fs.ParquetSource(
             f"{view.name}_rows",
-            path=str(view.source),
+            path=path,
             event_timestamp="event_timestamp",
             created_timestamp="created_timestamp" if view.created else None,
             delay=timedelta(hours=view.delay),

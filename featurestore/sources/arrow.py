@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import unquote
 
@@ -41,8 +41,12 @@ def source_schema(source: Source) -> pa.Schema:
         return _frame(source).schema
     if not isinstance(source, FileSource):
         return external_columns(source).schema
-    read = _parquet_schema if isinstance(source, ParquetSource) else _csv_schema
-    return _unified(source, [_guarded(source, file, read) for file in list_files(source)])
+    files = list_files(source)
+    if isinstance(source, ParquetSource):
+        return _parquet_schema(
+            source, files, remote_parquet.footers(source.name, list(filter(remote.is_remote, files)))
+        )
+    return _unified(source, [_guarded(source, file, _csv_schema) for file in files])
 
 
 def source_rows(source: Source) -> tuple[pa.Schema, frozenset[str]]:
@@ -125,8 +129,8 @@ def stream_rows(
     """Columns of the wanted rows of a source that is not on this machine, as a stream; see `external_rows`."""
     if not isinstance(source, ParquetSource):
         return external_rows(source, columns, rows, expected=expected)
-    files = remote.versions(source.name, list_files(source))
-    schema = source_schema(source)
+    files = remote_parquet.footers(source.name, list_files(source))
+    schema = _parquet_schema(source, list(files), files)
     chosen = pa.schema([schema.field(name) for name in columns])
     check_unchanged(source, expected, chosen, columns)
     folders = {file: folder_values(source, file) for file in files}
@@ -197,9 +201,12 @@ def hive_columns(source: ParquetSource) -> list[str]:
 
 def _guarded(source: FileSource, file: str, read: Any) -> Any:
     if remote.is_remote(file):
-        version = remote.versions(source.name, [file])[file]
-        with remote.unchanged(source.name, file, version):
+        with remote.unchanged(source.name, file):
             return read(source, file)
+    return _read_here(source, file, read)
+
+
+def _read_here(source: FileSource, file: str, read: Any) -> Any:
     try:
         return read(source, file)
     except (OSError, pa.ArrowException) as error:
@@ -209,19 +216,21 @@ def _guarded(source: FileSource, file: str, read: Any) -> Any:
         ) from error
 
 
-def _parquet_schema(source: ParquetSource, file: str) -> pa.Schema:
-    schema = _stored_schema(file).remove_metadata()
-    for name in folder_values(source, file):
-        if name not in schema.names:
-            schema = schema.append(pa.field(name, pa.string()))
-    return schema
+def _parquet_schema(
+    source: ParquetSource, files: Sequence[str], footers: Mapping[str, remote_parquet.Footer]
+) -> pa.Schema:
+    """The columns of all files: what the footers of those in object storage say, and the others' own."""
 
+    def stored(source: ParquetSource, file: str) -> pa.Schema:
+        footer = footers.get(file)
+        schema = pq.read_schema(file) if footer is None else footer.metadata.schema.to_arrow_schema()
+        schema = schema.remove_metadata()
+        for name in folder_values(source, file):
+            if name not in schema.names:
+                schema = schema.append(pa.field(name, pa.string()))
+        return schema
 
-def _stored_schema(file: str) -> pa.Schema:
-    if not remote.is_remote(file):
-        return pq.read_schema(file)
-    with remote.open_file(file) as opened:
-        return pq.read_schema(opened)
+    return _unified(source, [_read_here(source, file, stored) for file in files])
 
 
 def folder_values(source: Source, file: str) -> dict[str, str | None]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.fs
@@ -14,6 +16,9 @@ import pyarrow.fs
 from featurestore.errors import SourceError, SourceUnavailableError
 from featurestore.sources.stores import PREFIXES, first_line, split
 
+T = TypeVar("T")
+
+_AT_ONCE = 16
 _WILD = re.compile(r"[*?\[]")
 _TOKEN = re.compile(r"\*\*/|\*\*|\*|\?|\[[^]]+\]|.", re.DOTALL)
 
@@ -93,37 +98,58 @@ def version_of(path: str, file: Any) -> Version:
     return Version(file.size(), "/".join(metadata.get(name, b"").decode() for name in names))
 
 
-def versions(source: str, files: list[str]) -> dict[str, Version]:
+def versions(source: str, files: Sequence[str]) -> dict[str, Version]:
     """Which content each file has now."""
-    found = {}
-    for path in files:
-        with reported(source, path), open_file(path) as file:
-            found[path] = version_of(path, file)
-    return found
+    return dict(zip(files, at_once(partial(_version, source), files), strict=True))
+
+
+def at_once(ask: Callable[[str], T], files: Sequence[str]) -> list[T]:
+    """What is found out of each file; several are asked for at once, as each answer takes its time."""
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="featurestore-files") as pool:
+        return list(pool.map(ask, files))
+
+
+def _version(source: str, path: str) -> Version:
+    with reported(source, path), open_file(path) as file:
+        return version_of(path, file)
 
 
 @contextmanager
-def unchanged(source: str, path: str, expected: Version) -> Iterator[None]:
-    """Read one content of a file, or fail.
+def unchanged(source: str, path: str, expected: Version | None = None) -> Iterator[Any]:
+    """Read one content of an open file, or fail.
+
+    Args:
+        source: names the source in errors.
+        path: of the file.
+        expected: the content; by default the one that it has when it is opened.
 
     Raises:
         SourceUnavailableError: if the file is another one before or after it is read.
         SourceError: if it cannot be read.
     """
-    _check_version(source, path, expected)
+    with reported(source, path):
+        file = open_file(path)
+    with file:
+        found = version_of(path, file)
+        _check(source, path, expected or found, found)
+        with still(source, path, found):
+            yield file
+
+
+@contextmanager
+def still(source: str, path: str, version: Version) -> Iterator[None]:
+    """Read a file that had a content when it was opened; see `unchanged`."""
     try:
         with reported(source, path):
             yield
     except SourceError:
         # What was read may be part of two contents: that is why it did not fit.
-        _check_version(source, path, expected)
+        _check(source, path, version, _version(source, path))
         raise
-    _check_version(source, path, expected)
+    _check(source, path, version, _version(source, path))
 
 
-def _check_version(source: str, path: str, expected: Version) -> None:
-    with reported(source, path), open_file(path) as file:
-        found = version_of(path, file)
+def _check(source: str, path: str, expected: Version, found: Version) -> None:
     if found != expected:
         raise SourceUnavailableError(
             f"Source {source!r}: {path} was rewritten while the source was read: it had {expected.size} bytes and "

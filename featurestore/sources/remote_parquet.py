@@ -1,9 +1,16 @@
-"""Parquet files in object storage as a stream: the columns that are asked for, of the row groups that can matter."""
+"""Parquet files in object storage as a stream: the columns that are asked for, of the row groups that can matter.
+
+What a file has is in its footer, which is read once for each content of a file: requests to a store take their time.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -12,21 +19,80 @@ import pyarrow.parquet as pq
 
 from featurestore.definitions.source import ParquetSource
 from featurestore.protocols.sources import WantedRows
-from featurestore.sources.remote import Version, open_file, unchanged
+from featurestore.sources.remote import Version, at_once, open_file, reported, still, unchanged, version_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LOCAL_SLACK = 3 * 86_400_000_000  # more than any zone is away from UTC, twice
 
 
+@dataclass(frozen=True, slots=True)
+class Footer:
+    """What a file has, in the content that it had when it was looked at."""
+
+    version: Version
+    metadata: pq.FileMetaData
+
+
+class _Kept:
+    """The footers that were used last."""
+
+    def __init__(self) -> None:
+        self._footers: OrderedDict[tuple[str, Version], pq.FileMetaData] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def find(self, path: str, version: Version) -> pq.FileMetaData | None:
+        with self._lock:
+            found = self._footers.get((path, version))
+            if found is not None:
+                self._footers.move_to_end((path, version))
+            return found
+
+    def keep(self, path: str, version: Version, footer: pq.FileMetaData) -> None:
+        with self._lock:
+            if (path, version) not in self._footers:
+                self._footers[path, version] = footer
+                self._bytes += footer.serialized_size
+            while self._bytes > _KEPT_BYTES:
+                self._bytes -= self._footers.popitem(last=False)[1].serialized_size
+
+
+_KEPT_BYTES = 32 * 2**20
+_kept = _Kept()
+
+
+def footers(source: str, files: Sequence[str]) -> dict[str, Footer]:
+    """What each file has now.
+
+    Raises:
+        SourceError: if a file cannot be read.
+        SourceUnavailableError: if one is rewritten meanwhile.
+    """
+    return dict(zip(files, at_once(partial(_footer, source), files), strict=True))
+
+
+def _footer(source: str, path: str) -> Footer:
+    with reported(source, path):
+        file = open_file(path)
+    with file:
+        version = version_of(path, file)
+        found = _kept.find(path, version)
+        if found is None:
+            with still(source, path, version):
+                found = pq.read_metadata(file)
+            _kept.keep(path, version, found)
+        return Footer(version, found)
+
+
 def stream(
     source: ParquetSource,
-    files: Mapping[str, Version],
+    files: Mapping[str, Footer],
     folders: Mapping[str, Mapping[str, str | None]],
     schema: pa.Schema,
     rows: WantedRows,
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of all files, row group by row group.
+    """The rows of all files, row group by row group; files of which none can matter are not opened.
 
     Args:
         source: names its event timestamp.
@@ -40,11 +106,18 @@ def stream(
         SourceUnavailableError: if one has another content now.
     """
     left = rows.first
-    for path, version in files.items():
-        with unchanged(source.name, path, version), open_file(path) as opened, pq.ParquetFile(opened) as file:
-            groups = [g for g in range(file.num_row_groups) if _can_matter(source, file, g, rows)]
+    for path, footer in files.items():
+        groups = [
+            g for g in range(footer.metadata.num_row_groups) if _can_matter(source, footer.metadata, g, rows)
+        ]
+        if not groups or (left is not None and left <= 0):
+            continue
+        with (
+            unchanged(source.name, path, footer.version) as opened,
+            pq.ParquetFile(opened, metadata=footer.metadata) as file,
+        ):
             names = [n for n in schema.names if n in file.schema_arrow.names and n not in folders[path]]
-            for group in groups if left is None or left > 0 else []:
+            for group in groups:
                 table = _in_types(file.read_row_group(group, columns=names), folders[path], schema)
                 left = None if left is None else left - table.num_rows
                 yield from table.to_batches()
@@ -66,9 +139,9 @@ def _in_types(found: pa.Table, folders: Mapping[str, str | None], schema: pa.Sch
     return pa.table(columns, schema=schema)
 
 
-def _can_matter(source: ParquetSource, file: pq.ParquetFile, group: int, rows: WantedRows) -> bool:
+def _can_matter(source: ParquetSource, footer: pq.FileMetaData, group: int, rows: WantedRows) -> bool:
     """Whether a row group can hold a row that is wanted, as far as its statistics say."""
-    ends = _ends(file, group)
+    ends = _ends(footer, group)
     if not _within(source, ends.get(source.event_column), rows):
         return False
     if rows.keys is None:
@@ -76,9 +149,9 @@ def _can_matter(source: ParquetSource, file: pq.ParquetFile, group: int, rows: W
     return all(_holds_some(ends.get(name), rows.keys.column(name)) for name in rows.keys.schema.names)
 
 
-def _ends(file: pq.ParquetFile, group: int) -> dict[str, tuple[Any, Any]]:
+def _ends(footer: pq.FileMetaData, group: int) -> dict[str, tuple[Any, Any]]:
     """The least and the greatest value of each column that has statistics of them."""
-    metadata = file.metadata.row_group(group)
+    metadata = footer.row_group(group)
     columns = (metadata.column(i) for i in range(metadata.num_columns))
     return {
         column.path_in_schema: (column.statistics.min, column.statistics.max)

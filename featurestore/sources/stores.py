@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import pyarrow.fs
@@ -20,7 +21,7 @@ class ObjectStore:
     """A kind of object store.
 
     Attributes:
-        opened: makes a file system, whose paths begin with the bucket.
+        make: makes a file system, whose paths begin with the bucket.
         version: the entries of a file's metadata that tell one content from another.
         denied: what answers say if the credentials are not enough.
         passing: what they say if the same may succeed later.
@@ -28,12 +29,26 @@ class ObjectStore:
         who: what to check if it refuses.
     """
 
-    opened: Callable[[], Any]
+    make: Callable[[], Any]
     version: tuple[str, ...]
     denied: tuple[str, ...]
     passing: tuple[str, ...]
     where: str
     who: str
+
+    def opened(self) -> Any:
+        """Its file system, whose connections are used again as long as the environment is the same."""
+        settings = ((name, value) for name, value in os.environ.items() if name.startswith(_VARIABLES))
+        return _opened(self.make, os.getpid(), tuple(sorted(settings)))
+
+
+# By their beginnings: what the vendors' libraries look at.
+_VARIABLES = ("AWS_", "AZURE_", "CLOUDSDK_", "GOOGLE_", "HOME", "STORAGE_EMULATOR_HOST")
+
+
+@lru_cache(maxsize=16)
+def _opened(make: Callable[[], Any], _process: int, _settings: tuple[tuple[str, str], ...]) -> Any:
+    return make()
 
 
 def _s3() -> Any:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import itertools
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pyarrow as pa
 import pyarrow.csv
@@ -166,20 +169,19 @@ def test_folder_names_are_columns_and_files_differ_in_columns(folder: str):
 
 
 class Counted:
-    """Counts the bytes that are read of files in object storage."""
+    """Counts the bytes that are read of rows in object storage, and the files that are opened for them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.bytes = 0
-        opened = remote.open_file
+        self.files = 0
 
-        def counting(path: str) -> Any:
-            return (
-                pa.PythonFile(_Counting(opened(path), self), "r")
-                if path.endswith(".parquet")
-                else opened(path)
-            )
+        @contextmanager
+        def counting(*given: Any) -> Iterator[Any]:
+            self.files += 1
+            with remote.unchanged(*given) as file:
+                yield pa.PythonFile(_Counting(file, self), "r")
 
-        monkeypatch.setattr("featurestore.sources.remote_parquet.open_file", counting)
+        monkeypatch.setattr("featurestore.sources.remote_parquet.unchanged", counting)
 
 
 class _Counting:
@@ -223,23 +225,43 @@ def test_only_the_columns_and_row_groups_that_can_matter_are_read(
     assert (found, 0.005 < share < 0.05) == (5_000, True)
     assert read(earliest=noon + (count - 5_000) * 60_000_000)[0] == 5_000
     assert read(keys=pa.table({"k": pa.array([7, 99_999], pa.int64())}))[0] == 10_000
-    assert read(keys=pa.table({"k": pa.array([-1], pa.int64())}))[0] == 0
+    assert read(keys=pa.table({"k": pa.array([-1], pa.int64())})) == (0, 0.0)
     assert read(first=1)[0] == 5_000
+
+
+def test_files_that_cannot_matter_are_not_opened_and_footers_are_read_once(
+    folder: str, monkeypatch: pytest.MonkeyPatch
+):
+    for day in range(20):
+        write(f"{folder}/{day:02}.parquet", rows(day * 24, day * 24 + 1))
+    source = parquet(f"{folder}/*.parquet")
+    footers = Mock(wraps=pq.read_metadata)
+    monkeypatch.setattr(pq, "read_metadata", footers)
+    counted = Counted(monkeypatch)
+    late = int((NOON + 18 * 24 * HOUR).timestamp()) * 1_000_000
+    for _ in range(2):
+        assert read_table(source, {"k": None}, rows=WantedRows(earliest=late)).num_rows == 4
+    assert (counted.files, footers.call_count) == (4, 20)
+    write(f"{folder}/19.parquet", rows(500))
+    assert read_table(source, {"k": None}, rows=WantedRows(earliest=late)).num_rows == 3
+    assert footers.call_count == 21
 
 
 @pytest.fixture
 def between_files(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
-    """What to do when the first file has been read and the second has not."""
+    """What to do when the first file has been read, and the second is open."""
     to_do: list[Any] = []
-    stream, seen = remote.open_file, []
+    seen = []
 
-    def opened(path: str) -> Any:
-        seen.append(path)
-        if len(set(seen)) == 2 and to_do:
-            to_do.pop()()
-        return stream(path)
+    @contextmanager
+    def opened(*given: Any) -> Iterator[Any]:
+        with remote.unchanged(*given) as file:
+            seen.append(given)
+            if len(seen) == 2 and to_do:
+                to_do.pop()()
+            yield file
 
-    monkeypatch.setattr("featurestore.sources.remote_parquet.open_file", opened)
+    monkeypatch.setattr("featurestore.sources.remote_parquet.unchanged", opened)
     return to_do
 
 

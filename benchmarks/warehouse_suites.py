@@ -1,0 +1,104 @@
+"""The benchmarks of data that are elsewhere: PostgreSQL, object storage, and what the connectors cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from benchmarks.figures import Figure
+from benchmarks.harness import Contender, measure, measure_scripts
+from benchmarks.suites import Options, Outcome, Table
+from benchmarks.warehouses.lake import PATH
+from benchmarks.warehouses.lake import filled as stored
+from benchmarks.warehouses.postgres import ASKED, Warehouse, filled, sizes, table
+
+_ENGINES = ("ours (postgres)", "ours (duckdb)")
+_FEWER_RUNS = 3
+_SENT = (
+    Figure("sent", "sent_mb", "MB"),
+    Figure("of what is needed", "times_needed", "×"),
+    Figure("requests", "requests"),
+)
+
+
+def postgres(options: Options) -> Outcome:
+    """A large table into Arrow beside what the driver needs; and where a training frame is better made."""
+    with filled(options.scale) as warehouse:
+        reading = [_reading(options, warehouse, form) for form in ("table", "stream")]
+        measure([contender for one in reading for contender in one.contenders], options.runs, None)
+        frames = [
+            _frames(options, warehouse, rows, asked)
+            for rows in sizes(options.scale)
+            for asked in ASKED
+            if asked <= options.scale.entity_rows
+        ]
+        runs = min(options.runs, _FEWER_RUNS)
+        measure([contender for one in frames for contender in one.contenders], runs, None)
+    return Outcome([*reading, *frames], warehouse.server)
+
+
+def _reading(options: Options, warehouse: Warehouse, form: str) -> Table:
+    rows = sizes(options.scale)[-1]
+    job = {"benchmark": "postgres", "form": form, "url": warehouse.url, "table": table(rows)}
+    bare = Contender("bare ADBC", job | {"kind": "bare"})
+    ours = Contender(
+        "ours", job | {"kind": "ours"}, floor=bare.name, goal=1.2, peak_ratio_goal=1.2
+    )  # fmt: skip
+    into = {"table": "into an Arrow table", "stream": "as a stream of batches"}[form]
+    return Table(f"PostgreSQL table of {rows:,} rows × 20 floats {into}", options.chosen([bare, ours]))
+
+
+def _frames(options: Options, warehouse: Warehouse, rows: int, asked: int) -> Table:
+    """The two engines, and what is chosen between them."""
+    job: dict[str, Any] = {"benchmark": "in_place", "kind": "ours", "rows": rows, "asked": asked}
+    job |= {"url": warehouse.url, "table": table(rows)}
+    there, here = (
+        Contender(name, job | {"engine": engine})
+        for name, engine in zip(_ENGINES, ("postgres", "duckdb"), strict=True)
+    )
+    auto = Contender("ours (auto)", job | {"engine": "auto"}, floor=_ENGINES, goal=1.5)
+    title = f"frame of {asked:,} rows over a PostgreSQL table of {rows:,}"
+    return Table(title, options.chosen([there, here, auto]))
+
+
+def lake(options: Options) -> Outcome:
+    """A week of 90 days and 5 of 20 features from an object store: what the server sends for it."""
+    with stored(options.scale) as store:
+        job: dict[str, Any] = {"benchmark": "lake", "scale": options.scale.name, "path": PATH}
+        job |= {"port": store.port, "environment": store.environment}
+        hand = Contender("by hand, the folders known", job | {"kind": "lawful"}, figures=_SENT)
+        held = tuple(replace(one, goal=1.5) if one.key == "times_needed" else one for one in _SENT)
+        ours = [
+            Contender(
+                f"ours ({engine})", job | {"kind": "ours", "engine": engine}, floor=hand.name, figures=held
+            )
+            for engine in ("duckdb", "polars")
+        ]
+        contenders = options.chosen([hand, *ours])
+        measure(contenders, options.runs, None)
+    table = Table("a week of 90 days, 5 of 20 features, from an S3-compatible server", contenders)
+    return Outcome([table], folder="lake")
+
+
+def connectors(options: Options) -> Outcome:
+    """What an installation takes, beside Feast's; and what each connector adds to it."""
+    from benchmarks import connectors as each
+    from benchmarks import feast_env
+    from benchmarks.environments import Environment, installed
+
+    feast = Environment.of(feast_env.ensure()) if options.feast_runs else None
+    with installed(each.extras(few=options.scale.name == "smoke")) as environments:
+        tables = [
+            Table(
+                "an installation without extras", options.chosen(each.sizes(environments[each.BASE], feast))
+            ),
+            Table("each connector, with its extra", options.chosen(each.costs(environments))),
+        ]
+        for table in tables:
+            measure_scripts(table.contenders, options.runs)
+            each.with_sizes(table.contenders)
+    return Outcome(tables)
+
+
+SUITES = {suite.__name__: suite for suite in (postgres, lake, connectors)}
+DATA = {"lake": "lake"}

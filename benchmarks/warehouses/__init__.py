@@ -1,0 +1,1 @@
+"""Servers with data for the benchmarks of warehouses."""
