@@ -10,25 +10,34 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
+from math import ceil, floor, log2
 from pathlib import Path
 from typing import Any
 
+from benchmarks import scaling
 from benchmarks.figures import number
 
 ROOT = Path(__file__).parents[1]
 RESULTS = Path(__file__).parent / "results"
 README = ROOT / "README.md"
 DOCUMENT = ROOT / "docs" / "measurements.md"
+SCALING = ROOT / "docs" / "scaling.md"
 PLOT = ROOT / "docs" / "measurements.svg"
 BEGIN, END = "<!-- measurements: begin -->", "<!-- measurements: end -->"
 
 _OURS = re.compile(
     r"^(ours|reads|SQL|import featurestore|first read|featurestore --help|frame and profile|connector: )|, full$"
 )
-_ONLY_IN_THE_DOCUMENT = re.compile(
-    r"^(10|1,000) entities|× 10 features .*sync|, async|polars\) into|polars\), (hot|30)|sorted: (SQL|frame)"
-    r"|^frame of .* over a PostgreSQL table|^each connector"
-    r"|^registry in (postgresql|.*: (plan without|apply|diff|describe|begin|latest|audit|status))"
+_IN_THE_README = re.compile(
+    r"^(training frame, source shuffled|9 aggregations .*): ours \(duckdb\)$"
+    r"|^(5 views in one request|two small views, .*|(5|a week) of .*): ours \(auto\)$"
+    r"|^from file to file |^profile .* shuffled: .*\(duckdb\)$|^SQL transform .* shuffled: .*\(duckdb\)$"
+    r"|^(1|100) entit\w+ × 50 features in 5 views, (dicts|numpy), sync: "
+    r"|^SQLite, 1 × 50 features in 1 view: |^SQLite, .* many processes: "
+    r"|^materialization, source shuffled: ours \(duckdb\) into redis$|^[\d,]+ rows × \d+ features "
+    r"|^memory of .* 20 floats: |^100 entities .*: reads beside one |^(import|first online read .*|help text): "
+    r"|^registry in sqlite .*: (plan|first online read), |^PostgreSQL table .* batches: "
+    r"|^a week of 90 days, .*\(duckdb\)$|^an installation "
 )
 
 Result = dict[str, Any]
@@ -106,11 +115,7 @@ def markdown(results: list[Result], *, all_rows: bool) -> str:
     lines = [
         "| what | median | peak memory | to its floor | Feast takes | besides |",
         "|---|---|---|---|---|---|",
-        *(
-            _line(label, row)
-            for label, row in labelled
-            if all_rows or not _ONLY_IN_THE_DOCUMENT.search(label)
-        ),
+        *(_line(label, row) for label, row in labelled if all_rows or _IN_THE_README.search(label)),
     ]
     return "\n".join([*lines, "", *map(_measured_on, results)] if all_rows else lines)
 
@@ -146,30 +151,36 @@ def _measured_on(result: Result) -> str:
 
 
 def svg(results: list[Result]) -> str:
-    """A bar for each ratio to a floor, with a mark where the goal is."""
-    shown = [row for row in rows(results) if row.ratio is not None]
-    top = max((max(row.ratio or 0, row.goal or 0) for row in shown), default=1.0)
-    left, width, step = 520, 400, 20
-    height = step * len(shown) + 40
+    """A mark for each ratio to a floor, on a scale of powers of two, and a line where the goal is."""
+    shown = [row for row in rows(results) if row.ratio]
+    ratios = [row.ratio for row in shown if row.ratio] + [row.goal for row in shown if row.goal]
+    low = floor(log2(min(ratios, default=1.0)))
+    high = ceil(log2(max(ratios, default=1.0))) if ratios else 1
+    left, width, step = 560, 420, 16
+    bottom = step * len(shown) + 34
+
+    def place(ratio: float) -> float:
+        return left + (log2(ratio) - low) / max(high - low, 1) * width
+
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 80}" height="{height}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + width + 70}" height="{bottom + 10}">',
         "<style>text { font: 11px sans-serif }</style>",
         '<rect width="100%" height="100%" fill="white"/>',
-        f'<text x="{left}" y="16">time in multiples of the floor; the mark is the goal</text>',
     ]
-    for place, row in enumerate(shown):
-        y = 30 + place * step
-        ratio = row.ratio or 0.0
+    for power in range(low, high + 1):
+        x, color = place(2.0**power), "#999" if power == 0 else "#e4e4e4"
+        parts.append(f'<line x1="{x:.1f}" y1="22" x2="{x:.1f}" y2="{bottom}" stroke="{color}"/>')
+        parts.append(f'<text x="{x:.1f}" y="16" text-anchor="middle">{2.0**power:g}×</text>')
+    for position, row in enumerate(shown):
+        y, ratio = 32 + position * step, row.ratio or 1.0
         color = "#c0392b" if row.missed else "#2e6da4"
         label = escape(f"{row.what}: {row.contender}")
-        parts.append(f'<text x="{left - 8}" y="{y + 10}" text-anchor="end">{label}</text>')
-        parts.append(
-            f'<rect x="{left}" y="{y}" width="{ratio / top * width:.1f}" height="13" fill="{color}"/>'
-        )
-        parts.append(f'<text x="{left + ratio / top * width + 4:.1f}" y="{y + 10}">{ratio:.2f}×</text>')
-        if row.goal is not None:
-            x = left + row.goal / top * width
-            parts.append(f'<line x1="{x:.1f}" y1="{y - 2}" x2="{x:.1f}" y2="{y + 15}" stroke="black"/>')
+        parts.append(f'<text x="{left - 8}" y="{y + 4}" text-anchor="end">{label}</text>')
+        if row.goal:
+            x = place(row.goal)
+            parts.append(f'<line x1="{x:.1f}" y1="{y - 6}" x2="{x:.1f}" y2="{y + 6}" stroke="black"/>')
+        parts.append(f'<circle cx="{place(ratio):.1f}" cy="{y}" r="4" fill="{color}"/>')
+        parts.append(f'<text x="{left + width + 12}" y="{y + 4}">{ratio:.2f}×</text>')
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -196,6 +207,7 @@ def published(results: list[Result]) -> dict[Path, str]:
     for path, base in ((README, "benchmarks/results"), (DOCUMENT, "../benchmarks/results")):
         table = markdown(results, all_rows=path == DOCUMENT)
         files[path] = between_markers(path.read_text(), table.replace("BASE", base))
+    files[SCALING] = between_markers(SCALING.read_text(), scaling.sections(results))
     return files | {PLOT: svg(results)}
 
 
