@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from typing import Any
 
@@ -102,15 +103,14 @@ def load(options: Options) -> Outcome:
         server.keep_to_last_cpu()
         job = {"benchmark": "load", "scale": options.scale.name, "kind": "ours", "rows": count}
         job["beside"] = server.url(BARE)
-        with process(Contender("reads", job, database=OURS), server) as running:
+        reader = Contender("reads", job, database=OURS)
+        with process(reader, server) as running:
             for entities in (1, 100):
-                contenders = options.chosen(_loaded(job | {"entities": entities}))
+                contenders = options.chosen(_loaded(job | {"entities": entities}, reader))
                 rate = _half_the_highest(running, entities)
-                for number in range(options.runs):
-                    for contender in contenders:
-                        contender.measurements.append(
-                            running.ask(contender.job | {"rate": rate, "seed": number})
-                        )
+                for number, contender in itertools.product(range(options.runs), contenders):
+                    message = contender.job | {"rate": rate, "seed": number}
+                    contender.measurements.append(running.ask(message))
                 tables.append(Table(_load_title(entities, rate), contenders))
         version = server.version()
     return Outcome(tables, version, folder="online")
@@ -129,24 +129,24 @@ def _load_title(entities: int, rate: float) -> str:
     )
 
 
-def _loaded(job: dict[str, Any]) -> list[Contender]:
+def _loaded(job: dict[str, Any], reader: Contender) -> list[Contender]:
     alone = "reads alone"
-    beside = {f"reads beside one of {rate:,} rows/s": rate for rate in _THROTTLED}
+    rates = {"reads beside a materialization": None} | {
+        f"reads beside one of {rate:,} rows/s": rate for rate in _THROTTLED
+    }
     figures = (
         Figure("p99 of a run", "p99_us", "µs", goal=2.0, peer=alone),
         Figure("p99.9", "p999_us", "µs", peer=alone),
         Figure("rows/s beside", "rows_written_per_second"),
     )
     of_alone = (replace(figures[0], goal=None, peer=None), replace(figures[1], peer=None))
-    return [
-        Contender(alone, job | {"writing": False, "max_rows_per_second": None}, figures=of_alone),
-        *(
-            Contender(
-                name, job | {"writing": True, "max_rows_per_second": rate}, floor=alone, figures=figures
-            )
-            for name, rate in (("reads beside a materialization", None), *beside.items())
-        ),
+    writing = job | {"writing": True}
+    beside = [
+        Contender(name, writing | {"max_rows_per_second": rate}, floor=alone, figures=figures)
+        for name, rate in rates.items()
     ]
+    quiet = Contender(alone, job | {"writing": False, "max_rows_per_second": None}, figures=of_alone)
+    return [replace(contender, versions=reader.versions) for contender in (quiet, *beside)]
 
 
 SUITES: dict[str, Any] = {suite.__name__: suite for suite in (writes, memory, load)}
