@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 Matrix = npt.NDArray[np.float64]
-HEADER = 34
+HEADER = 25
 
 _SCHEMA = """
 CREATE TABLE spaces (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE, expires_at INTEGER);

@@ -33,6 +33,7 @@ from featurestore.protocols.offline import (
 )
 from featurestore.sources.arrow import read_table, source_schema
 from featurestore.sources.files import on_disk
+from featurestore.sources.unchanged import unchanged
 from featurestore.sources.wanted import NO_ROW, rows_at, rows_of_entities
 from featurestore.transforms.duckdb_sql import for_duckdb
 from featurestore.windows.moves import moving_since
@@ -73,7 +74,7 @@ class DuckDBEngine:
         self, *, views: Sequence[ViewPlan], entities: pa.Table
     ) -> Iterator[pa.RecordBatch]:
         """The features of all `views` for each entity row; see `OfflineEngine`."""
-        with self._session() as session:
+        with self._session() as session, unchanged(view.source for view in views):
             session.register("entities", _entity_rows(views, entities))
             parts = [
                 _historical(session, views, view, Tables.of(f"v{i}_"), entities)
@@ -85,7 +86,7 @@ class DuckDBEngine:
         self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None
     ) -> Iterator[pa.RecordBatch]:
         """The row that each entity has at the instant `at`; see `OfflineEngine`."""
-        with self._session() as session:
+        with self._session() as session, unchanged([view.source]):
             tables = Tables.of("")
             if keys is not None:
                 session.register("given", _given_keys(view, keys))
@@ -114,7 +115,7 @@ class DuckDBEngine:
         self, *, view: ViewPlan, at: int, changes: Changes | None = None
     ) -> Iterator[pa.RecordBatch]:
         """The rows that are visible at the instant `at`, without their features; see `OfflineEngine`."""
-        with self._session() as session:
+        with self._session() as session, unchanged([view.source]):
             tables = Tables.of("")
             with reported(view.source.name):
                 relation = open_relation(

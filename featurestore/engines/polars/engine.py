@@ -29,6 +29,7 @@ from featurestore.errors import SourceError
 from featurestore.frames.batches import side_by_side
 from featurestore.frames.types import arrow_type
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, VISIBLE_COLUMN, Changes, ViewPlan
+from featurestore.sources.unchanged import unchanged
 from featurestore.sources.wanted import rows_at, rows_of_entities
 from featurestore.windows.moves import moving_since
 
@@ -45,13 +46,16 @@ class PolarsEngine:
     ) -> Iterator[pa.RecordBatch]:
         """The features of all `views` for each entity row; see `OfflineEngine`."""
         spines = Spines(entities)
-        yield from side_by_side([_historical(view, entities, spines) for view in views])
+        with unchanged(view.source for view in views):
+            parts = [_historical(view, entities, spines) for view in views]
+        # All is read before the first batch.
+        yield from side_by_side(parts)
 
     def latest_features(
         self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None
     ) -> Iterator[pa.RecordBatch]:
         """The row that each entity has at the instant `at`; see `OfflineEngine`."""
-        with reported(view.source.name):
+        with unchanged([view.source]), reported(view.source.name):
             source = open_source(
                 view, rows_at(view, at, changes, keys, moving=moving_since(view, at, changes))
             )
@@ -70,7 +74,7 @@ class PolarsEngine:
         self, *, view: ViewPlan, at: int, changes: Changes | None = None
     ) -> Iterator[pa.RecordBatch]:
         """The rows that are visible at the instant `at`, without their features; see `OfflineEngine`."""
-        with reported(view.source.name):
+        with unchanged([view.source]), reported(view.source.name):
             source = open_source(
                 view, rows_at(view, at, changes, None, moving=moving_since(view, at, changes))
             )
