@@ -68,7 +68,8 @@ def visible(engine: OfflineEngine, plan: ViewPlan) -> pa.Table:
 
 def after_planning(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
     """Act once, when the engine has looked at the files and has not read them yet."""
-    stamp, acted = unchanged._stamp, []
+    stamp = unchanged._stamp
+    acted: list[str] = []
 
     def stamped(file: str) -> tuple[int, int, int] | None:
         found = stamp(file)
