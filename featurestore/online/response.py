@@ -50,7 +50,7 @@ class ViewAnswer:
         self._stored = stored
         self.plain = view.plain_rows(stored, now)
         if self.plain is None:
-            self.rows  # noqa: B018 (an error is to be raised by the read)
+            self.rows = view.layout.codec.decode(stored)
 
     @cached_property
     def rows(self) -> DecodedRows:
