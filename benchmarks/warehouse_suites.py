@@ -6,11 +6,19 @@ from dataclasses import replace
 from typing import Any
 
 from benchmarks.figures import Figure
-from benchmarks.harness import Contender, measure, measure_scripts
+from benchmarks.harness import Contender, measure, measure_scripts, measure_warm
 from benchmarks.suites import Options, Outcome, Table
 from benchmarks.warehouses.lake import PATH
 from benchmarks.warehouses.lake import filled as stored
-from benchmarks.warehouses.postgres import ASKED, Warehouse, filled, sizes, table
+from benchmarks.warehouses.postgres import (
+    ASKED,
+    WITHOUT_INDEX,
+    Warehouse,
+    filled,
+    sizes,
+    table,
+    without_index,
+)
 
 _ENGINES = ("ours (postgres)", "ours (duckdb)")
 _FEWER_RUNS = 3
@@ -23,17 +31,20 @@ _SENT = (
 
 def postgres(options: Options) -> Outcome:
     """A large table into Arrow beside what the driver needs; and where a training frame is better made."""
-    with filled(options.scale) as warehouse:
+    scale = options.scale
+    with filled(scale) as warehouse:
         reading = [_reading(options, warehouse, form) for form in ("table", "stream")]
-        measure([contender for one in reading for contender in one.contenders], options.runs, None)
-        frames = [
-            _frames(options, warehouse, rows, asked)
-            for rows in sizes(options.scale)
-            for asked in ASKED
-            if asked <= options.scale.entity_rows
-        ]
         runs = min(options.runs, _FEWER_RUNS)
-        measure([contender for one in frames for contender in one.contenders], runs, None)
+        measure([contender for one in reading for contender in one.contenders], runs, None)
+        cells = [
+            (rows, asked, True) for rows in sizes(scale) for asked in ASKED if asked <= scale.entity_rows
+        ]
+        last = without_index(scale)
+        cells += [(last, asked, False) for rows, asked, _ in cells if rows == last]
+        frames = []
+        for rows, asked, indexed in cells:
+            frames.append(_frames(options, warehouse, rows, asked, indexed=indexed))
+            measure_warm(frames[-1].contenders, 1 if rows > WITHOUT_INDEX else runs)
     return Outcome([*reading, *frames], warehouse.server)
 
 
@@ -48,16 +59,17 @@ def _reading(options: Options, warehouse: Warehouse, form: str) -> Table:
     return Table(f"PostgreSQL table of {rows:,} rows × 20 floats {into}", options.chosen([bare, ours]))
 
 
-def _frames(options: Options, warehouse: Warehouse, rows: int, asked: int) -> Table:
+def _frames(options: Options, warehouse: Warehouse, rows: int, asked: int, *, indexed: bool) -> Table:
     """The two engines, and what is chosen between them."""
     job: dict[str, Any] = {"benchmark": "in_place", "kind": "ours", "rows": rows, "asked": asked}
-    job |= {"url": warehouse.url, "table": table(rows)}
+    job |= {"url": warehouse.url, "table": table(rows, indexed=indexed)}
     there, here = (
         Contender(name, job | {"engine": engine})
         for name, engine in zip(_ENGINES, ("postgres", "duckdb"), strict=True)
     )
     auto = Contender("ours (auto)", job | {"engine": "auto"}, floor=_ENGINES, goal=1.5)
     title = f"frame of {asked:,} rows over a PostgreSQL table of {rows:,}"
+    title += "" if indexed else " without an index"
     return Table(title, options.chosen([there, here, auto]))
 
 
