@@ -29,6 +29,7 @@ def rides_of_postgres(url: str) -> fs.PostgresSource:
             "CREATE TABLE rides AS SELECT (g % 1000)::int8 AS k, g::int8 AS x, "
             f"'2024-04-01 00:00Z'::timestamptz + g * interval '20 seconds' AS at FROM generate_series(0, {ROWS - 1}) g"
         )
+        connection.execute("CREATE INDEX rides_of_a_courier ON rides (k, at)")
         connection.execute("ANALYZE rides")
     return fs.PostgresSource("rides", url=loading.URL, table="rides", event_timestamp="at")
 
@@ -101,6 +102,30 @@ def test_else_it_runs_here_and_says_why(
     shown = store.get_historical_features(asked(count), [view(rides, **change)]).explain()
     assert "on engine duckdb" in shown
     assert f"not {rides.kind}: {reason}" in shown
+
+
+def test_rows_without_an_index_and_many_entity_rows_are_read_from_postgres(
+    store: fs.FeatureStore, warehouse: str
+):
+    rides = rides_of_postgres(warehouse)
+
+    def shown(count: int, **changes: Any) -> str:
+        return store.get_historical_features(asked(count), [view(rides, **changes)]).explain()
+
+    assert "on engine postgres" in shown(ROWS // 10)
+    assert "JOIN LATERAL" in shown(4)
+    many = shown(ROWS // 10 + 1)
+    assert "not postgres: 12,001 entity rows take longer to look up than about 120,000 rows to read" in many
+    with psycopg.connect(warehouse, autocommit=True) as connection:
+        connection.execute("DROP INDEX rides_of_a_courier")
+        connection.execute("CREATE INDEX ON rides (at, k)")
+        connection.execute("CREATE INDEX ON rides (k, at) WHERE x > 5")
+        assert (
+            "not postgres: no index on join keys and event timestamp leads to the rows of view 'load'"
+            in shown(4)
+        )
+        connection.execute("CREATE INDEX ON rides (k, at, x)")
+    assert "on engine postgres" in shown(4)
 
 
 def test_few_rows_are_read(store: fs.FeatureStore, rides: DatabaseSource):

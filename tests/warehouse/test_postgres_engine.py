@@ -34,7 +34,7 @@ from featurestore.testing.judge import check_historical, check_latest, check_vis
 from featurestore.testing.strategies import Case, cases
 from featurestore.testing.strategies.tables import table_of_plan
 from featurestore_connectors.postgres import PostgresEngine
-from tests.warehouse.loading import URL, as_postgres, load_table, postgres_source
+from tests.warehouse.loading import URL, as_postgres, load_table, make_indexes, postgres_source
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -46,8 +46,9 @@ class OverPostgres:
 
     name = "postgres"
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, indexed: bool = False) -> None:
         self._url = url
+        self._indexed = indexed
         self._engine = PostgresEngine()
 
     def _loaded(self, plan: ViewPlan) -> ViewPlan:
@@ -58,7 +59,10 @@ class OverPostgres:
             pytest.skip("PostgreSQL has no such types, or no such values of them")
         if plan.windows:
             pytest.skip("the engine refuses aggregations, which a test below looks at")
-        return replace(plan, source=postgres_source(plan.source, load_table(self._url, table)))
+        source = postgres_source(plan.source, load_table(self._url, table))
+        if self._indexed:
+            make_indexes(self._url, source, [plan])
+        return replace(plan, source=source)
 
     def historical_features(
         self, *, views: Sequence[ViewPlan], entities: pa.Table
@@ -88,15 +92,23 @@ class TestPostgresEngine(
         return OverPostgres(shared_warehouse)
 
 
+@pytest.mark.postgres
+class TestPostgresEngineWithIndexes(BoundaryCases, RuleCases, ValueCases, TimeCases):
+    @pytest.fixture
+    def engine(self, shared_warehouse: str) -> Any:
+        return OverPostgres(shared_warehouse, indexed=True)
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("indexed", [False, True], ids=["sorted", "looked up"])
 @settings(
     max_examples=25,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
 @given(case=cases())
-def test_it_is_the_oracle(shared_warehouse: str, case: Case):
-    stored = as_postgres(case, shared_warehouse)
+def test_it_is_the_oracle(shared_warehouse: str, indexed: bool, case: Case):
+    stored = as_postgres(case, shared_warehouse, indexed=indexed)
     assume(stored is not None)
     assert stored is not None
     check_historical(PostgresEngine(), stored)

@@ -108,6 +108,22 @@ def test_a_frame_is_a_table_with_the_same_rows(
     assert read_table(written, {"k": None}).num_rows == 2
 
 
+@pytest.mark.parametrize("place", ["postgres"], indirect=True)
+def test_a_frame_of_rows_that_an_index_leads_to_is_a_table(
+    store: fs.FeatureStore, place: Warehouse, view: fs.FeatureView
+):
+    place.run("CREATE INDEX ON rows_of_couriers (k, happened)")
+    source = place.source(table="rows_of_couriers", event_timestamp="happened", created_timestamp="loaded")
+    looked_up = view.model_copy(update={"source": source, "ttl": HOUR})
+    frame = store.get_historical_features(ASKED, [looked_up], engine="postgres")
+    assert "JOIN LATERAL" in frame.explain()
+    frame.to_table("frame")
+    written = read_table(
+        place.source(table="frame", event_timestamp="event_timestamp"), {"k": None, "x": None}
+    )
+    assert rows_of(written) == [(1, 6), (1, None), (2, 7), (3, None), (None, None)]
+
+
 def test_a_frame_that_fails_leaves_what_was_there(
     store: fs.FeatureStore, place: Warehouse, view: fs.FeatureView
 ):

@@ -81,6 +81,14 @@ class PostgresDialect:
         """The instant so much later; see `Dialect`."""
         return f"{instant} + {interval(microseconds)}"
 
+    def seen(self, column: Column, delay: int) -> str:
+        """The last event that an entity row ``e`` sees, as a column of times in UTC stores it."""
+        until = "e.until"
+        if delay:
+            possible = f"e.until - 'epoch'::timestamptz >= {interval(self.earliest + delay)}"
+            until = f"(CASE WHEN {possible} THEN e.until - {interval(delay)} END)"
+        return f"{until} AT TIME ZONE 'UTC'" if column.kind == "timestamp" else until
+
     def within(self, column: Column, zone: str, earliest: int | None, latest: int | None) -> list[str]:
         """Conditions that times are within bounds; see `Dialect`."""
         return within(column.sql, column.kind, zone, earliest, latest)

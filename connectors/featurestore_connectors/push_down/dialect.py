@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from featurestore.definitions.types import FeatureType
@@ -13,6 +14,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ENTITIES, GIVEN = "fs_entities", "fs_given"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """How an index leads to the rows of an entity before a time.
+
+    Attributes:
+        event: the column of event timestamps, as it is stored.
+        seen: the condition that it is seen by an entity row ``e``.
+    """
+
+    event: str
+    seen: str
 
 
 class Column(Protocol):

@@ -28,20 +28,30 @@ from featurestore.protocols.offline import (
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore_connectors.names import quoted
 from featurestore_connectors.push_down import match, tables
-from featurestore_connectors.push_down.dialect import ENTITIES, GIVEN, Column, Columns, Dialect, Session
+from featurestore_connectors.push_down.dialect import (
+    ENTITIES,
+    GIVEN,
+    Column,
+    Columns,
+    Dialect,
+    Lookup,
+    Session,
+)
 from featurestore_connectors.push_down.rows import effective, entity_rows, given_keys
-
-# Fewer rows are read and joined here before a database has taken in the entity rows.
-SMALL = 100_000
 
 
 class PushDownEngine(ABC):
-    """Base of the engines in databases, for views with plain features over one kind of source."""
+    """Base of the engines in databases, for views with plain features over one kind of source.
+
+    Attributes:
+        small: fewer rows are read and joined here before a database has taken in the entity rows.
+    """
 
     name: str
     system: ClassVar[str]
     source: ClassVar[type[DatabaseSource]]
     dialect: ClassVar[Dialect]
+    small: ClassVar[int] = 100_000
 
     @abstractmethod
     def session(self, source: Any) -> Session:
@@ -63,6 +73,24 @@ class PushDownEngine(ABC):
         """Why joins cannot run in this database; None if they can."""
         return None
 
+    def lookup(self, session: Any, view: ViewPlan, columns: Columns) -> Lookup | None:  # noqa: ARG002
+        """How an index leads to the rows of an entity before a time; None if none does, or none is needed."""
+        return None
+
+    def better_read(
+        self,
+        session: Any,  # noqa: ARG002
+        views: Sequence[ViewPlan],  # noqa: ARG002
+        rows: Sequence[int],
+        entity_rows: int,
+    ) -> str | None:
+        """Why so many rows of each view's source are better read than joined there; None if they are not."""
+        if sum(rows) < self.small:
+            return f"the sources have about {sum(rows):,} rows, which are read quickly"
+        if entity_rows > sum(rows):
+            return f"there are more entity rows than the sources' rows, about {sum(rows):,}"
+        return None
+
     def suits(self, *, views: Sequence[ViewPlan], entity_rows: int) -> Suits:
         """Whether a training frame of so many rows is better made here; see `JoinsInPlace`."""
         for view in views:
@@ -76,16 +104,16 @@ class PushDownEngine(ABC):
             if (refusal := self.refusal(session)) is not None:
                 return Suits(False, refusal)
             counts = [self.estimated_rows(session, view.source) for view in views]
+            rows = [count for count in counts if count is not None]
+            if len(rows) < len(views):
+                return Suits(False, "how many rows the sources have is not known beforehand")
+            if (why := self.better_read(session, views, rows, entity_rows)) is not None:
+                return Suits(False, why)
         finally:
             session.close()
-        if None in counts:
-            return Suits(False, "how many rows the sources have is not known beforehand")
-        rows = sum(count for count in counts if count is not None)
-        if rows < SMALL:
-            return Suits(False, f"the sources have about {rows:,} rows, which are read quickly")
-        if entity_rows > rows:
-            return Suits(False, f"there are more entity rows than the sources' rows, about {rows:,}")
-        return Suits(True, f"all views read one {self.system} database, where about {rows:,} rows can stay")
+        return Suits(
+            True, f"all views read one {self.system} database, where about {sum(rows):,} rows can stay"
+        )
 
     def historical_features(
         self, *, views: Sequence[ViewPlan], entities: pa.Table
@@ -145,7 +173,10 @@ class PushDownEngine(ABC):
             )
         session = self.session(views[0].source)
         try:
-            found = [(view, self._wanted_columns(session, view)) for view in views]
+            found = [
+                (view, columns := self._wanted_columns(session, view), self.lookup(session, view, columns))
+                for view in views
+            ]
             tables.store(
                 session,
                 self.dialect,
@@ -164,8 +195,9 @@ class PushDownEngine(ABC):
         plans = []
         for view in views:
             self._check(view)
-            with self._opened(view) as (_, columns):
-                sql = match.training_frame(match.Rows(view, columns, EVERY_ROW, self.dialect))
+            with self._opened(view) as (session, columns):
+                lookup = self.lookup(session, view, columns)
+                sql = match.training_frame(match.Rows(view, columns, EVERY_ROW, self.dialect, lookup=lookup))
             keys = ", ".join(match.key_names(view))
             plans.append(
                 f"-- View {view.label}: in {self.system}\n"
@@ -262,9 +294,10 @@ class PushDownEngine(ABC):
     def _historical(self, view: ViewPlan, entities: pa.Table) -> Iterator[pa.RecordBatch]:
         session, columns = self._open(view)
         try:
+            lookup = self.lookup(session, view, columns)
             asked, wanted = entity_rows(view, entities, self.dialect)
             session.ingest(ENTITIES, asked)
-            query = match.training_frame(match.Rows(view, columns, wanted, self.dialect))
+            query = match.training_frame(match.Rows(view, columns, wanted, self.dialect, lookup=lookup))
         except BaseException:
             session.close()
             raise

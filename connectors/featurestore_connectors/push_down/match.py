@@ -2,9 +2,10 @@
 
 Each row of the source has a *place* in the order of its entity (event, created, then the values of the declared
 features) and is visible from an instant on. Where rows become visible in the order of their events, the nearest visible
-one is an ASOF JOIN, if the database has it. Else the greatest place that is visible at an entity row is a running
-maximum over rows and entity rows in the order of time: no row meets each row of its entity. Rows that are corrected
-(`event_id`) go again when their correction is visible: these are joined by the time between.
+one is an ASOF JOIN, if the database has it, or is looked up for each entity row, if an index leads there. Else the
+greatest place that is visible at an entity row is a running maximum over rows and entity rows in the order of time: no
+row meets each row of its entity. Rows that are corrected (`event_id`) go again when their correction is visible: these
+are joined by the time between.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 
 from featurestore.protocols.offline import Changes, FeatureColumn, ViewPlan
 from featurestore.protocols.sources import WantedRows
-from featurestore_connectors.push_down.dialect import ENTITIES, GIVEN, Columns, Dialect
+from featurestore_connectors.push_down.dialect import ENTITIES, GIVEN, Columns, Dialect, Lookup
 
 
 def key_names(view: ViewPlan) -> list[str]:
@@ -36,6 +37,7 @@ class Rows:
         wanted: which rows can matter.
         dialect: of the database.
         entities: the table of the entity rows.
+        lookup: how an index leads to the rows, if one does.
     """
 
     def __init__(
@@ -45,8 +47,11 @@ class Rows:
         wanted: WantedRows,
         dialect: Dialect,
         entities: str = ENTITIES,
+        *,
+        lookup: Lookup | None = None,
     ) -> None:
         self.view = view
+        self.lookup = lookup
         self.entities = entities
         self.dialect = dialect
         self.table = dialect.rows_of(view.source)
@@ -96,15 +101,19 @@ class Rows:
         ]
         columns += [f"{order} AS b{i}" for i, order in enumerate(self._orders())]
         columns += [f"{alike} AS a{i}" for i, alike in enumerate(self._alike())]
-        raw = self._columns[source.event_timestamp]
+        return f"SELECT {', '.join(columns)}\n  {self.matching(condition)}"
+
+    def matching(self, condition: str) -> str:
+        """FROM and WHERE of the rows that exist."""
+        raw = self._columns[self.view.source.event_timestamp]
         conditions = [
             f"{raw.sql} IS NOT NULL",
             *self.dialect.within(raw, self._zone, self._wanted.earliest, self._wanted.latest),
             *self._known(),
-            *(f"{key} IS NOT NULL" for key in self.keys() if view.keys),
+            *(f"{key} IS NOT NULL" for key in self.keys() if self.view.keys),
             condition,
         ]
-        return f"SELECT {', '.join(columns)}\n  FROM {self.table}{where(conditions)}"
+        return f"FROM {self.table}{where(conditions)}"
 
     def keys(self) -> list[str]:
         """The join keys, to be compared with those of entity rows."""
@@ -159,18 +168,38 @@ class Rows:
 def training_frame(rows: Rows) -> str:
     """The features of each entity row, in order; then, if `Rows.doubtful`, whether its row was tied."""
     select, body = _joined(rows)
-    return f"{body[0]}\nSELECT {select}\n{body[1]}\nORDER BY e.nr"
+    return f"{body[0]}\nSELECT {select}\n{body[1]}\nORDER BY e.nr".lstrip()
 
 
 def numbered_frame(rows: Rows) -> str:
     """The features of each entity row with its number, in any order."""
     select, body = _joined(rows)
-    return f"{body[0]}\nSELECT e.nr AS nr, {select}\n{body[1]}"
+    return f"{body[0]}\nSELECT e.nr AS nr, {select}\n{body[1]}".lstrip()
 
 
 def _joined(rows: Rows) -> tuple[str, tuple[str, str]]:
     """What is selected; and what stands before SELECT and after it."""
+    if rows.lookup is not None:
+        return _looked_up(rows, rows.lookup)
     return _nearest(rows) if rows.dialect.nearest and rows.view.in_order else _running(rows)
+
+
+def _looked_up(rows: Rows, lookup: Lookup) -> tuple[str, tuple[str, str]]:
+    """By index: for each entity row the last event that it sees, then the winner among the rows of that event."""
+    same = [f"{own} = e.{key}" for own, key in zip(rows.keys(), key_names(rows.view), strict=True)]
+    order = ", ".join(["created DESC NULLS LAST", *(f"{b} DESC NULLS LAST" for b in rows.breakers)])
+    features = ", ".join(f"p.f{i} AS f{i}" for i in range(len(rows.view.features)))
+    after = f"""FROM {rows.entities} AS e
+LEFT JOIN LATERAL (
+  SELECT {lookup.event} AS event
+  {rows.matching(" AND ".join([*same, lookup.seen]))}
+  ORDER BY {lookup.event} DESC LIMIT 1
+) AS n ON TRUE
+LEFT JOIN LATERAL (
+  {rows.query(" AND ".join([*same, f"{lookup.event} = n.event"]))}
+  ORDER BY {order} LIMIT 1
+) AS p ON e.oldest IS NULL OR p.event >= e.oldest"""
+    return features, ("", after)
 
 
 def _nearest(rows: Rows) -> tuple[str, tuple[str, str]]:

@@ -15,7 +15,7 @@ from featurestore_connectors.push_down.rows import entity_rows
 
 if TYPE_CHECKING:
     from featurestore.protocols.offline import ViewPlan
-    from featurestore_connectors.push_down.dialect import Columns, Dialect, Session
+    from featurestore_connectors.push_down.dialect import Columns, Dialect, Lookup, Session
 
 _ROWS = "fs_rows"
 
@@ -23,7 +23,7 @@ _ROWS = "fs_rows"
 def store(
     session: Session,
     dialect: Dialect,
-    views: Sequence[tuple[ViewPlan, Columns]],
+    views: Sequence[tuple[ViewPlan, Columns, Lookup | None]],
     *,
     entities: pa.Table,
     rows: pa.Table,
@@ -46,11 +46,11 @@ def store(
     session.stage(_ROWS, pa.table(sent))
     values: dict[str, str] = {}
     parts = []
-    for i, (view, columns) in enumerate(views):
+    for i, (view, columns, lookup) in enumerate(views):
         table = f"fs_entities_{i}"
         asked, wanted = entity_rows(view, entities, dialect)
         session.stage(table, asked)
-        found_rows = match.Rows(view, columns, wanted, dialect, table)
+        found_rows = match.Rows(view, columns, wanted, dialect, table, lookup=lookup)
         parts.append(f"JOIN (\n{match.numbered_frame(found_rows)}\n) AS v{i} ON v{i}.nr = r.nr")
         values |= _values(dialect, view, columns, f"v{i}")
     listed += [f"{values[output]} AS {quoted(dialect.column_name(output))}" for output in outputs]
