@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class PostgresEngine(PushDownEngine):
-    """Offline engine in PostgreSQL, for views with plain features over its tables and queries.
+    """Offline engine in PostgreSQL, for plain features and aggregations over its tables and queries.
 
-    The entity rows are copied into a temporary table; one statement for each view does the join, and its result is
-    streamed back in their order. The user needs the right to make temporary tables.
+    The entity rows are copied into a temporary table; one statement for each view joins or aggregates, and its
+    result is streamed back in their order. The user needs the right to make temporary tables.
     """
 
     name = "postgres"

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from featurestore.definitions.database import DatabaseSource
 from featurestore.definitions.source import Source
-from featurestore.definitions.steps import Shape
+from featurestore.definitions.steps import Conditions, Shape, Step
 from featurestore.definitions.types import FeatureType
 from featurestore.errors import RequestError, SourceError
 from featurestore.frames.batches import side_by_side
@@ -26,16 +26,19 @@ from featurestore.protocols.offline import (
 )
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore_connectors.names import quoted
-from featurestore_connectors.push_down import match, tables
+from featurestore_connectors.push_down import match, tables, windows
+from featurestore_connectors.push_down.conditions import conditions_of, uncertain
 from featurestore_connectors.push_down.dialect import ENTITIES, GIVEN, Column, Columns, Dialect, Session
-from featurestore_connectors.push_down.rows import effective, entity_rows, given_keys
+from featurestore_connectors.push_down.rows import effective, given_keys, sent_rows
 
 # Fewer rows are read and joined here before a database has taken in the entity rows.
 SMALL = 100_000
+# Each instant of an aggregation meets the rows of its entity, which costs nothing here: see `featurestore.windows`.
+ROWS_OF_AN_INSTANT = 1000
 
 
 class PushDownEngine(ABC):
-    """Base of the engines in databases, for views with plain features over one kind of source."""
+    """Base of the engines in databases, over one kind of source."""
 
     name: str
     system: ClassVar[str]
@@ -71,7 +74,8 @@ class PushDownEngine(ABC):
             return Suits(False, "the views read several databases")
         session = self.session(views[0].source)
         try:
-            if (refusal := self.refusal(session)) is not None:
+            refusals = (self.refusal(session), *(self._uncertain(session, view) for view in views))
+            for refusal in filter(None, refusals):
                 return Suits(False, refusal)
             counts = [self.estimated_rows(session, view.source) for view in views]
         finally:
@@ -79,10 +83,9 @@ class PushDownEngine(ABC):
         if None in counts:
             return Suits(False, "how many rows the sources have is not known beforehand")
         rows = sum(count for count in counts if count is not None)
-        if rows < SMALL:
-            return Suits(False, f"the sources have about {rows:,} rows, which are read quickly")
-        if entity_rows > rows:
-            return Suits(False, f"there are more entity rows than the sources' rows, about {rows:,}")
+        against = _against_place(rows, entity_rows, windows=any(view.windows for view in views))
+        if against is not None:
+            return Suits(False, against)
         return Suits(True, f"all views read one {self.system} database, where about {rows:,} rows can stay")
 
     def historical_features(
@@ -102,7 +105,10 @@ class PushDownEngine(ABC):
             if keys is not None:
                 session.ingest(GIVEN, given_keys(view, keys, self.dialect))
             rows, until, condition = self._rows_at(view, columns, at, changes, given=keys is not None)
-            yield from self._latest(session, view, match.latest(rows, until, condition))
+            if view.windows:
+                yield from self._aggregated(session, view, until, windows.latest(rows, until, condition))
+            else:
+                yield from self._latest(session, view, match.latest(rows, until, condition))
 
     def visible_rows(
         self, *, view: ViewPlan, at: int, changes: Changes | None = None
@@ -111,7 +117,8 @@ class PushDownEngine(ABC):
         self._check(view)
         with self._opened(view) as (session, columns):
             rows, until, condition = self._rows_at(view, columns, at, changes, given=False)
-            for batch in session.batches(match.visible_rows(rows, until, condition)):
+            query = match.visible_rows(rows.without_features(), until, condition)
+            for batch in session.batches(query):
                 times = (EVENT_COLUMN, CREATED_COLUMN, VISIBLE_COLUMN)
                 found = zip(times, batch.columns[-3:], strict=True)
                 yield pa.RecordBatch.from_pydict(
@@ -158,12 +165,13 @@ class PushDownEngine(ABC):
         for view in views:
             self._check(view)
             with self._opened(view) as (_, columns):
-                sql = match.training_frame(match.Rows(view, columns, EVERY_ROW, self.dialect))
+                sql = _training_frame(match.Rows(view, columns, EVERY_ROW, self.dialect))
             keys = ", ".join(match.key_names(view))
+            more = "in microseconds" if view.windows else "and oldest (what has not expired)"
             plans.append(
                 f"-- View {view.label}: in {self.system}\n"
                 f"-- {ENTITIES} is a temporary table of the entity rows: nr, {keys}, until (what each sees)\n"
-                f"-- and oldest (what has not expired). Rows later than the last until are left out too.\n{sql};"
+                f"-- {more}. Rows later than the last until are left out too.\n{sql};"
             )
         return "\n\n".join(plans)
 
@@ -199,13 +207,12 @@ class PushDownEngine(ABC):
         """Check that a view is one that can be answered here.
 
         Raises:
-            RequestError: if it reads something else, or transforms or aggregates its rows.
+            RequestError: if it reads something else, transforms its rows, or aggregates them as the database cannot.
         """
         what = self.reason_against(view)
         if what is not None:
             raise RequestError(
-                f"View {view.label!r} {what}, and the engine {self.name!r} joins plain features of "
-                f"{self.system}'s own tables.",
+                f"View {view.label!r} {what}, which the engine {self.name!r} does not do in {self.system}.",
                 hint=f"Ask with engine='duckdb' or engine='polars': they read {self.system} too.",
             )
 
@@ -213,11 +220,17 @@ class PushDownEngine(ABC):
         """Why a view cannot be answered here; None if it can."""
         if not isinstance(view.source, self.source):
             return f"reads a source of kind {view.source.kind!r}"
-        if view.windows:
-            return "has aggregations"
-        if any(not isinstance(s, Shape) or s.computed or s.where or s.unnest for s in view.steps):
+        if any(not isinstance(s, Conditions) and not _renames(s) for s in view.steps):
             return "transforms its rows"
+        if view.windows:
+            return windows.reason_against(view, self.dialect)
         return self.dialect.refused([feature.dtype for feature in view.inputs])
+
+    def _uncertain(self, session: Session, view: ViewPlan) -> str | None:
+        """Why conditions may mean something else there, as far as that depends on the types of columns."""
+        if not conditions_of(view):
+            return None
+        return uncertain(view, self._wanted_columns(session, view), self.dialect)
 
     @contextmanager
     def _opened(self, view: ViewPlan) -> Iterator[tuple[Session, Columns]]:
@@ -246,9 +259,9 @@ class PushDownEngine(ABC):
     def _historical(self, view: ViewPlan, entities: pa.Table) -> Iterator[pa.RecordBatch]:
         session, columns = self._open(view)
         try:
-            asked, wanted = entity_rows(view, entities, self.dialect)
+            asked, wanted = sent_rows(view, entities, self.dialect)
             session.ingest(ENTITIES, asked)
-            query = match.training_frame(match.Rows(view, columns, wanted, self.dialect))
+            query = _training_frame(match.Rows(view, columns, wanted, self.dialect))
         except BaseException:
             session.close()
             raise
@@ -269,14 +282,30 @@ class PushDownEngine(ABC):
         until = effective(at, view.grid)
         latest = None if changes is not None else until - view.delay
         rows = match.Rows(view, columns, WantedRows(latest=latest), self.dialect)
-        since = 0 if changes is None else effective(changes.since, view.grid)
-        return rows, until, match.restricted(rows, at=until, since=since, changes=changes, given=given)
+        changed = None
+        if changes is not None:
+            since = effective(changes.since, view.grid)
+            moving = windows.moving(rows, since=since, until=until)
+            changed = rows.changed(until, since, changes, moving)
+        return rows, until, match.restricted(rows, changed, given=given)
 
     def _keys(self, view: ViewPlan, batch: pa.RecordBatch) -> dict[str, pa.Array]:
         return {
             key.name: self.declared(column, key.dtype, source=view.source.name, what=f"join key {key.name!r}")
             for key, column in zip(view.keys, batch.columns, strict=False)
         }
+
+    def _aggregated(
+        self, session: Session, view: ViewPlan, until: int, query: str
+    ) -> Iterator[pa.RecordBatch]:
+        keys = max(1, len(view.keys))
+        for batch in session.batches(query):
+            columns = self._keys(view, batch)
+            columns[EVENT_COLUMN] = pa.repeat(pa.scalar(until, pa.int64()), batch.num_rows)
+            columns[CREATED_COLUMN] = pa.nulls(batch.num_rows, pa.int64())
+            values = self._features(view, batch.columns[keys:])
+            columns |= {f.output: value for f, value in zip(view.features, values, strict=True)}
+            yield pa.RecordBatch.from_pydict(columns)
 
     def _latest(self, session: Session, view: ViewPlan, query: str) -> Iterator[pa.RecordBatch]:
         keys = max(1, len(view.keys))
@@ -289,13 +318,34 @@ class PushDownEngine(ABC):
             yield pa.RecordBatch.from_pydict(columns)
 
 
+def _against_place(rows: int, entity_rows: int, *, windows: bool) -> str | None:
+    """Why as many rows of sources are better read than joined where they are; None if they are not."""
+    if rows < SMALL:
+        return f"the sources have about {rows:,} rows, which are read quickly"
+    if windows and entity_rows * ROWS_OF_AN_INSTANT > rows:
+        return f"windows of so many entity rows over about {rows:,} rows are computed quickly"
+    if entity_rows > rows:
+        return f"there are more entity rows than the sources' rows, about {rows:,}"
+    return None
+
+
+def _training_frame(rows: match.Rows) -> str:
+    return windows.training_frame(rows) if rows.view.windows else match.training_frame(rows)
+
+
+def _renames(step: Step) -> bool:
+    return isinstance(step, Shape) and not (step.computed or step.where or step.unnest)
+
+
 def _check_columns(view: ViewPlan, columns: Mapping[str, Column]) -> None:
     """Check that the columns are there and of the types that are declared.
 
     Raises:
         SourceError: naming one that is not.
     """
-    wanted = [(key.name, key.dtype) for key in view.keys] + [(f.column, f.dtype) for f in view.inputs]
+    marks = conditions_of(view)
+    wanted = [(key.name, key.dtype) for key in view.keys]
+    wanted += [(f.column, f.dtype) for f in view.inputs if f.column not in marks]
     for name, dtype in [*wanted, *((role, None) for role in view.source.time_columns)]:
         if name not in columns:
             raise SourceError(

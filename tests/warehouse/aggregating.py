@@ -1,0 +1,87 @@
+"""What the tests of engines in databases ask them: of all aggregations those that they do not refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from featurestore.definitions.source import InMemorySource
+from featurestore.frames.convert import to_arrow_table
+from featurestore.protocols.offline import Changes, ViewPlan
+from featurestore.testing.strategies import Case
+from featurestore.testing.strategies.tables import table_of_plan
+from featurestore_connectors.postgres import PostgresEngine
+from featurestore_connectors.push_down import PushDownEngine
+from tests.warehouse.loading import load_table, postgres_source
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Over:
+    """An engine in a database behind frames in memory: each is loaded first, if its types are there.
+
+    Args:
+        engine: the engine.
+        stored: the source with a table of these rows; None if the database has no such types, or no such values.
+    """
+
+    def __init__(
+        self, engine: PushDownEngine, stored: Callable[[ViewPlan, pa.Table], ViewPlan | None]
+    ) -> None:
+        self.name = engine.name
+        self.engine = engine
+        self._stored = stored
+
+    def _loaded(self, plan: ViewPlan) -> ViewPlan:
+        assert isinstance(plan.source, InMemorySource)
+        found = self._stored(plan, to_arrow_table(plan.source.data, what="rows"))
+        if found is None:
+            pytest.skip(f"{self.engine.system} has no such types, or no such values of them")
+        if (reason := self.engine.reason_against(found)) is not None and plan.windows:
+            pytest.skip(reason)
+        return found
+
+    def historical_features(
+        self, *, views: Sequence[ViewPlan], entities: pa.Table
+    ) -> Iterator[pa.RecordBatch]:
+        return self.engine.historical_features(views=[self._loaded(v) for v in views], entities=entities)
+
+    def latest_features(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        return self.engine.latest_features(view=self._loaded(view), at=at, changes=changes, keys=keys)
+
+    def visible_rows(
+        self, *, view: ViewPlan, at: int, changes: Changes | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        return self.engine.visible_rows(view=self._loaded(view), at=at, changes=changes)
+
+    def explain(self, *, views: Sequence[ViewPlan]) -> str:
+        return self.engine.explain(views=[self._loaded(view) for view in views])
+
+
+def over_postgres(url: str) -> Over:
+    """The engine in PostgreSQL."""
+
+    def stored(plan: ViewPlan, rows: pa.Table) -> ViewPlan | None:
+        table = table_of_plan(rows, plan)
+        if table is None:
+            return None
+        return replace(plan, source=postgres_source(plan.source, load_table(url, table)))
+
+    return Over(PostgresEngine(), stored)
+
+
+def without_refused(engine: PushDownEngine, case: Case) -> Case | None:
+    """The case, asked for those aggregations only that the engine has; None if it has none of them."""
+    (request,), (plan,) = case.requests, case.plans
+    kept = tuple(
+        name
+        for name, window, feature in zip(request.features, plan.windows, plan.features, strict=True)
+        if engine.reason_against(replace(plan, windows=(window,), features=(feature,))) is None
+    )
+    return replace(case, requests=(replace(request, features=kept),)) if kept else None
