@@ -15,7 +15,10 @@ from featurestore.testing.strategies import Case
 from featurestore.testing.strategies.tables import table_of_plan
 from featurestore_connectors.postgres import PostgresEngine
 from featurestore_connectors.push_down import PushDownEngine
+from featurestore_connectors.snowflake import SnowflakeEngine
 from tests.warehouse.loading import load_table, postgres_source
+from tests.warehouse.snowflake_loading import load_table as load_snowflake
+from tests.warehouse.snowflake_loading import snowflake_source, table_for_snowflake
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -74,6 +77,20 @@ def over_postgres(url: str) -> Over:
         return replace(plan, source=postgres_source(plan.source, load_table(url, table)))
 
     return Over(PostgresEngine(), stored)
+
+
+def over_snowflake() -> Over:
+    """The engine in Snowflake."""
+
+    def stored(plan: ViewPlan, rows: pa.Table) -> ViewPlan | None:
+        table = table_for_snowflake(rows, plan)
+        return (
+            None
+            if table is None
+            else replace(plan, source=snowflake_source(plan.source, load_snowflake(table)))
+        )
+
+    return Over(SnowflakeEngine(), stored)
 
 
 def without_refused(engine: PushDownEngine, case: Case) -> Case | None:

@@ -144,7 +144,7 @@ class _Translator(_Writer):
         if compared is None:
             return str(column.sql)
         if not (all(_suits(column, v) for v in compared) if compared else pa.types.is_boolean(column.type)):
-            raise UncertainError(f"the column {name!r}, which is {column.type},")
+            raise UncertainError(f"the column {name!r} ({column.type})")
         return self._dialect.compared(column)
 
     def value(self, literal: exp.Literal) -> str:
@@ -154,7 +154,7 @@ class _Translator(_Writer):
 def _suits(column: Any, literal: exp.Literal) -> bool:
     """Whether a comparison of a column with a value has one meaning."""
     found: pa.DataType = column.type
-    if column.text:
+    if column.text and not pa.types.is_integer(found):
         return False
     if literal.is_string:
         return bool(pa.types.is_string(found))

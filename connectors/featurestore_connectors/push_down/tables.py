@@ -65,6 +65,6 @@ def _values(dialect: Dialect, view: ViewPlan, columns: Columns, alias: str) -> M
     """Each feature of a view as it is stored."""
     zone = view.source.timezone
     return {
-        f.output: dialect.stored(f"{alias}.f{i}", columns.get(f.column), f.dtype, zone)
+        f.output: dialect.stored(f"{alias}.f{i}", None if view.windows else columns[f.column], f.dtype, zone)
         for i, f in enumerate(view.features)
     }

@@ -18,7 +18,7 @@ from featurestore_connectors.push_down.inputs import Computed, Input
 from featurestore_connectors.push_down.match import Rows, key_names, same
 
 _LARGE = 2**62
-_BLOCK = 1000  # rows whose floats are added up before the sums are: an error grows with each of both numbers
+_BLOCK = 4000  # rows whose floats are added up before the sums are: an error grows with each of both numbers
 
 
 def training_frame(rows: Rows) -> str:
@@ -76,7 +76,6 @@ met AS (
 
 def reason_against(view: ViewPlan, dialect: Dialect) -> str | None:
     """What of a view's aggregations the database cannot do as the law says; None if it can do all."""
-    inputs = {f.column: f.dtype for f in view.inputs}
     for window in view.windows:
         if window.by is not None:
             return f"has the aggregation {window.output!r}, a map (by=), for which no column there has a type"
@@ -85,7 +84,7 @@ def reason_against(view: ViewPlan, dialect: Dialect) -> str | None:
     for condition in conditions_of(view).values():
         if not is_plain(condition):
             return f"has the condition {condition!r}, of which it is not certain that it means the same there"
-    return dialect.refused(list(inputs.values())) if view.source.event_id is not None else None
+    return dialect.refused([f.dtype for f in view.inputs]) if view.source.event_id is not None else None
 
 
 def moving(rows: Rows, *, since: int, until: int) -> list[str]:
@@ -135,12 +134,13 @@ class _Made:
 
     Args:
         rows: the view's source.
-        bounded: whether rows before the longest window are left out.
+        bounded: whether rows are joined with instants, so that those before the longest window are left out.
     """
 
     def __init__(self, rows: Rows, *, bounded: bool) -> None:
         self._rows, self._computed = rows, Computed()
         self._keys = key_names(rows.view)
+        self._bounded = bounded
         self.longest = longest(rows.view) if bounded else None
         self.values = self._values()
 
@@ -148,8 +148,9 @@ class _Made:
         """The rows of the source with their times and what is computed of each."""
         rows, dialect, source = self._rows, self._rows.dialect, self._rows.view.source
         event, *created = self._times()
-        columns = [f"{event} AS event", f"{dialect.microseconds(rows.visible())} AS visible"]
-        columns += [f"{each} AS created" for each in created]
+        columns = [f"{event} AS event", *(f"{each} AS created" for each in created)]
+        if not (self._bounded and rows.view.in_order):
+            columns.append(f"{dialect.microseconds(rows.visible())} AS visible")
         if source.event_id is not None:
             columns.append(f"{rows.columns[source.event_id].sql} AS id")
             columns += [f"{order} AS b{i}" for i, order in enumerate(_orders(rows))]

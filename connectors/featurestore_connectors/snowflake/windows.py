@@ -17,6 +17,7 @@ from featurestore_connectors.snowflake.sql import literal
 
 _FADED = 2140  # half-lives after which even the largest float is less than the smallest
 _EXACT = 2**53
+_MOST_RANKS = 2**38  # more than an entity has rows
 _LISTS = ("first_n", "last_n", "first_distinct_n", "last_distinct_n", "top_k")
 
 
@@ -26,8 +27,6 @@ def unaggregated(window: WindowColumn) -> str | None:
         return f"and {window.function} is defined by a summary that SQL does not make"
     if window.function in _LISTS or isinstance(window.dtype, List):
         return "a list, whose items Snowflake turns into JSON"
-    if window.function == "mode":
-        return "and Snowflake's MODE takes any of several most frequent values"
     if window.column is not None and window.input in (Float16, Float32):
         return f"of {window.input}, a type that Snowflake does not have"
     return None
@@ -108,9 +107,9 @@ def _count(values: Values) -> str:
     return f"coalesce({values.count}, 0)"
 
 
-def _total(values: Values) -> str:
+def _total(values: Values, sql: str = "") -> str:
     """The exact sum of integers."""
-    return values.aggregate(f"sum({values.chosen(values.value)})")
+    return values.aggregate(f"sum(CAST({values.chosen(sql or values.value)} AS NUMBER(38, 0)))")
 
 
 def _sum(values: Values) -> str:
@@ -118,38 +117,47 @@ def _sum(values: Values) -> str:
         return f"coalesce({values.added(values.value)}, 0::FLOAT)"
     total = _total(values)
     before, after = values.each.too_large()
-    named = " || ', ' || ".join(
-        f"{literal(name + '=')} || {key}::VARCHAR" for name, key in values.each.entity()
-    )
+    keys = values.each.entity()
+    named = " || ', ' || ".join(f"{literal(name + '=')} || {key}::VARCHAR" for name, key in keys)
     # With the sum itself, so that no planner makes the message, which is an error, of constants beforehand.
     message = f"{literal(before)} || {named or literal('the one row of all')} || {literal(after)} || {total}::VARCHAR"
     fits = f"{total} BETWEEN {-(2**63)} AND {2**63 - 1}"
+    error = f"CAST({message} AS NUMBER(38, 0))"
     return (
-        f"CASE WHEN {total} IS NULL THEN 0 WHEN {fits} THEN {total} ELSE CAST({message} AS NUMBER(38, 0)) END"
+        f"CAST(CASE WHEN {total} IS NULL THEN 0 WHEN {fits} THEN {total} ELSE {error} END AS NUMBER(38, 0))"
     )
 
 
 def _mean(values: Values) -> str:
     if values.dtype in FLOATS:
         return f"{values.added(values.value)} / nullif({values.count}, 0)::FLOAT"
-    total = _total(values)
-    message = literal(
-        f"View {values.each.view.label!r}: a mean {values.each.window.output!r} divides a sum beyond 2**53: "
-    )
-    error = f"CAST({message} || {total}::VARCHAR AS FLOAT)"
+    total, count = _total(values), _total(values, "1")
     exact = f"{total} BETWEEN {-_EXACT} AND {_EXACT}"
-    return (
-        f"CASE WHEN {total} IS NULL THEN NULL WHEN {exact} THEN {total}::FLOAT / nullif({values.count}, 0)::FLOAT "
-        f"ELSE {error} END"
-    )
+    return f"CASE WHEN {exact} THEN {total}::FLOAT / {count}::FLOAT ELSE {_divided(total, count)} END"
+
+
+def _divided(total: str, count: str) -> str:
+    """A large sum divided once: the quotient of floats, corrected by what is left over, which is exact.
+
+    The quotient is taken apart into numbers that are integers when they are scaled: multiples of 2**32, of 1, and of
+    2**-39, which is the last bit of the least quotient of a sum beyond 2**53 and as many rows as there may be.
+    """
+    quotient = f"(abs({total})::FLOAT / {count}::FLOAT)"
+    high = f"floor({quotient} / {2**32})"
+    low = f"floor({quotient} - {high} * {2**32})"
+    rest = f"({quotient} - {high} * {2**32} - {low})"
+    high, low, rest = (f"CAST({part} AS NUMBER(38, 0))" for part in (high, low, f"{rest} * {2**39}"))
+    left = f"((abs({total}) - {count} * {2**32} * {high} - {count} * {low}) * {2**39} - {count} * {rest})"
+    return f"sign({total}) * ({quotient} + {left}::FLOAT / {count}::FLOAT / {2**39}::FLOAT)"
 
 
 def _variance(values: Values) -> str:
-    mean = f"avg({values.chosen(values.value)}) OVER (PARTITION BY {values.each.group})"
-    if values.dtype in INTEGERS:
-        # An integer near the mean: the differences from it are exact.
-        mean = f"CAST(round({mean}) AS NUMBER(38, 0))"
-    away = f"({values.value} - {values.each.computed.windows.of(mean)})::FLOAT"
+    mean = values.each.computed.windows.of(
+        f"avg({values.chosen(values.value)}) OVER (PARTITION BY {values.each.group})"
+    )
+    away = f"({values.value} - {mean})"
+    if values.dtype in INTEGERS:  # beyond 2**53 only these are exact
+        away = f"(CAST({values.value} AS NUMBER(38, 1)) - CAST({mean} AS NUMBER(38, 1)))::FLOAT"
     squares, rest = values.added(f"{away} * {away}"), values.added(away)
     count = f"nullif({values.count}, 0)::FLOAT"
     return f"greatest(({squares} - {rest} * {rest} / {count}) / {count}, 0::FLOAT)"
@@ -195,6 +203,16 @@ def _number(values: Values) -> str:
 def _count_distinct(values: Values) -> str:
     rank = values.place(values.order, ranked="dense_rank")
     return f"coalesce({values.aggregate(f'count(DISTINCT {values.chosen(rank)})')}, 0)"
+
+
+def _mode(values: Values) -> str:
+    """The value that is there most often; of several the one that is first in order."""
+    rank = values.place(values.order, ranked="dense_rank")
+    given = f"CASE WHEN {values.each.over(values.value)} THEN 1 ELSE 0 END"
+    times = values.each.computed.windows.of(
+        f"count(*) OVER (PARTITION BY {values.each.group}, {given}, {rank})"
+    )
+    return values.aggregate(f"max_by({values.value}, {values.chosen(f'{times} * {_MOST_RANKS} - {rank}')})")
 
 
 def _median(values: Values) -> str:
@@ -252,6 +270,7 @@ _FUNCTIONS: dict[str, Callable[[Values], str]] = {
     "first": _first,
     "last": _last,
     "count_distinct": _count_distinct,
+    "mode": _mode,
     "median": _median,
     "percentile": _percentile,
     "any": _any,
