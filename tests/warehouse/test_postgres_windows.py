@@ -191,7 +191,8 @@ def test_a_sum_that_does_not_fit_names_the_entity(shared_warehouse: str):
     source = stored(f"0, {2**63 - 1}, 0, '', NULL, 0", "0, 1, 0, '', NULL, 0")
     total = fs.Aggregation("i", "sum", "1d", name="total")
     with pytest.raises(
-        SourceError, match="the sum 'total' of entity k=1 does not fit into 64 bits: 9223372036854775808"
+        SourceError,
+        match=r"^View 'v': the sum 'total' of entity k=1 does not fit into 64 bits: 9223372036854775808",
     ):
         both(source, total)
     with pytest.raises(

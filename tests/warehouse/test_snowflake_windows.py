@@ -133,7 +133,8 @@ def test_means_of_integers_divide_once(snowflake_url: str, values: tuple[int, ..
 def test_a_sum_that_does_not_fit_names_the_entity(snowflake_url: str):
     total = fs.Aggregation("x", "sum", fs.LIFETIME, input_type=fs.Int64, name="total")
     with pytest.raises(
-        SourceError, match="the sum 'total' of entity k=1 does not fit into 64 bits: 9223372036854775808"
+        SourceError,
+        match=r"^View 'v': the sum 'total' of entity k=1 does not fit into 64 bits: 9223372036854775808",
     ):
         computed(integers(2**63 - 1, 1), total)
     with pytest.raises(

@@ -29,6 +29,7 @@ from featurestore_connectors.names import quoted
 from featurestore_connectors.push_down import match, tables, windows
 from featurestore_connectors.push_down.conditions import conditions_of, uncertain
 from featurestore_connectors.push_down.dialect import ENTITIES, GIVEN, Column, Columns, Dialect, Session
+from featurestore_connectors.push_down.inputs import overflows_told
 from featurestore_connectors.push_down.rows import effective, given_keys, sent_rows
 
 # Fewer rows are read and joined here before a database has taken in the entity rows.
@@ -83,7 +84,7 @@ class PushDownEngine(ABC):
         if None in counts:
             return Suits(False, "how many rows the sources have is not known beforehand")
         rows = sum(count for count in counts if count is not None)
-        against = _against_place(rows, entity_rows, windows=any(view.windows for view in views))
+        against = _against_place(views, rows, entity_rows)
         if against is not None:
             return Suits(False, against)
         return Suits(True, f"all views read one {self.system} database, where about {rows:,} rows can stay")
@@ -106,7 +107,8 @@ class PushDownEngine(ABC):
                 session.ingest(GIVEN, given_keys(view, keys, self.dialect))
             rows, until, condition = self._rows_at(view, columns, at, changes, given=keys is not None)
             if view.windows:
-                yield from self._aggregated(session, view, until, windows.latest(rows, until, condition))
+                with overflows_told():
+                    yield from self._aggregated(session, view, until, windows.latest(rows, until, condition))
             else:
                 yield from self._latest(session, view, match.latest(rows, until, condition))
 
@@ -146,16 +148,17 @@ class PushDownEngine(ABC):
         session = self.session(views[0].source)
         try:
             found = [(view, self._wanted_columns(session, view)) for view in views]
-            tables.store(
-                session,
-                self.dialect,
-                found,
-                entities=entities,
-                rows=rows,
-                outputs=outputs,
-                name=name,
-                replace=replace,
-            )
+            with overflows_told():
+                tables.store(
+                    session,
+                    self.dialect,
+                    found,
+                    entities=entities,
+                    rows=rows,
+                    outputs=outputs,
+                    name=name,
+                    replace=replace,
+                )
         finally:
             session.close()
 
@@ -266,8 +269,9 @@ class PushDownEngine(ABC):
             session.close()
             raise
         schema = pa.schema([(f.output, arrow_type(f.dtype)) for f in view.features])
-        for batch in session.batches(query):
-            yield pa.RecordBatch.from_arrays(self._features(view, batch.columns), schema=schema)
+        with overflows_told():
+            for batch in session.batches(query):
+                yield pa.RecordBatch.from_arrays(self._features(view, batch.columns), schema=schema)
 
     def _features(self, view: ViewPlan, found: Sequence[pa.Array]) -> list[pa.Array]:
         return [
@@ -318,12 +322,13 @@ class PushDownEngine(ABC):
             yield pa.RecordBatch.from_pydict(columns)
 
 
-def _against_place(rows: int, entity_rows: int, *, windows: bool) -> str | None:
+def _against_place(views: Sequence[ViewPlan], rows: int, entity_rows: int) -> str | None:
     """Why as many rows of sources are better read than joined where they are; None if they are not."""
     if rows < SMALL:
         return f"the sources have about {rows:,} rows, which are read quickly"
-    if windows and entity_rows * ROWS_OF_AN_INSTANT > rows:
-        return f"windows of so many entity rows over about {rows:,} rows are computed quickly"
+    for view in views:
+        if view.windows and (not view.keys or entity_rows * ROWS_OF_AN_INSTANT > rows):
+            return f"windows of so many entity rows over about {rows:,} rows are computed quickly"
     if entity_rows > rows:
         return f"there are more entity rows than the sources' rows, about {rows:,}"
     return None

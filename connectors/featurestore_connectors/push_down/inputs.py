@@ -7,12 +7,17 @@ values are made. Floats may have to be added up block by block of rows: these su
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from featurestore.errors import SourceError
 from featurestore.protocols.offline import ViewPlan, WindowColumn
 from featurestore_connectors.push_down.match import key_names
+
+_TOO_LARGE = re.compile(r"View .* does not fit into 64 bits: -?\d+")
 
 
 @dataclass(slots=True)
@@ -114,3 +119,20 @@ class Input:
             f"View {self.view.label!r}: the sum {self.window.output!r} of entity ",
             " does not fit into 64 bits: ",
         )
+
+
+@contextmanager
+def overflows_told() -> Iterator[None]:
+    """Tell of a sum that does not fit in the words of `Input.too_large`, which a database's error only quotes.
+
+    Raises:
+        SourceError: what is raised inside, or about the sum.
+    """
+    try:
+        yield
+    except SourceError as error:
+        found = _TOO_LARGE.search(error.message)
+        if found is None:
+            raise
+        hint = "Use a shorter window, or leave out the values that are no real ones: where=…."
+        raise SourceError(f"{found[0]}.", hint=hint) from error
