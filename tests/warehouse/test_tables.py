@@ -124,6 +124,18 @@ def test_a_frame_of_rows_that_an_index_leads_to_is_a_table(
     assert rows_of(written) == [(1, 6), (1, None), (2, 7), (3, None), (None, None)]
 
 
+def test_windows_and_features_in_one_table(store: fs.FeatureStore, place: Warehouse, view: fs.FeatureView):
+    functions = {"x": ("sum", "mean", "max"), "y": ("min",), "z": ("last",), "day": ("first",), "flag": ("any",),
+                 "level": ("var", "max"), "loaded": ("max",)}  # fmt: skip
+    features = [fs.Aggregation(c, f, "1d", name=f"{c}_{f}") for c, fs_of in functions.items() for f in fs_of]
+    windows = fs.FeatureView("w", entities=[courier], source=view.source, features=features)
+    frame = store.get_historical_features(ASKED, [view, windows], engine=place.kind)
+    frame.to_table("frame")
+    expected = store.get_historical_features(ASKED, [view, windows], engine="duckdb").to_arrow()
+    written = place.source(table="frame", event_timestamp="event_timestamp")
+    assert rows_of(read_table(written, dict.fromkeys(expected.schema.names))) == rows_of(expected)
+
+
 def test_a_frame_that_fails_leaves_what_was_there(
     store: fs.FeatureStore, place: Warehouse, view: fs.FeatureView
 ):
@@ -145,6 +157,6 @@ def test_what_cannot_stay_there_says_so(store: fs.FeatureStore, place: Warehouse
     with pytest.raises(RequestError, match="Column 'nested' of the entity rows is struct"):
         store.get_historical_features(nested, [view]).to_table("frame")
     windows = fs.FeatureView("w", entities=[courier], source=view.source,
-                             features=[fs.Aggregation("x", "max", window=HOUR, name="m")])  # fmt: skip
-    with pytest.raises(RequestError, match="has aggregations"):
+                             features=[fs.Aggregation("x", "max", HOUR, name="m", by="k", keys=1)])  # fmt: skip
+    with pytest.raises(RequestError, match="has the aggregation 'm', a map"):
         store.get_historical_features(ASKED, [windows]).to_table("frame")

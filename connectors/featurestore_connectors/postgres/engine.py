@@ -29,10 +29,10 @@ _TOO_MANY = 10_000_000
 
 
 class PostgresEngine(PushDownEngine):
-    """Offline engine in PostgreSQL, for views with plain features over its tables and queries.
+    """Offline engine in PostgreSQL, for plain features and aggregations over its tables and queries.
 
-    The entity rows are copied into a temporary table; one statement for each view does the join, and its result is
-    streamed back in their order. The user needs the right to make temporary tables.
+    The entity rows are copied into a temporary table; one statement for each view joins or aggregates, and its
+    result is streamed back in their order. The user needs the right to make temporary tables.
     """
 
     name = "postgres"
@@ -76,7 +76,7 @@ class PostgresEngine(PushDownEngine):
         keys = [(columns[key.name], key.dtype) for key in view.keys]
         # An index is of columns as they are.
         plain = all(self.dialect.key(column, dtype, zone) == column.sql for column, dtype in keys)
-        if not (source.table and view.in_order and keys and exact and plain):
+        if view.windows or not (source.table and view.in_order and keys and exact and plain):
             return None
         wanted = {column.name for column, _ in keys}
         for names in self._indexes(session, source):
@@ -91,14 +91,15 @@ class PostgresEngine(PushDownEngine):
         why = super().better_read(session, views, rows, entity_rows)
         if why is not None or sum(rows) >= _TOO_MANY:
             return why
-        for view, count in zip(views, rows, strict=True):
+        joined = [(view, count) for view, count in zip(views, rows, strict=True) if not view.windows]
+        for view, count in joined:
             if (
                 count < self.small
                 or self.lookup(session, view, self._wanted_columns(session, view)) is not None
             ):
                 continue
             return f"no index on join keys and event timestamp leads to the rows of view {view.label!r}"
-        if entity_rows * len(views) * _LOOKUP > sum(rows):
+        if entity_rows * len(joined) * _LOOKUP > sum(rows):
             return f"{entity_rows:,} entity rows take longer to look up than about {sum(rows):,} rows to read"
         return None
 
