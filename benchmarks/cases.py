@@ -55,8 +55,8 @@ class Case:
 def find(scale: Scale, name: str) -> Case:
     """A case by name.
 
-    ``views-5``, ``zones``, ``large``, ``lake``, ``columns-5`` (of 200), ``days-6`` (the last of 90), ``growth-`` and
-    a size, or a shape and an order such as ``strings-shuffled``.
+    ``views-5``, ``zones``, ``large``, ``lake-5`` (features that are declared), ``columns-5`` (of 200), ``days-6`` (the
+    last of 90), ``growth-`` and a size, or a shape and an order such as ``strings-shuffled``.
     """
     kind, _, detail = name.partition("-")
     if kind == "views":
@@ -69,7 +69,7 @@ def find(scale: Scale, name: str) -> Case:
         view = View("rows", large.source(scale), features=large.FEATURES)
         return Case((view,), large.entity_rows(scale))
     if kind == "lake":
-        return _lake(scale)
+        return _lake(scale, int(detail))
     if kind in ("columns", "days"):
         return _pruned(scale, kind, int(detail))
     return _shape(scale, kind, detail)
@@ -107,8 +107,9 @@ def _pruned(scale: Scale, kind: str, count: int) -> Case:
     return Case((view,), pruning.entity_rows(scale, DAYS))
 
 
-def _lake(scale: Scale) -> Case:
+def _lake(scale: Scale, declared: int) -> Case:
     others = tuple(name for name in FEATURES if name not in lake.ASKED)
+    others = others[: declared - len(lake.ASKED)]
     view = View("rows", lake.days(scale), features=lake.ASKED, ttl=lake.TTL, others=others)
     return Case((view,), lake.entity_rows(scale))
 

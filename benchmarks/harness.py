@@ -132,6 +132,16 @@ def measure(contenders: Sequence[Contender], runs: int, server: Server | None) -
                 _progress(contender, number)
 
 
+def measure_warm(contenders: Sequence[Contender], runs: int) -> None:
+    """One process for each contender, all alive, and their runs in turn: where memory says nothing."""
+    with ExitStack() as stack:
+        living = [(one, stack.enter_context(process(one, None))) for one in contenders]
+        for number in range(runs):
+            for contender, running in living:
+                contender.measurements.append(running.ask({}))
+                _progress(contender, number)
+
+
 def measure_calls(
     contenders: Sequence[Contender], runs: int, server: Server | None, messages: Sequence[Job]
 ) -> list[list[Contender]]:

@@ -5,12 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from benchmarks.data import FEATURES
 from benchmarks.figures import Figure
-from benchmarks.harness import Contender, measure, measure_scripts
+from benchmarks.harness import Contender, measure, measure_scripts, measure_warm
+from benchmarks.lake import ASKED as ASKED_OF_LAKE
 from benchmarks.suites import Options, Outcome, Table
-from benchmarks.warehouses.lake import PATH
+from benchmarks.warehouses.lake import PATH, Lake
 from benchmarks.warehouses.lake import filled as stored
-from benchmarks.warehouses.postgres import ASKED, Warehouse, filled, sizes, table
+from benchmarks.warehouses.postgres import (
+    ASKED,
+    WITHOUT_INDEX,
+    Warehouse,
+    filled,
+    sizes,
+    table,
+    without_index,
+)
 
 _ENGINES = ("ours (postgres)", "ours (duckdb)")
 _FEWER_RUNS = 3
@@ -23,17 +33,20 @@ _SENT = (
 
 def postgres(options: Options) -> Outcome:
     """A large table into Arrow beside what the driver needs; and where a training frame is better made."""
-    with filled(options.scale) as warehouse:
+    scale = options.scale
+    with filled(scale) as warehouse:
         reading = [_reading(options, warehouse, form) for form in ("table", "stream")]
-        measure([contender for one in reading for contender in one.contenders], options.runs, None)
-        frames = [
-            _frames(options, warehouse, rows, asked)
-            for rows in sizes(options.scale)
-            for asked in ASKED
-            if asked <= options.scale.entity_rows
-        ]
         runs = min(options.runs, _FEWER_RUNS)
-        measure([contender for one in frames for contender in one.contenders], runs, None)
+        measure([contender for one in reading for contender in one.contenders], runs, None)
+        cells = [
+            (rows, asked, True) for rows in sizes(scale) for asked in ASKED if asked <= scale.entity_rows
+        ]
+        last = without_index(scale)
+        cells += [(last, asked, False) for rows, asked, _ in cells if rows == last]
+        frames = []
+        for rows, asked, indexed in cells:
+            frames.append(_frames(options, warehouse, rows, asked, indexed=indexed))
+            measure_warm(frames[-1].contenders, 1 if rows > WITHOUT_INDEX else runs)
     return Outcome([*reading, *frames], warehouse.server)
 
 
@@ -48,36 +61,41 @@ def _reading(options: Options, warehouse: Warehouse, form: str) -> Table:
     return Table(f"PostgreSQL table of {rows:,} rows × 20 floats {into}", options.chosen([bare, ours]))
 
 
-def _frames(options: Options, warehouse: Warehouse, rows: int, asked: int) -> Table:
+def _frames(options: Options, warehouse: Warehouse, rows: int, asked: int, *, indexed: bool) -> Table:
     """The two engines, and what is chosen between them."""
     job: dict[str, Any] = {"benchmark": "in_place", "kind": "ours", "rows": rows, "asked": asked}
-    job |= {"url": warehouse.url, "table": table(rows)}
+    job |= {"url": warehouse.url, "table": table(rows, indexed=indexed)}
     there, here = (
         Contender(name, job | {"engine": engine})
         for name, engine in zip(_ENGINES, ("postgres", "duckdb"), strict=True)
     )
     auto = Contender("ours (auto)", job | {"engine": "auto"}, floor=_ENGINES, goal=1.5)
     title = f"frame of {asked:,} rows over a PostgreSQL table of {rows:,}"
+    title += "" if indexed else " without an index"
     return Table(title, options.chosen([there, here, auto]))
 
 
 def lake(options: Options) -> Outcome:
     """A week of 90 days and 5 of 20 features from an object store: what the server sends for it."""
+    tables = []
     with stored(options.scale) as store:
-        job: dict[str, Any] = {"benchmark": "lake", "scale": options.scale.name, "path": PATH}
-        job |= {"port": store.port, "environment": store.environment}
-        hand = Contender("by hand, the folders known", job | {"kind": "lawful"}, figures=_SENT)
-        held = tuple(replace(one, goal=1.5) if one.key == "times_needed" else one for one in _SENT)
-        ours = [
-            Contender(
-                f"ours ({engine})", job | {"kind": "ours", "engine": engine}, floor=hand.name, figures=held
-            )
-            for engine in ("duckdb", "polars")
-        ]
-        contenders = options.chosen([hand, *ours])
-        measure(contenders, options.runs, None)
-    table = Table("a week of 90 days, 5 of 20 features, from an S3-compatible server", contenders)
-    return Outcome([table], folder="lake")
+        for declared in (len(ASKED_OF_LAKE), len(FEATURES)):
+            title = f"a week of 90 days, 5 of 20 columns, from an S3-compatible server; {declared} features declared"
+            tables.append(Table(title, options.chosen(_lake(options, store, declared))))
+        measure([contender for table in tables for contender in table.contenders], options.runs, None)
+    return Outcome(tables, folder="lake")
+
+
+def _lake(options: Options, store: Lake, declared: int) -> list[Contender]:
+    job: dict[str, Any] = {"benchmark": "lake", "scale": options.scale.name, "case": f"lake-{declared}"}
+    job |= {"path": PATH, "port": store.port, "environment": store.environment}
+    hand = Contender("by hand, the folders known", job | {"kind": "lawful"}, figures=_SENT)
+    held = tuple(replace(one, goal=1.5) if one.key == "times_needed" else one for one in _SENT)
+    ours = [
+        Contender(f"ours ({engine})", job | {"kind": "ours", "engine": engine}, floor=hand.name, figures=held)
+        for engine in ("duckdb", "polars")
+    ]
+    return [hand, *ours]
 
 
 def connectors(options: Options) -> Outcome:

@@ -18,7 +18,7 @@ from benchmarks.warehouses.lake import Counter
 
 def prepare(job: Job) -> Run:
     """Read the entity rows, and stand between the client and the server; the run reads the lake."""
-    case = find(SCALES[job["scale"]], "lake")
+    case = find(SCALES[job["scale"]], job["case"])
     rows = pq.read_table(case.entity_rows)
     needed = columns.needed(case, pc.min(rows["event_timestamp"]).as_py())
     counter = Counter(job["port"])

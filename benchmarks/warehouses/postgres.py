@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
 ASKED = (1_000, 10_000, 100_000)
+WITHOUT_INDEX = 1_000_000
+"""How many rows the table at most has that is there a second time, without an index."""
 COLUMNS = ("entity_id", "event_timestamp", "created_timestamp", *FEATURES)
 _ROWS_OF_AN_ENTITY = 100
 _BATCH = 1_000_000
@@ -42,9 +44,14 @@ def sizes(scale: Scale) -> list[int]:
     return [size for size in SIZES if size <= scale.source_rows]
 
 
-def table(rows: int) -> str:
-    """The table of so many rows."""
-    return f"rows_{rows}"
+def table(rows: int, *, indexed: bool = True) -> str:
+    """The table of so many rows, with or without an index on key and event timestamp."""
+    return f"rows_{rows}" if indexed else f"unindexed_{rows}"
+
+
+def without_index(scale: Scale) -> int:
+    """How many rows the table without an index has."""
+    return max(size for size in sizes(scale) if size <= WITHOUT_INDEX)
 
 
 def entity_rows(rows: int, asked: int) -> pa.Table:
@@ -76,18 +83,21 @@ def fill(url: str, scale: Scale) -> str:
         # Scans begin with the first row, whoever has read before, so that answers compare in their order.
         session.execute(f"ALTER DATABASE {session.info.dbname} SET synchronize_seqscans = off".encode())
         floats = ", ".join(f"{name} float8" for name in FEATURES)
-        for rows in sizes(scale):
+        tables = [(rows, table(rows)) for rows in sizes(scale)]
+        last = without_index(scale)
+        for rows, name in [*tables, (last, table(last, indexed=False))]:
             session.execute(
                 # What they hold need not outlive the server: without a log they are filled in half the time.
-                f"CREATE UNLOGGED TABLE {table(rows)} (entity_id int8, event_timestamp timestamptz, "
+                f"CREATE UNLOGGED TABLE {name} (entity_id int8, event_timestamp timestamptz, "
                 f"created_timestamp timestamptz, {floats}) WITH (autovacuum_enabled = off)".encode()
             )
             with loader.cursor() as cursor:
                 for batch in _batches(rows):
-                    cursor.adbc_ingest(table(rows), batch, mode="append")
-            session.execute(f"CREATE INDEX ON {table(rows)} (entity_id, event_timestamp)".encode())
+                    cursor.adbc_ingest(name, batch, mode="append")
+            if name == table(rows):
+                session.execute(f"CREATE INDEX ON {name} (entity_id, event_timestamp)".encode())
             # What the server does by itself in time.
-            session.execute(f"VACUUM ANALYZE {table(rows)}".encode())
+            session.execute(f"VACUUM ANALYZE {name}".encode())
         return str(session.info.parameter_status("server_version")).partition(" ")[0]
 
 

@@ -12,6 +12,7 @@ fakesnow translates Snowflake's SQL into DuckDB's. What is added here, of fakesn
 - uploads by PUT, whose address has to say which headers it signs;
 - session parameters, warehouses and roles: accepted without effect, but for the time that a statement may take;
 - SYSTEM$CANCEL_ALL_QUERIES, and DROP STAGE;
+- views in INFORMATION_SCHEMA.TABLES, as Snowflake has them;
 - HASH_AGG and SYSTEM$LAST_CHANGE_COMMIT_TIME, which here say what a table holds;
 - a warehouse called SUSPENDED, which does not run anything.
 """
@@ -28,6 +29,7 @@ import threading
 import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
+from string import Template
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -35,7 +37,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import sqlglot
 import uvicorn
-from fakesnow import arrow
+from fakesnow import arrow, info_schema
 from fakesnow.cursor import FakeSnowflakeCursor
 from snowflake.connector.errors import ProgrammingError
 from sqlglot import exp
@@ -218,6 +220,16 @@ def nullable(to_schema: Callable[..., pa.Schema]) -> Callable[..., pa.Schema]:
     return wrapped
 
 
+def with_views(tables: Template) -> Template:
+    """The catalogue of tables with the views."""
+    listed = (
+        "(SELECT database_name, schema_name, table_name, estimated_size, 'BASE TABLE' AS kind FROM duckdb_tables "
+        "UNION ALL SELECT database_name, schema_name, view_name, NULL, 'VIEW' FROM duckdb_views) AS tables"
+    )
+    made = tables.template.replace("from duckdb_tables tables", f"from {listed}")
+    return Template(made.replace("'BASE TABLE' AS \"TABLE_TYPE\"", 'tables.kind AS "TABLE_TYPE"'))
+
+
 def replaced(handlers: dict[str, Callable[[Request], Awaitable[JSONResponse]]]) -> list[Route]:
     """The server's routes with some of its own."""
     kept = [route for route in server.routes if route.path not in handlers]
@@ -228,6 +240,9 @@ def main(port: int) -> None:
     """Serve until the process is ended."""
     arrow.timestamp_to_sf_struct = with_nulls
     arrow.to_sf_schema = nullable(arrow.to_sf_schema)
+    info_schema.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW = with_views(
+        info_schema.SQL_CREATE_INFORMATION_SCHEMA_TABLES_VIEW
+    )
     server.gcs_stage_info = signed(server.gcs_stage_info)
     FakeSnowflakeCursor._transform = transformed(FakeSnowflakeCursor._transform)
     FakeSnowflakeCursor.execute = executed(FakeSnowflakeCursor.execute)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from featurestore.definitions.database import PostgresSource
 from featurestore.definitions.source import Source
+from featurestore.protocols.offline import ViewPlan
 from featurestore.testing.strategies import Case
 from featurestore.testing.strategies.tables import table_for_database
 
@@ -48,10 +49,24 @@ def load_table(url: str, table: pa.Table) -> str:
     return name
 
 
-def as_postgres(case: Case, url: str) -> Case | None:
+def as_postgres(case: Case, url: str, *, indexed: bool = False) -> Case | None:
     """The case over a table of PostgreSQL; None if none can hold it."""
     table = table_for_database(case)
-    return None if table is None else case.with_source(postgres_source(case.source, load_table(url, table)))
+    if table is None:
+        return None
+    source = postgres_source(case.source, load_table(url, table))
+    if indexed:
+        make_indexes(url, source, case.plans)
+    return case.with_source(source)
+
+
+def make_indexes(url: str, source: PostgresSource, plans: Sequence[ViewPlan]) -> None:
+    """Indexes on join keys and event timestamp, by which the rows of an entity are found."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        for plan in plans:
+            columns = [source.own_column(key.name) for key in plan.keys] + [source.event_column]
+            listed = ", ".join(f'"{column}"' for column in columns)
+            connection.execute(f"CREATE INDEX ON {source.table} ({listed})".encode())
 
 
 def postgres_source(source: Source, table: str) -> PostgresSource:

@@ -29,6 +29,7 @@ def rides_of_postgres(url: str) -> fs.PostgresSource:
             "CREATE TABLE rides AS SELECT (g % 1000)::int8 AS k, g::int8 AS x, "
             f"'2024-04-01 00:00Z'::timestamptz + g * interval '20 seconds' AS at FROM generate_series(0, {ROWS - 1}) g"
         )
+        connection.execute("CREATE INDEX rides_of_a_courier ON rides (k, at)")
         connection.execute("ANALYZE rides")
     return fs.PostgresSource("rides", url=loading.URL, table="rides", event_timestamp="at")
 
@@ -83,13 +84,44 @@ def test_a_request_runs_where_its_rows_are_if_they_are_many(store: fs.FeatureSto
     assert latest.num_rows == 1000
 
 
+def test_so_do_windows_of_few_entity_rows(store: fs.FeatureStore, rides: DatabaseSource):
+    functions = ("count", "sum", "mean", "stddev", "median", "last", "count_distinct")
+    features = [fs.Aggregation("x", f, "3d", name=f, where="x > 100000") for f in functions]
+    loads = view(rides, features=features, schedule=fs.Schedule(HOUR))
+    frame = store.get_historical_features(asked(50), [loads])
+    assert f"on engine {rides.kind}: 50 entity rows" in frame.explain()
+    here = store.get_historical_features(asked(50), [loads], engine="duckdb").to_arrow()
+    found = frame.to_arrow()
+    assert found.schema == here.schema
+    for name in found.schema.names:
+        if name in ("stddev", "mean"):
+            assert found.column(name).to_pylist() == pytest.approx(here.column(name).to_pylist(), rel=1e-12)
+        else:
+            assert found.column(name).equals(here.column(name))
+
+
 @pytest.mark.parametrize(
     ("change", "count", "reason"),
     [
         (
-            {"features": [fs.Aggregation("x", "max", window=HOUR, name="x")]},
+            {"features": [fs.Aggregation("x", "max", window=HOUR, name="x", by="k", keys=2)]},
             4,
-            "view 'load' has aggregations",
+            "view 'load' has the aggregation 'x', a map",
+        ),
+        (
+            {"features": [fs.Aggregation("x", "max", window=HOUR, name="x", where="x / 2 > 1")]},
+            4,
+            "view 'load' has the condition 'x / 2 > 1'",
+        ),
+        (
+            {"features": [fs.Aggregation("x", "max", window=HOUR, name="x", where="x = 'a'")]},
+            4,
+            "the condition \"x = 'a'\" compares the column 'x' (int64)",
+        ),
+        (
+            {"features": [fs.Aggregation("x", "max", window=HOUR, name="x")]},
+            ROWS // 1000 + 1,
+            f"windows of so many entity rows over about {ROWS:,} rows are computed quickly",
         ),
         ({"sql": "SELECT k, x, at FROM {source}"}, 4, "view 'load' transforms its rows"),
         ({}, ROWS + 1, "there are more entity rows than the sources' rows, about 120,000"),
@@ -101,6 +133,30 @@ def test_else_it_runs_here_and_says_why(
     shown = store.get_historical_features(asked(count), [view(rides, **change)]).explain()
     assert "on engine duckdb" in shown
     assert f"not {rides.kind}: {reason}" in shown
+
+
+def test_rows_without_an_index_and_many_entity_rows_are_read_from_postgres(
+    store: fs.FeatureStore, warehouse: str
+):
+    rides = rides_of_postgres(warehouse)
+
+    def shown(count: int, **changes: Any) -> str:
+        return store.get_historical_features(asked(count), [view(rides, **changes)]).explain()
+
+    assert "on engine postgres" in shown(ROWS // 10)
+    assert "JOIN LATERAL" in shown(4)
+    many = shown(ROWS // 10 + 1)
+    assert "not postgres: 12,001 entity rows take longer to look up than about 120,000 rows to read" in many
+    with psycopg.connect(warehouse, autocommit=True) as connection:
+        connection.execute("DROP INDEX rides_of_a_courier")
+        connection.execute("CREATE INDEX ON rides (at, k)")
+        connection.execute("CREATE INDEX ON rides (k, at) WHERE x > 5")
+        assert (
+            "not postgres: no index on join keys and event timestamp leads to the rows of view 'load'"
+            in shown(4)
+        )
+        connection.execute("CREATE INDEX ON rides (k, at, x)")
+    assert "on engine postgres" in shown(4)
 
 
 def test_few_rows_are_read(store: fs.FeatureStore, rides: DatabaseSource):

@@ -6,8 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,6 @@ from hypothesis import HealthCheck, assume, given, settings
 import featurestore as fs
 from featurestore.definitions.source import InMemorySource
 from featurestore.errors import RequestError, SourceError, SourceUnavailableError
-from featurestore.frames.convert import to_arrow_table
-from featurestore.protocols.offline import Changes, ViewPlan
 from featurestore.testing.engine_suite.boundaries import BoundaryCases
 from featurestore.testing.engine_suite.latest import LatestCases
 from featurestore.testing.engine_suite.peers import PeerCases
@@ -32,51 +29,13 @@ from featurestore.testing.engine_suite.values import ValueCases
 from featurestore.testing.engine_suite.visible import VisibleCases
 from featurestore.testing.judge import check_historical, check_latest, check_visible
 from featurestore.testing.strategies import Case, cases
-from featurestore.testing.strategies.tables import table_of_plan
 from featurestore_connectors.postgres import PostgresEngine
-from tests.warehouse.loading import URL, as_postgres, load_table, postgres_source
+from tests.warehouse.aggregating import over_postgres
+from tests.warehouse.loading import URL, as_postgres
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 plane = fs.Entity("plane", join_keys={"k": fs.Int64})
-
-
-class OverPostgres:
-    """The engine behind frames in memory: each is loaded into PostgreSQL first, if its types are."""
-
-    name = "postgres"
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._engine = PostgresEngine()
-
-    def _loaded(self, plan: ViewPlan) -> ViewPlan:
-        assert isinstance(plan.source, InMemorySource)
-        data = to_arrow_table(plan.source.data, what="rows")
-        table = table_of_plan(data, plan)
-        if table is None:
-            pytest.skip("PostgreSQL has no such types, or no such values of them")
-        if plan.windows:
-            pytest.skip("the engine refuses aggregations, which a test below looks at")
-        return replace(plan, source=postgres_source(plan.source, load_table(self._url, table)))
-
-    def historical_features(
-        self, *, views: Sequence[ViewPlan], entities: pa.Table
-    ) -> Iterator[pa.RecordBatch]:
-        return self._engine.historical_features(views=[self._loaded(v) for v in views], entities=entities)
-
-    def latest_features(
-        self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None
-    ) -> Iterator[pa.RecordBatch]:
-        return self._engine.latest_features(view=self._loaded(view), at=at, changes=changes, keys=keys)
-
-    def visible_rows(
-        self, *, view: ViewPlan, at: int, changes: Changes | None = None
-    ) -> Iterator[pa.RecordBatch]:
-        return self._engine.visible_rows(view=self._loaded(view), at=at, changes=changes)
-
-    def explain(self, *, views: Sequence[ViewPlan]) -> str:
-        return self._engine.explain(views=[self._loaded(view) for view in views])
 
 
 @pytest.mark.postgres
@@ -85,18 +44,26 @@ class TestPostgresEngine(
 ):
     @pytest.fixture
     def engine(self, shared_warehouse: str) -> Any:
-        return OverPostgres(shared_warehouse)
+        return over_postgres(shared_warehouse)
+
+
+@pytest.mark.postgres
+class TestPostgresEngineWithIndexes(BoundaryCases, RuleCases, ValueCases, TimeCases):
+    @pytest.fixture
+    def engine(self, shared_warehouse: str) -> Any:
+        return over_postgres(shared_warehouse, indexed=True)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("indexed", [False, True], ids=["sorted", "looked up"])
 @settings(
     max_examples=25,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
 @given(case=cases())
-def test_it_is_the_oracle(shared_warehouse: str, case: Case):
-    stored = as_postgres(case, shared_warehouse)
+def test_it_is_the_oracle(shared_warehouse: str, indexed: bool, case: Case):
+    stored = as_postgres(case, shared_warehouse, indexed=indexed)
     assume(stored is not None)
     assert stored is not None
     check_historical(PostgresEngine(), stored)
@@ -169,7 +136,9 @@ def test_nothing_stays_behind_and_nothing_is_written(store: fs.FeatureStore, war
     ("changes", "what"),
     [
         ({"sql": "SELECT *, x + 1 AS y FROM {source}"}, "transforms its rows"),
-        ({"features": [fs.Aggregation("x", "sum", window=HOUR)]}, "has aggregations"),
+        ({"features": [fs.Aggregation("x", "approx_count_distinct", window=HOUR)]}, "a summary that SQL does not make"),
+        ({"features": [fs.Aggregation("x", "sum", window=HOUR, by="k", keys=2)]}, "a map"),
+        ({"features": [fs.Aggregation("x", "sum", window=HOUR, where="abs(x) > 1")]}, "the condition 'abs"),
         ({"source": InMemorySource("m", data=pa.table({"k": pa.array([1], pa.int32()), "x": pa.array([1], pa.int32()),
                                                        "at": [NOON]}), event_timestamp="at")},
          "reads a source of kind 'memory'"),

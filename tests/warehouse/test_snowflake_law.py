@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from featurestore.definitions.source import InMemorySource
 from featurestore.errors import RequestError
-from featurestore.frames.convert import to_arrow_table
-from featurestore.protocols.offline import Changes, ViewPlan
 from featurestore.testing.engine_suite.boundaries import BoundaryCases
 from featurestore.testing.engine_suite.latest import LatestCases
 from featurestore.testing.engine_suite.peers import PeerCases
@@ -25,64 +20,8 @@ from featurestore.testing.judge import check_historical, check_latest, check_vis
 from featurestore.testing.strategies import Case, cases, window_cases
 from featurestore_connectors.snowflake import SnowflakeEngine
 from tests.engines.available import ENGINES, make_engine
-from tests.warehouse.snowflake_loading import (
-    as_snowflake,
-    load_table,
-    snowflake_source,
-    table_for_snowflake,
-)
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-TIED = "which Snowflake cannot order: two rows"
-
-
-class OverSnowflake:
-    """The engine behind frames in memory: each is loaded into Snowflake first, if its types are."""
-
-    name = "snowflake"
-
-    def __init__(self) -> None:
-        self._engine = SnowflakeEngine()
-
-    def _loaded(self, plan: ViewPlan) -> ViewPlan:
-        assert isinstance(plan.source, InMemorySource)
-        table = table_for_snowflake(to_arrow_table(plan.source.data, what="rows"), plan)
-        if table is None:
-            pytest.skip("Snowflake has no such types, or no such values of them")
-        if plan.windows:
-            pytest.skip("the engine refuses aggregations, which another test looks at")
-        return replace(plan, source=snowflake_source(plan.source, load_table(table)))
-
-    def historical_features(
-        self, *, views: Sequence[ViewPlan], entities: pa.Table
-    ) -> Iterator[pa.RecordBatch]:
-        loaded = [self._loaded(view) for view in views]
-        return _without_ties(self._engine.historical_features(views=loaded, entities=entities))
-
-    def latest_features(
-        self, *, view: ViewPlan, at: int, changes: Changes | None = None, keys: pa.Table | None = None
-    ) -> Iterator[pa.RecordBatch]:
-        loaded = self._loaded(view)
-        return _without_ties(self._engine.latest_features(view=loaded, at=at, changes=changes, keys=keys))
-
-    def visible_rows(
-        self, *, view: ViewPlan, at: int, changes: Changes | None = None
-    ) -> Iterator[pa.RecordBatch]:
-        return self._engine.visible_rows(view=self._loaded(view), at=at, changes=changes)
-
-    def explain(self, *, views: Sequence[ViewPlan]) -> str:
-        return self._engine.explain(views=[self._loaded(view) for view in views])
-
-
-def _without_ties(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    try:
-        yield from batches
-    except RequestError as error:
-        if TIED not in str(error):
-            raise
-        pytest.skip("the engine refuses tied lists, which another test looks at")
+from tests.warehouse.aggregating import TIED, over_snowflake
+from tests.warehouse.snowflake_loading import as_snowflake
 
 
 @pytest.mark.snowflake
@@ -91,7 +30,7 @@ class TestSnowflakeEngine(
 ):
     @pytest.fixture
     def engine(self, snowflake_url: str) -> Any:
-        return OverSnowflake()
+        return over_snowflake()
 
 
 _SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]

@@ -109,7 +109,7 @@ def test_a_view_with_sql_and_windows_is_joined_by_the_local_engines(arrivals: No
         for engine in ("duckdb", "polars"):
             frame = store.get_historical_features(rows, [windows], engine=engine).to_arrow()
             assert frame.column("twice").to_pylist() == [6]
-        with pytest.raises(RequestError, match="has aggregations") as caught:
+        with pytest.raises(RequestError, match="transforms its rows") as caught:
             store.get_historical_features(rows, [windows], engine="snowflake").to_arrow()
         assert "engine='duckdb'" in str(caught.value)
         memory = InMemorySource(

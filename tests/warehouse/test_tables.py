@@ -108,6 +108,34 @@ def test_a_frame_is_a_table_with_the_same_rows(
     assert read_table(written, {"k": None}).num_rows == 2
 
 
+@pytest.mark.parametrize("place", ["postgres"], indirect=True)
+def test_a_frame_of_rows_that_an_index_leads_to_is_a_table(
+    store: fs.FeatureStore, place: Warehouse, view: fs.FeatureView
+):
+    place.run("CREATE INDEX ON rows_of_couriers (k, happened)")
+    source = place.source(table="rows_of_couriers", event_timestamp="happened", created_timestamp="loaded")
+    looked_up = view.model_copy(update={"source": source, "ttl": HOUR})
+    frame = store.get_historical_features(ASKED, [looked_up], engine="postgres")
+    assert "JOIN LATERAL" in frame.explain()
+    frame.to_table("frame")
+    written = read_table(
+        place.source(table="frame", event_timestamp="event_timestamp"), {"k": None, "x": None}
+    )
+    assert rows_of(written) == [(1, 6), (1, None), (2, 7), (3, None), (None, None)]
+
+
+def test_windows_and_features_in_one_table(store: fs.FeatureStore, place: Warehouse, view: fs.FeatureView):
+    functions = {"x": ("sum", "mean", "max"), "y": ("min",), "z": ("last",), "day": ("first",), "flag": ("any",),
+                 "level": ("var", "max"), "loaded": ("max",)}  # fmt: skip
+    features = [fs.Aggregation(c, f, "1d", name=f"{c}_{f}") for c, fs_of in functions.items() for f in fs_of]
+    windows = fs.FeatureView("w", entities=[courier], source=view.source, features=features)
+    frame = store.get_historical_features(ASKED, [view, windows], engine=place.kind)
+    frame.to_table("frame")
+    expected = store.get_historical_features(ASKED, [view, windows], engine="duckdb").to_arrow()
+    written = place.source(table="frame", event_timestamp="event_timestamp")
+    assert rows_of(read_table(written, dict.fromkeys(expected.schema.names))) == rows_of(expected)
+
+
 def test_a_frame_that_fails_leaves_what_was_there(
     store: fs.FeatureStore, place: Warehouse, view: fs.FeatureView
 ):
@@ -129,6 +157,6 @@ def test_what_cannot_stay_there_says_so(store: fs.FeatureStore, place: Warehouse
     with pytest.raises(RequestError, match="Column 'nested' of the entity rows is struct"):
         store.get_historical_features(nested, [view]).to_table("frame")
     windows = fs.FeatureView("w", entities=[courier], source=view.source,
-                             features=[fs.Aggregation("x", "max", window=HOUR, name="m")])  # fmt: skip
-    with pytest.raises(RequestError, match="has aggregations"):
+                             features=[fs.Aggregation("x", "max", HOUR, name="m", by="k", keys=1)])  # fmt: skip
+    with pytest.raises(RequestError, match="has the aggregation 'm', a map"):
         store.get_historical_features(ASKED, [windows]).to_table("frame")

@@ -9,10 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.definitions.database import PostgresSource
+from featurestore.definitions.functions import FUNCTIONS
 from featurestore.definitions.types import (
     FLOATS,
+    INTEGERS,
     Decimal,
     FeatureType,
+    Float32,
     List,
     String,
     Timestamp,
@@ -20,15 +23,21 @@ from featurestore.definitions.types import (
     ZonedTimestamp,
 )
 from featurestore_connectors.names import name_parts, quoted
-from featurestore_connectors.postgres.sql import instant, interval, moment, rows_of, within
+from featurestore_connectors.postgres import windows
+from featurestore_connectors.postgres.sql import instant, interval, literal, moment, rows_of, within
 from featurestore_connectors.postgres.types import Column
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from featurestore.protocols.offline import WindowColumn
+    from featurestore_connectors.push_down.inputs import Input
+
 _TEXTS = ("text", "varchar")
 _INSTANT = pa.timestamp("us", "UTC")
+# The first instant of PostgreSQL, and the last one that is a number of microseconds of 64 bits.
+_FIRST, _LAST = "4714-11-24 00:00:00+00 BC", "294247-01-10 04:00:54.775807+00"
 
 
 _SENT = {
@@ -58,6 +67,7 @@ class PostgresDialect:
 
     no_instant = "NULL::timestamptz"
     nearest = False
+    materialized = " MATERIALIZED"
     earliest = -210_866_803_200_000_000  # the year 4713 before Christ
 
     def rows_of(self, source: PostgresSource) -> str:
@@ -80,6 +90,19 @@ class PostgresDialect:
     def later_by(self, instant: str, microseconds: int) -> str:
         """The instant so much later; see `Dialect`."""
         return f"{instant} + {interval(microseconds)}"
+
+    def seen(self, column: Column, delay: int) -> str:
+        """The last event that an entity row ``e`` sees, as a column of times in UTC stores it."""
+        until = "e.until"
+        if delay:
+            possible = f"e.until - 'epoch'::timestamptz >= {interval(self.earliest + delay)}"
+            until = f"(CASE WHEN {possible} THEN e.until - {interval(delay)} END)"
+        return f"{until} AT TIME ZONE 'UTC'" if column.kind == "timestamp" else until
+
+    def microseconds(self, instant: str) -> str:
+        """An instant as microseconds since the epoch; see `Dialect`."""
+        bounded = f"least(greatest({instant}, '{_FIRST}'::timestamptz), '{_LAST}'::timestamptz)"
+        return f"(extract(epoch FROM {bounded}) * 1000000)::bigint"
 
     def within(self, column: Column, zone: str, earliest: int | None, latest: int | None) -> list[str]:
         """Conditions that times are within bounds; see `Dialect`."""
@@ -142,7 +165,7 @@ class PostgresDialect:
         sent = _SENT.get(found)
         return None if sent is None else (column.cast(sent), sql)
 
-    def stored(self, sql: str, column: Column, dtype: FeatureType, zone: str) -> str:  # noqa: ARG002
+    def stored(self, sql: str, column: Column | None, dtype: FeatureType, zone: str) -> str:  # noqa: ARG002
         """A feature in the type that a table has for it; see `Dialect`."""
         return f"{sql}::{_type_of(dtype)}"
 
@@ -157,6 +180,42 @@ class PostgresDialect:
     def refused(self, dtypes: Sequence[FeatureType]) -> str | None:  # noqa: ARG002 (it has all)
         """What it cannot return; see `Dialect`."""
         return None
+
+    def unaggregated(self, window: WindowColumn) -> str | None:
+        """Why the database cannot give an aggregation; see `Dialect`."""
+        return windows.unaggregated(window)
+
+    def aggregated(self, each: Input) -> str:
+        """The value of an aggregation; see `Dialect`."""
+        column, dtype = each.column, each.window.input
+        if column is None or dtype is None or FUNCTIONS[each.window.function].rows:
+            counted = "" if column is None else f"CASE WHEN {column.sql} IS NOT NULL THEN 1 END"
+            return windows.aggregated(windows.Values(each, counted))
+        raw = self._aggregated_value(column, dtype, each.view.source.timezone)
+        return windows.aggregated(windows.Values(each, raw, self.order(column, dtype)))
+
+    def _aggregated_value(self, column: Column, dtype: FeatureType, zone: str) -> str:
+        """A value in the one type in which all values of `dtype` are aggregated."""
+        if dtype in FLOATS:
+            short = column.text and dtype == Float32
+            return f"{column.sql}{'::real' if short else ''}::float8"
+        if dtype in INTEGERS:
+            return windows.whole(column.sql, dtype) if column.kind == "numeric" else f"{column.sql}::bigint"
+        if dtype == String:
+            return f'({column.returned}::text COLLATE "C")'
+        return column.sql if isinstance(dtype, Decimal) else self.value(column, dtype, zone)
+
+    def series(self, values: Sequence[str], dtype: FeatureType) -> str:  # noqa: ARG002 (arrays of all types)
+        """Values as an array; see `Dialect`."""
+        return f"ARRAY[{', '.join(values)}]"
+
+    def compared(self, column: Column) -> str:
+        """A column as conditions compare it; see `Dialect`."""
+        return column.returned if pa.types.is_string(column.type) else column.sql
+
+    def text(self, value: str) -> str:
+        """A text as SQL; see `Dialect`."""
+        return literal(value)
 
 
 def _order(sql: str, dtype: FeatureType, kind: str) -> list[str]:

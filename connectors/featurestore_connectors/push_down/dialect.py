@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from featurestore.definitions.types import FeatureType
+from featurestore.protocols.offline import WindowColumn
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
 
+    from featurestore_connectors.push_down.inputs import Input
+
 ENTITIES, GIVEN = "fs_entities", "fs_given"
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """How an index leads to the rows of an entity before a time.
+
+    Attributes:
+        event: the column of event timestamps, as it is stored.
+        seen: the condition that it is seen by an entity row ``e``.
+    """
+
+    event: str
+    seen: str
 
 
 class Column(Protocol):
@@ -86,6 +103,7 @@ class Dialect(Protocol):
     no_instant: str
     nearest: bool  # whether it has an ASOF JOIN
     earliest: int  # of the instants that it has
+    materialized: str  # what says that a common table expression is computed once
 
     def rows_of(self, source: Any) -> str:
         """What stands after FROM, under the name ``s``."""
@@ -105,6 +123,10 @@ class Dialect(Protocol):
 
     def later_by(self, instant: str, microseconds: int) -> str:
         """The instant so much later."""
+        ...
+
+    def microseconds(self, instant: str) -> str:
+        """An instant as whole microseconds since the epoch; those before and after all times as the ends of 64 bits."""
         ...
 
     def within(self, column: Any, zone: str, earliest: int | None, latest: int | None) -> list[str]:
@@ -144,7 +166,7 @@ class Dialect(Protocol):
         ...
 
     def stored(self, sql: str, column: Any, dtype: FeatureType, zone: str) -> str:
-        """A feature as `value` returns it in the type that a table has for it."""
+        """A feature as `value` (of a column) or `aggregated` (None) returns it in the type that a table has for it."""
         ...
 
     def column_name(self, name: str) -> str:
@@ -157,6 +179,26 @@ class Dialect(Protocol):
 
     def refused(self, dtypes: Sequence[FeatureType]) -> str | None:
         """What, of values of such types, the database cannot return."""
+        ...
+
+    def unaggregated(self, window: WindowColumn) -> str | None:
+        """Why the database cannot give what an aggregation is; None if it can."""
+        ...
+
+    def aggregated(self, each: Input) -> str:
+        """The value of an aggregation over groups called ``a``, which may be null for want of rows."""
+        ...
+
+    def series(self, values: Sequence[str], dtype: FeatureType) -> str:
+        """Values as a list."""
+        ...
+
+    def compared(self, column: Any) -> str:
+        """A column of numbers, texts or bools, as conditions compare it."""
+        ...
+
+    def text(self, value: str) -> str:
+        """A text as SQL."""
         ...
 
 

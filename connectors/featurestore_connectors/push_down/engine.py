@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from featurestore.definitions.database import DatabaseSource
 from featurestore.definitions.source import Source
-from featurestore.definitions.steps import Shape
+from featurestore.definitions.steps import Conditions
 from featurestore.definitions.types import FeatureType
-from featurestore.errors import RequestError, SourceError
+from featurestore.errors import RequestError
 from featurestore.frames.batches import side_by_side
 from featurestore.frames.types import arrow_type, converts
 from featurestore.protocols.offline import (
@@ -27,21 +27,34 @@ from featurestore.protocols.offline import (
 )
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore_connectors.names import quoted
-from featurestore_connectors.push_down import match, tables
-from featurestore_connectors.push_down.dialect import ENTITIES, GIVEN, Column, Columns, Dialect, Session
-from featurestore_connectors.push_down.rows import effective, entity_rows, given_keys
-
-# Fewer rows are read and joined here before a database has taken in the entity rows.
-SMALL = 100_000
+from featurestore_connectors.push_down import match, tables, windows
+from featurestore_connectors.push_down.checks import check_columns, renames
+from featurestore_connectors.push_down.conditions import conditions_of, uncertain
+from featurestore_connectors.push_down.dialect import (
+    ENTITIES,
+    GIVEN,
+    Column,
+    Columns,
+    Dialect,
+    Lookup,
+    Session,
+)
+from featurestore_connectors.push_down.inputs import overflows_told
+from featurestore_connectors.push_down.rows import effective, given_keys, sent_rows
 
 
 class PushDownEngine(ABC):
-    """Base of the engines in databases, for views with plain features over one kind of source."""
+    """Base of the engines in databases, over one kind of source.
+
+    Attributes:
+        small: fewer rows are read and joined here before a database has taken in the entity rows.
+    """
 
     name: str
     system: ClassVar[str]
     source: ClassVar[type[DatabaseSource]]
     dialect: ClassVar[Dialect]
+    small: ClassVar[int] = 100_000
 
     @abstractmethod
     def session(self, source: Any) -> Session:
@@ -63,6 +76,27 @@ class PushDownEngine(ABC):
         """Why joins cannot run in this database; None if they can."""
         return None
 
+    def lookup(self, session: Any, view: ViewPlan, columns: Columns) -> Lookup | None:  # noqa: ARG002
+        """How an index leads to the rows of an entity before a time; None if none does, or none is needed."""
+        return None
+
+    def better_read(
+        self,
+        session: Any,  # noqa: ARG002
+        views: Sequence[ViewPlan],  # noqa: ARG002
+        rows: Sequence[int],
+        entity_rows: int,
+    ) -> str | None:
+        """Why so many rows of each view's source are better read than joined there; None if they are not.
+
+        Of windows, `windows.better_read` has been asked before.
+        """
+        if sum(rows) < self.small:
+            return f"the sources have about {sum(rows):,} rows, which are read quickly"
+        if entity_rows > sum(rows):
+            return f"there are more entity rows than the sources' rows, about {sum(rows):,}"
+        return None
+
     def suits(self, *, views: Sequence[ViewPlan], entity_rows: int) -> Suits:
         """Whether a training frame of so many rows is better made here; see `JoinsInPlace`."""
         for view in views:
@@ -73,19 +107,22 @@ class PushDownEngine(ABC):
             return Suits(False, "the views read several databases")
         session = self.session(views[0].source)
         try:
-            if (refusal := self.refusal(session)) is not None:
+            refusals = (self.refusal(session), *(self._uncertain(session, view) for view in views))
+            for refusal in filter(None, refusals):
                 return Suits(False, refusal)
             counts = [self.estimated_rows(session, view.source) for view in views]
+            rows = [count for count in counts if count is not None]
+            if len(rows) < len(views):
+                return Suits(False, "how many rows the sources have is not known beforehand")
+            why = windows.better_read(views, sum(rows), entity_rows)
+            why = why or self.better_read(session, views, rows, entity_rows)
+            if why is not None:
+                return Suits(False, why)
         finally:
             session.close()
-        if None in counts:
-            return Suits(False, "how many rows the sources have is not known beforehand")
-        rows = sum(count for count in counts if count is not None)
-        if rows < SMALL:
-            return Suits(False, f"the sources have about {rows:,} rows, which are read quickly")
-        if entity_rows > rows:
-            return Suits(False, f"there are more entity rows than the sources' rows, about {rows:,}")
-        return Suits(True, f"all views read one {self.system} database, where about {rows:,} rows can stay")
+        return Suits(
+            True, f"all views read one {self.system} database, where about {sum(rows):,} rows can stay"
+        )
 
     def historical_features(
         self, *, views: Sequence[ViewPlan], entities: pa.Table
@@ -104,7 +141,11 @@ class PushDownEngine(ABC):
             if keys is not None:
                 session.ingest(GIVEN, given_keys(view, keys, self.dialect))
             rows, until, condition = self._rows_at(view, columns, at, changes, given=keys is not None)
-            yield from self._latest(session, view, match.latest(rows, until, condition))
+            if view.windows:
+                with overflows_told():
+                    yield from self._aggregated(session, view, until, windows.latest(rows, until, condition))
+            else:
+                yield from self._latest(session, view, match.latest(rows, until, condition))
 
     def visible_rows(
         self, *, view: ViewPlan, at: int, changes: Changes | None = None
@@ -113,7 +154,8 @@ class PushDownEngine(ABC):
         self._check(view)
         with self._opened(view) as (session, columns):
             rows, until, condition = self._rows_at(view, columns, at, changes, given=False)
-            for batch in session.batches(match.visible_rows(rows, until, condition)):
+            query = match.visible_rows(rows.without_features(), until, condition)
+            for batch in session.batches(query):
                 times = (EVENT_COLUMN, CREATED_COLUMN, VISIBLE_COLUMN)
                 found = zip(times, batch.columns[-3:], strict=True)
                 yield pa.RecordBatch.from_pydict(
@@ -145,17 +187,21 @@ class PushDownEngine(ABC):
             )
         session = self.session(views[0].source)
         try:
-            found = [(view, self._wanted_columns(session, view)) for view in views]
-            tables.store(
-                session,
-                self.dialect,
-                found,
-                entities=entities,
-                rows=rows,
-                outputs=outputs,
-                name=name,
-                replace=replace,
-            )
+            found = [
+                (view, columns := self._wanted_columns(session, view), self.lookup(session, view, columns))
+                for view in views
+            ]
+            with overflows_told():
+                tables.store(
+                    session,
+                    self.dialect,
+                    found,
+                    entities=entities,
+                    rows=rows,
+                    outputs=outputs,
+                    name=name,
+                    replace=replace,
+                )
         finally:
             session.close()
 
@@ -164,13 +210,15 @@ class PushDownEngine(ABC):
         plans = []
         for view in views:
             self._check(view)
-            with self._opened(view) as (_, columns):
-                sql = match.training_frame(match.Rows(view, columns, EVERY_ROW, self.dialect))
+            with self._opened(view) as (session, columns):
+                lookup = self.lookup(session, view, columns)
+                sql = _training_frame(match.Rows(view, columns, EVERY_ROW, self.dialect, lookup=lookup))
             keys = ", ".join(match.key_names(view))
+            more = "in microseconds" if view.windows else "and oldest (what has not expired)"
             plans.append(
                 f"-- View {view.label}: in {self.system}\n"
                 f"-- {ENTITIES} is a temporary table of the entity rows: nr, {keys}, until (what each sees)\n"
-                f"-- and oldest (what has not expired). Rows later than the last until are left out too.\n{sql};"
+                f"-- {more}. Rows later than the last until are left out too.\n{sql};"
             )
         return "\n\n".join(plans)
 
@@ -206,13 +254,12 @@ class PushDownEngine(ABC):
         """Check that a view is one that can be answered here.
 
         Raises:
-            RequestError: if it reads something else, or transforms or aggregates its rows.
+            RequestError: if it reads something else, transforms its rows, or aggregates them as the database cannot.
         """
         what = self.reason_against(view)
         if what is not None:
             raise RequestError(
-                f"View {view.label!r} {what}, and the engine {self.name!r} joins plain features of "
-                f"{self.system}'s own tables.",
+                f"View {view.label!r} {what}, which the engine {self.name!r} does not do in {self.system}.",
                 hint=f"Ask with engine='duckdb' or engine='polars': they read {self.system} too.",
             )
 
@@ -220,10 +267,10 @@ class PushDownEngine(ABC):
         """Why a view cannot be answered here; None if it can."""
         if not isinstance(view.source, self.source):
             return f"reads a source of kind {view.source.kind!r}"
-        if view.windows:
-            return "has aggregations"
-        if any(not isinstance(s, Shape) or s.computed or s.where or s.unnest for s in view.steps):
+        if any(not isinstance(s, Conditions) and not renames(s) for s in view.steps):
             return "transforms its rows"
+        if view.windows:
+            return windows.reason_against(view, self.dialect)
         return self.dialect.refused([feature.dtype for feature in view.inputs])
 
     def reads(self, column: Any, dtype: FeatureType) -> bool:
@@ -232,8 +279,16 @@ class PushDownEngine(ABC):
 
     def _doubt(self, view: ViewPlan) -> str | None:
         """What may keep this database from telling which of two rows at one instant is the greater one."""
+        if view.windows:
+            return None
         lists = [f.output for f in view.tie_breakers if not self.dialect.orders(f.dtype)]
         return f"has lists ({', '.join(lists)}), which {self.system} cannot order" if lists else None
+
+    def _uncertain(self, session: Session, view: ViewPlan) -> str | None:
+        """Why conditions may mean something else there, as far as that depends on the types of columns."""
+        if not conditions_of(view):
+            return None
+        return uncertain(view, self._wanted_columns(session, view), self.dialect)
 
     @contextmanager
     def _opened(self, view: ViewPlan) -> Iterator[tuple[Session, Columns]]:
@@ -256,21 +311,23 @@ class PushDownEngine(ABC):
         mapping = {old: new for new, old in view.source.mapping.items()}
         found = self.columns(session, view.source)
         columns = {mapping.get(column.name, column.name): column for column in found}
-        self._check_columns(view, columns)
+        check_columns(view, columns, self.reads)
         return columns
 
     def _historical(self, view: ViewPlan, entities: pa.Table) -> Iterator[pa.RecordBatch]:
         session, columns = self._open(view)
         try:
-            asked, wanted = entity_rows(view, entities, self.dialect)
+            lookup = self.lookup(session, view, columns)
+            asked, wanted = sent_rows(view, entities, self.dialect)
             session.ingest(ENTITIES, asked)
-            query = match.training_frame(match.Rows(view, columns, wanted, self.dialect))
+            query = _training_frame(match.Rows(view, columns, wanted, self.dialect, lookup=lookup))
         except BaseException:
             session.close()
             raise
         schema = pa.schema([(f.output, arrow_type(f.dtype)) for f in view.features])
-        for batch in session.batches(query):
-            yield pa.RecordBatch.from_arrays(self._features(view, batch.columns), schema=schema)
+        with overflows_told():
+            for batch in session.batches(query):
+                yield pa.RecordBatch.from_arrays(self._features(view, batch.columns), schema=schema)
 
     def _features(self, view: ViewPlan, found: Sequence[pa.Array]) -> list[pa.Array]:
         """Features as they are declared; after them there may be whether the rows were tied."""
@@ -292,14 +349,30 @@ class PushDownEngine(ABC):
         until = effective(at, view.grid)
         latest = None if changes is not None else until - view.delay
         rows = match.Rows(view, columns, WantedRows(latest=latest), self.dialect)
-        since = 0 if changes is None else effective(changes.since, view.grid)
-        return rows, until, match.restricted(rows, at=until, since=since, changes=changes, given=given)
+        changed = None
+        if changes is not None:
+            since = effective(changes.since, view.grid)
+            moving = windows.moving(rows, since=since, until=until)
+            changed = rows.changed(until, since, changes, moving)
+        return rows, until, match.restricted(rows, changed, given=given)
 
     def _keys(self, view: ViewPlan, batch: pa.RecordBatch) -> dict[str, pa.Array]:
         return {
             key.name: self.declared(column, key.dtype, source=view.source.name, what=f"join key {key.name!r}")
             for key, column in zip(view.keys, batch.columns, strict=False)
         }
+
+    def _aggregated(
+        self, session: Session, view: ViewPlan, until: int, query: str
+    ) -> Iterator[pa.RecordBatch]:
+        keys = max(1, len(view.keys))
+        for batch in session.batches(query):
+            columns = self._keys(view, batch)
+            columns[EVENT_COLUMN] = pa.repeat(pa.scalar(until, pa.int64()), batch.num_rows)
+            columns[CREATED_COLUMN] = pa.nulls(batch.num_rows, pa.int64())
+            values = self._features(view, batch.columns[keys:])
+            columns |= {f.output: value for f, value in zip(view.features, values, strict=True)}
+            yield pa.RecordBatch.from_pydict(columns)
 
     def _latest(self, session: Session, view: ViewPlan, query: str) -> Iterator[pa.RecordBatch]:
         keys = max(1, len(view.keys))
@@ -311,23 +384,6 @@ class PushDownEngine(ABC):
             columns |= {f.output: value for f, value in zip(view.features, values, strict=True)}
             yield pa.RecordBatch.from_pydict(columns)
 
-    def _check_columns(self, view: ViewPlan, columns: Mapping[str, Column]) -> None:
-        """Check that the columns are there and of the types that are declared.
 
-        Raises:
-            SourceError: naming one that is not.
-        """
-        wanted = [(key.name, key.dtype) for key in view.keys] + [(f.column, f.dtype) for f in view.inputs]
-        for name, dtype in [*wanted, *((role, None) for role in view.source.time_columns)]:
-            if name not in columns:
-                raise SourceError(
-                    f"View {view.label!r}: source {view.source.name!r} has no column {name!r}; "
-                    f"it has: {', '.join(columns)}."
-                )
-            column = columns[name]
-            if dtype is not None and not self.reads(column, dtype):
-                raise SourceError(
-                    f"View {view.label!r}: column {name!r} of source {view.source.name!r} is {column.type}, "
-                    f"which does not convert to {dtype} without loss.",
-                    hint=f"Declare a type that holds {column.type}, or CAST it in query=.",
-                )
+def _training_frame(rows: match.Rows) -> str:
+    return windows.training_frame(rows) if rows.view.windows else match.training_frame(rows)

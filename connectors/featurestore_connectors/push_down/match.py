@@ -2,9 +2,10 @@
 
 Each row of the source has a *place* in the order of its entity (event, created, then the values of the declared
 features) and is visible from an instant on. Where rows become visible in the order of their events, the nearest visible
-one is an ASOF JOIN, if the database has it. Else the greatest place that is visible at an entity row is a running
-maximum over rows and entity rows in the order of time: no row meets each row of its entity. Rows that are corrected
-(`event_id`) go again when their correction is visible: these are joined by the time between.
+one is an ASOF JOIN, if the database has it, or is looked up for each entity row, if an index leads there. Else the
+greatest place that is visible at an entity row is a running maximum over rows and entity rows in the order of time: no
+row meets each row of its entity. Rows that are corrected (`event_id`) go again when their correction is visible: these
+are joined by the time between.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 
 from featurestore.protocols.offline import Changes, FeatureColumn, ViewPlan
 from featurestore.protocols.sources import WantedRows
-from featurestore_connectors.push_down.dialect import ENTITIES, GIVEN, Columns, Dialect
+from featurestore_connectors.push_down.dialect import ENTITIES, GIVEN, Columns, Dialect, Lookup
 
 
 def key_names(view: ViewPlan) -> list[str]:
@@ -36,6 +37,7 @@ class Rows:
         wanted: which rows can matter.
         dialect: of the database.
         entities: the table of the entity rows.
+        lookup: how an index leads to the rows, if one does.
     """
 
     def __init__(
@@ -45,14 +47,21 @@ class Rows:
         wanted: WantedRows,
         dialect: Dialect,
         entities: str = ENTITIES,
+        *,
+        lookup: Lookup | None = None,
     ) -> None:
         self.view = view
+        self.lookup = lookup
         self.entities = entities
         self.dialect = dialect
         self.table = dialect.rows_of(view.source)
-        self._columns = columns
+        self.columns = columns
         self._wanted = wanted
-        self._zone = view.source.timezone
+        self.zone = view.source.timezone
+
+    def without_features(self) -> Rows:
+        """The same rows, of which nothing but keys and times is read."""
+        return Rows(self.view.without_features(), self.columns, self._wanted, self.dialect, self.entities)
 
     @property
     def breakers(self) -> list[str]:
@@ -81,96 +90,129 @@ class Rows:
 
     def _query(self, condition: str) -> str:
         view, source = self.view, self.view.source
-        event = self._instant("event_timestamp")
-        columns = [f"{key} AS {name}" for key, name in zip(self.keys(), key_names(view), strict=True)]
-        columns += [
-            f"{self.dialect.finite(event)} AS event",
-            f"{self._instant('created_timestamp')} AS created",
+        columns = [
+            f"{self.dialect.finite(self.instant('event_timestamp'))} AS event",
+            f"{self.instant('created_timestamp')} AS created",
+            f"{self.visible()} AS visible",
         ]
-        columns.append(f"{self.visible()} AS visible")
         if source.event_id is not None:
-            columns.append(f"{self._columns[source.event_id].sql} AS id")
+            columns.append(f"{self.columns[source.event_id].sql} AS id")
         columns += [
-            f"{self.dialect.value(self._columns[f.column], f.dtype, self._zone)} AS f{i}"
+            f"{self.dialect.value(self.columns[f.column], f.dtype, self.zone)} AS f{i}"
             for i, f in enumerate(view.features)
         ]
         columns += [f"{order} AS b{i}" for i, order in enumerate(self._orders())]
         columns += [f"{alike} AS a{i}" for i, alike in enumerate(self._alike())]
-        raw = self._columns[source.event_timestamp]
+        return self.select(columns, condition)
+
+    def select(self, columns: Sequence[str], condition: str = "") -> str:
+        """The rows, as far as they exist, with their keys and further columns."""
+        named = [f"{key} AS {name}" for key, name in zip(self.keys(), key_names(self.view), strict=True)]
+        return f"SELECT {', '.join([*named, *columns])}\n  {self.matching(condition)}"
+
+    def matching(self, condition: str) -> str:
+        """FROM and WHERE of the rows that exist."""
+        raw = self.columns[self.view.source.event_timestamp]
         conditions = [
             f"{raw.sql} IS NOT NULL",
-            *self.dialect.within(raw, self._zone, self._wanted.earliest, self._wanted.latest),
+            *self.dialect.within(raw, self.zone, self._wanted.earliest, self._wanted.latest),
             *self._known(),
-            *(f"{key} IS NOT NULL" for key in self.keys() if view.keys),
+            *(f"{key} IS NOT NULL" for key in self.keys() if self.view.keys),
             condition,
         ]
-        return f"SELECT {', '.join(columns)}\n  FROM {self.table}{where(conditions)}"
+        return f"FROM {self.table}{where(conditions)}"
 
     def keys(self) -> list[str]:
         """The join keys, to be compared with those of entity rows."""
         keys = self.view.keys
-        return [self.dialect.key(self._columns[key.name], key.dtype, self._zone) for key in keys] or ["0"]
+        return [self.dialect.key(self.columns[key.name], key.dtype, self.zone) for key in keys] or ["0"]
+
+    def asked(self, table: str) -> str:
+        """The condition that a row's entity is among those of a table; none where all rows are of one entity."""
+        names = ", ".join(key_names(self.view))
+        return f"({', '.join(self.keys())}) IN (SELECT {names} FROM {table})" if self.view.keys else ""
 
     def visible(self) -> str:
         """The instant from which a row is visible, over the source's own columns."""
-        shown = self._instant("event_timestamp")
+        shown = self.instant("event_timestamp")
         if self.view.delay:
             shown = self.dialect.later_by(shown, self.view.delay)
         if self.view.source.available_at is None:
             return shown
-        return f"greatest({shown}, {self._instant('available_at')})"
+        return f"greatest({shown}, {self.instant('available_at')})"
 
-    def changed(self, at: int, since: int, changes: Changes) -> str:
-        """The condition that a row of the source makes its entity one to look at."""
+    def changed(self, at: int, since: int, changes: Changes, others: Sequence[str] = ()) -> str:
+        """The condition that a row of the source makes its entity one to look at; `others` do too."""
         visible, moment = self.visible(), self.dialect.moment
-        ways = [f"({visible} > {moment(since)} AND {visible} <= {moment(at)})"]
+        ways = [*others, f"({visible} > {moment(since)} AND {visible} <= {moment(at)})"]
         if self.view.source.created_timestamp is not None:
-            created = self._instant("created_timestamp")
+            created = self.instant("created_timestamp")
             ways += [f"{created} > {moment(changes.known_after)}", f"{created} IS NULL"]
         if self.view.source.available_at is not None:
-            ways.append(f"{self._instant('available_at')} > {moment(changes.known_after)}")
-        event = self._columns[self.view.source.event_timestamp]
+            ways.append(f"{self.instant('available_at')} > {moment(changes.known_after)}")
+        event = self.columns[self.view.source.event_timestamp]
         return " AND ".join([f"{event.sql} IS NOT NULL", *self._known(), f"({' OR '.join(ways)})"])
 
     def _known(self) -> list[str]:
         source, as_of = self.view.source, self.view.as_of
-        conditions = [] if source.available_at is None else [f"{self._instant('available_at')} IS NOT NULL"]
+        conditions = [] if source.available_at is None else [f"{self.instant('available_at')} IS NOT NULL"]
         if as_of is not None:
             role = "available_at" if source.available_at is not None else "created_timestamp"
-            conditions.append(f"{self._instant(role)} <= {self.dialect.moment(as_of)}")
+            conditions.append(f"{self.instant(role)} <= {self.dialect.moment(as_of)}")
         return conditions
 
     def _orders(self, breakers: Sequence[FeatureColumn] | None = None) -> list[str]:
         chosen = self.view.tie_breakers if breakers is None else breakers
-        return [order for f in chosen for order in self.dialect.order(self._columns[f.column], f.dtype)]
+        return [order for f in chosen for order in self.dialect.order(self.columns[f.column], f.dtype)]
 
     def _alike(self) -> list[str]:
         """What tells whether values are the same that cannot be ordered."""
         doubtful = (f for f in self.view.tie_breakers if not self.dialect.orders(f.dtype))
-        return [self.dialect.alike(self._columns[f.column]) for f in doubtful]
+        return [self.dialect.alike(self.columns[f.column]) for f in doubtful]
 
-    def _instant(self, role: str) -> str:
+    def instant(self, role: str) -> str:
+        """A time column of the source as an instant; no instant where there is none."""
         name = getattr(self.view.source, role)
         if name is None:
             return self.dialect.no_instant
-        return self.dialect.instant(self._columns[name], self._zone, up=role != "created_timestamp")
+        return self.dialect.instant(self.columns[name], self.zone, up=role != "created_timestamp")
 
 
 def training_frame(rows: Rows) -> str:
     """The features of each entity row, in order; then, if `Rows.doubtful`, whether its row was tied."""
     select, body = _joined(rows)
-    return f"{body[0]}\nSELECT {select}\n{body[1]}\nORDER BY e.nr"
+    return f"{body[0]}\nSELECT {select}\n{body[1]}\nORDER BY e.nr".lstrip()
 
 
 def numbered_frame(rows: Rows) -> str:
     """The features of each entity row with its number, in any order."""
     select, body = _joined(rows)
-    return f"{body[0]}\nSELECT e.nr AS nr, {select}\n{body[1]}"
+    return f"{body[0]}\nSELECT e.nr AS nr, {select}\n{body[1]}".lstrip()
 
 
 def _joined(rows: Rows) -> tuple[str, tuple[str, str]]:
     """What is selected; and what stands before SELECT and after it."""
+    if rows.lookup is not None:
+        return _looked_up(rows, rows.lookup)
     return _nearest(rows) if rows.dialect.nearest and rows.view.in_order else _running(rows)
+
+
+def _looked_up(rows: Rows, lookup: Lookup) -> tuple[str, tuple[str, str]]:
+    """By index: for each entity row the last event that it sees, then the winner among the rows of that event."""
+    paired = [f"{own} = e.{key}" for own, key in zip(rows.keys(), key_names(rows.view), strict=True)]
+    order = ", ".join(["created DESC NULLS LAST", *(f"{b} DESC NULLS LAST" for b in rows.breakers)])
+    features = ", ".join(f"p.f{i} AS f{i}" for i in range(len(rows.view.features)))
+    after = f"""FROM {rows.entities} AS e
+LEFT JOIN LATERAL (
+  SELECT {lookup.event} AS event
+  {rows.matching(" AND ".join([*paired, lookup.seen]))}
+  ORDER BY {lookup.event} DESC LIMIT 1
+) AS n ON TRUE
+LEFT JOIN LATERAL (
+  {rows.query(" AND ".join([*paired, f"{lookup.event} = n.event"]))}
+  ORDER BY {order} LIMIT 1
+) AS p ON e.oldest IS NULL OR p.event >= e.oldest"""
+    return features, ("", after)
 
 
 def _nearest(rows: Rows) -> tuple[str, tuple[str, str]]:
@@ -181,7 +223,7 @@ def _nearest(rows: Rows) -> tuple[str, tuple[str, str]]:
     chosen = [*(f"f{i}" for i in range(len(view.features))), *_tied(rows)]
     features = ", ".join(f"CASE WHEN {young} THEN p.{name} END AS {name}" for name in chosen)
     before = f"""WITH found AS (
-  {rows.query(_asked(rows, rows.entities))}
+  {rows.query(rows.asked(rows.entities))}
 ),
 placed AS (
   SELECT * FROM (
@@ -191,14 +233,14 @@ placed AS (
 )
 """
     after = f"""FROM {rows.entities} AS e
-ASOF JOIN placed AS p MATCH_CONDITION (e.until >= p.visible) ON {_same("e", "p", keys)}"""
+ASOF JOIN placed AS p MATCH_CONDITION (e.until >= p.visible) ON {same("e", "p", keys)}"""
     return features, (before.rstrip(), after)
 
 
 def _running(rows: Rows) -> tuple[str, tuple[str, str]]:
     """By a running maximum of places."""
     view, keys = rows.view, key_names(rows.view)
-    listed, same = ", ".join(keys), _same("p", "e", keys)
+    listed, paired = ", ".join(keys), same("p", "e", keys)
     order = ", ".join(["event", "created NULLS FIRST", *(f"{b} NULLS FIRST" for b in rows.breakers)])
     features = ", ".join([*(f"p.f{i} AS f{i}" for i in range(len(view.features))), *_tied(rows, "p.")])
     corrected, gone, passing, joined, winner = "", rows.dialect.no_instant, "", "", "w.place"
@@ -207,20 +249,20 @@ def _running(rows: Rows) -> tuple[str, tuple[str, str]]:
         corrected = _corrected(keys)
         gone = "c.gone"
         lost = (
-            f"\n  LEFT JOIN corrected AS c ON {_same('c', 's', [*keys, 'id', 'event'])} "
+            f"\n  LEFT JOIN corrected AS c ON {same('c', 's', [*keys, 'id', 'event'])} "
             "AND c.created IS NOT DISTINCT FROM s.created"
         )
         passing = f"""
 passing AS (
   SELECT e.nr, max(p.place) AS place
-  FROM placed AS p JOIN {rows.entities} AS e ON {same} AND e.until >= p.visible AND e.until < p.gone
+  FROM placed AS p JOIN {rows.entities} AS e ON {paired} AND e.until >= p.visible AND e.until < p.gone
   GROUP BY e.nr
 ),"""
         joined = "\nLEFT JOIN passing AS g ON g.nr = e.nr"
         winner = "greatest(coalesce(w.place, g.place), coalesce(g.place, w.place))"
     own = _prefixed("s", order)
     before = f"""WITH found AS (
-  {rows.query(_asked(rows, rows.entities))}
+  {rows.query(rows.asked(rows.entities))}
 ),{corrected}
 placed AS (
   SELECT s.*, row_number() OVER (PARTITION BY {_prefixed("s", listed)} ORDER BY {own}) AS place, {gone} AS gone
@@ -239,7 +281,7 @@ lasting AS (
 """
     after = f"""FROM {rows.entities} AS e
 LEFT JOIN lasting AS w ON w.nr = e.nr{joined}
-LEFT JOIN placed AS p ON {same} AND p.place = {winner} AND (e.oldest IS NULL OR p.event >= e.oldest)"""
+LEFT JOIN placed AS p ON {paired} AND p.place = {winner} AND (e.oldest IS NULL OR p.event >= e.oldest)"""
     return features, (before.rstrip(), after)
 
 
@@ -302,25 +344,17 @@ alive AS (
 )"""
 
 
-def restricted(rows: Rows, *, at: int, since: int, changes: Changes | None, given: bool) -> str:
-    """The condition that a row's entity is given, or may have changed; none for all."""
-    parts = [_asked(rows, GIVEN) or f"EXISTS (SELECT 1 FROM {GIVEN})"] if given else []
-    if changes is not None:
-        condition = rows.changed(at, since, changes)
-        changed = f"SELECT {', '.join(rows.keys())} FROM {rows.table} WHERE {condition}"
-        parts.append(
-            f"({', '.join(rows.keys())}) IN ({changed})" if rows.view.keys else f"EXISTS ({changed})"
-        )
+def restricted(rows: Rows, changed: str | None, *, given: bool) -> str:
+    """The condition that a row's entity is given, or has a row that is `changed`; none for all."""
+    parts = [rows.asked(GIVEN) or f"EXISTS (SELECT 1 FROM {GIVEN})"] if given else []
+    if changed is not None:
+        found = f"SELECT {', '.join(rows.keys())} FROM {rows.table} WHERE {changed}"
+        parts.append(f"({', '.join(rows.keys())}) IN ({found})" if rows.view.keys else f"EXISTS ({found})")
     return f"({' OR '.join(parts)})" if parts else ""
 
 
-def _asked(rows: Rows, table: str) -> str:
-    """The condition that a row's entity is among those of a table."""
-    names = ", ".join(key_names(rows.view))
-    return f"({', '.join(rows.keys())}) IN (SELECT {names} FROM {table})" if rows.view.keys else ""
-
-
-def _same(one: str, other: str, keys: Sequence[str]) -> str:
+def same(one: str, other: str, keys: Sequence[str]) -> str:
+    """The condition that two rows are of one entity."""
     return " AND ".join(f"{one}.{key} = {other}.{key}" for key in keys)
 
 

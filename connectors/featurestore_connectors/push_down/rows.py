@@ -12,6 +12,14 @@ from featurestore.protocols.offline import TIME_COLUMN, Grid, ViewPlan
 from featurestore.protocols.sources import WantedRows
 from featurestore_connectors.push_down.dialect import Dialect
 from featurestore_connectors.push_down.match import key_names
+from featurestore_connectors.push_down.windows import longest
+
+_EARLIEST = -(2**61)  # no database has such times, and windows before them stay within 64 bits
+
+
+def sent_rows(view: ViewPlan, entities: pa.Table, dialect: Dialect) -> tuple[pa.Table, WantedRows]:
+    """The entity rows as the statement of a view wants them, and which rows of the source they can see."""
+    return (window_rows if view.windows else entity_rows)(view, entities, dialect)
 
 
 def entity_rows(view: ViewPlan, entities: pa.Table, dialect: Dialect) -> tuple[pa.Table, WantedRows]:
@@ -22,12 +30,7 @@ def entity_rows(view: ViewPlan, entities: pa.Table, dialect: Dialect) -> tuple[p
     until, possible = _until(times, view.grid, dialect.earliest)
     known = present & possible
     data: dict[str, Any] = {"nr": pa.array(np.arange(len(times), dtype=np.int64))}
-    for name, key in zip(key_names(view), view.keys or (None,), strict=True):
-        data[name] = (
-            pa.array(np.zeros(len(times), np.int16))
-            if key is None
-            else dialect.sent_keys(entities.column(key.entity_column))
-        )
+    data |= _keys(view, entities, dialect)
     data["until"] = dialect.sent_instants(until, ~known)
     oldest, young = _minus(times, view.ttl or 0, dialect.earliest)
     absent = ~(known & young) if view.ttl else np.ones(len(times), np.bool_)
@@ -38,6 +41,33 @@ def entity_rows(view: ViewPlan, entities: pa.Table, dialect: Dialect) -> tuple[p
     return pa.table(data), WantedRows(
         earliest=int(oldest[known].min()) if expires else None, latest=int(until[known].max()) - view.delay
     )
+
+
+def window_rows(view: ViewPlan, entities: pa.Table, dialect: Dialect) -> tuple[pa.Table, WantedRows]:
+    """The entity rows of a view with aggregations: nr, k0, …, until (microseconds); and what they can see."""
+    time = entities.column(TIME_COLUMN).combine_chunks()
+    until, possible = _until(np.asarray(time.fill_null(0)), view.grid, _EARLIEST)
+    known = np.asarray(time.is_valid()) & possible
+    data: dict[str, Any] = {"nr": pa.array(np.arange(len(until), dtype=np.int64))}
+    data |= _keys(view, entities, dialect)
+    data["until"] = pa.array(until, mask=~known)
+    if not known.any():
+        return pa.table(data), WantedRows(latest=dialect.earliest)
+    # An earlier row may be the correction that makes a row of the window go.
+    begin = None if view.source.event_id is not None else longest(view)
+    return pa.table(data), WantedRows(
+        earliest=None if begin is None else int(until[known].min()) - begin,
+        latest=int(until[known].max()) - view.delay,
+    )
+
+
+def _keys(view: ViewPlan, entities: pa.Table, dialect: Dialect) -> dict[str, Any]:
+    if not view.keys:
+        return {"k0": pa.array(np.zeros(entities.num_rows, np.int16))}
+    return {
+        name: dialect.sent_keys(entities.column(key.entity_column))
+        for name, key in zip(key_names(view), view.keys, strict=True)
+    }
 
 
 def given_keys(view: ViewPlan, keys: pa.Table, dialect: Dialect) -> pa.Table:

@@ -10,12 +10,12 @@ import pyarrow as pa
 
 from featurestore.errors import RequestError
 from featurestore_connectors.names import quoted
-from featurestore_connectors.push_down import match
-from featurestore_connectors.push_down.rows import entity_rows
+from featurestore_connectors.push_down import match, windows
+from featurestore_connectors.push_down.rows import sent_rows
 
 if TYPE_CHECKING:
     from featurestore.protocols.offline import ViewPlan
-    from featurestore_connectors.push_down.dialect import Columns, Dialect, Session
+    from featurestore_connectors.push_down.dialect import Columns, Dialect, Lookup, Session
 
 _ROWS = "fs_rows"
 
@@ -23,7 +23,7 @@ _ROWS = "fs_rows"
 def store(
     session: Session,
     dialect: Dialect,
-    views: Sequence[tuple[ViewPlan, Columns]],
+    views: Sequence[tuple[ViewPlan, Columns, Lookup | None]],
     *,
     entities: pa.Table,
     rows: pa.Table,
@@ -46,12 +46,13 @@ def store(
     session.stage(_ROWS, pa.table(sent))
     values: dict[str, str] = {}
     parts = []
-    for i, (view, columns) in enumerate(views):
+    for i, (view, columns, lookup) in enumerate(views):
         table = f"fs_entities_{i}"
-        asked, wanted = entity_rows(view, entities, dialect)
+        asked, wanted = sent_rows(view, entities, dialect)
         session.stage(table, asked)
-        found_rows = match.Rows(view, columns, wanted, dialect, table)
-        parts.append(f"JOIN (\n{match.numbered_frame(found_rows)}\n) AS v{i} ON v{i}.nr = r.nr")
+        found_rows = match.Rows(view, columns, wanted, dialect, table, lookup=lookup)
+        frame = (windows if view.windows else match).numbered_frame(found_rows)
+        parts.append(f"JOIN (\n{frame}\n) AS v{i} ON v{i}.nr = r.nr")
         values |= _values(dialect, view, columns, f"v{i}")
     listed += [f"{values[output]} AS {quoted(dialect.column_name(output))}" for output in outputs]
     joins = "\n".join(parts)
@@ -64,6 +65,6 @@ def _values(dialect: Dialect, view: ViewPlan, columns: Columns, alias: str) -> M
     """Each feature of a view as it is stored."""
     zone = view.source.timezone
     return {
-        f.output: dialect.stored(f"{alias}.f{i}", columns[f.column], f.dtype, zone)
+        f.output: dialect.stored(f"{alias}.f{i}", None if view.windows else columns[f.column], f.dtype, zone)
         for i, f in enumerate(view.features)
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from featurestore.definitions.functions import FUNCTIONS
 from featurestore.definitions.types import (
     FLOATS,
     INTEGERS,
@@ -22,7 +23,8 @@ from featurestore.definitions.types import (
 )
 from featurestore.frames.types import is_bytes, is_text
 from featurestore_connectors.names import quoted
-from featurestore_connectors.snowflake.sql import instant, rows_of, table_parts, within
+from featurestore_connectors.snowflake import windows
+from featurestore_connectors.snowflake.sql import instant, literal, rows_of, table_parts, within
 from featurestore_connectors.snowflake.types import shown_name
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from featurestore.definitions.database import SnowflakeSource
+    from featurestore.protocols.offline import WindowColumn
+    from featurestore_connectors.push_down.inputs import Input
     from featurestore_connectors.snowflake.types import Column
 
 
@@ -53,6 +57,7 @@ class SnowflakeDialect:
 
     no_instant = "CAST(NULL AS BIGINT)"
     nearest = True
+    materialized = ""
     earliest = -(2**62)
 
     def rows_of(self, source: SnowflakeSource) -> str:
@@ -74,6 +79,10 @@ class SnowflakeDialect:
     def later_by(self, instant: str, microseconds: int) -> str:
         """The instant so much later; see `Dialect`."""
         return f"{instant} + {microseconds}"
+
+    def microseconds(self, instant: str) -> str:
+        """An instant as microseconds since the epoch: what it is; see `Dialect`."""
+        return instant
 
     def within(self, column: Column, zone: str, earliest: int | None, latest: int | None) -> list[str]:
         """Conditions that times are within bounds; see `Dialect`."""
@@ -136,10 +145,10 @@ class SnowflakeDialect:
         plain = pa.types.is_integer(found) or pa.types.is_floating(found) or pa.types.is_boolean(found)
         return (column, sql) if plain or found == pa.date32() else None
 
-    def stored(self, sql: str, column: Column, dtype: FeatureType, zone: str) -> str:
+    def stored(self, sql: str, column: Column | None, dtype: FeatureType, zone: str) -> str:
         """A feature in the type that a table has for it; see `Dialect`."""
         if isinstance(dtype, ZonedTimestamp):
-            if column.kind in ("timestamp_ntz", "date") and zone != "UTC":
+            if column is None or (column.kind in ("timestamp_ntz", "date") and zone != "UTC"):
                 return _time(sql, zoned=True)
             return f"{sql}::TIMESTAMP_TZ"
         if isinstance(dtype, Decimal):
@@ -162,3 +171,38 @@ class SnowflakeDialect:
             dtype for dtype in dtypes if isinstance(dtype, List | Map | Vector) and not _in_json(dtype)
         ]
         return f"has features of type {foreign[0]}" if foreign else None
+
+    def unaggregated(self, window: WindowColumn) -> str | None:
+        """Why the database cannot give an aggregation; see `Dialect`."""
+        return windows.unaggregated(window)
+
+    def aggregated(self, each: Input) -> str:
+        """The value of an aggregation; see `Dialect`."""
+        column, dtype = each.column, each.window.input
+        if column is None or dtype is None or FUNCTIONS[each.window.function].rows:
+            counted = "" if column is None else f"CASE WHEN {column.sql} IS NOT NULL THEN 1 END"
+            return windows.aggregated(windows.Values(each, counted))
+        raw = self._aggregated_value(column, dtype, each.view.source.timezone)
+        return windows.aggregated(windows.Values(each, raw, self.order(column, dtype)))
+
+    def _aggregated_value(self, column: Column, dtype: FeatureType, zone: str) -> str:
+        """A value in the one type in which all values of `dtype` are aggregated."""
+        if dtype in FLOATS:
+            return f"{column.sql}::FLOAT"
+        if dtype in INTEGERS:
+            return windows.whole(column.sql, dtype) if column.text else column.sql
+        if dtype == String:
+            return f"{column.returned}::VARCHAR"
+        return instant(column, zone) if isinstance(dtype, ZonedTimestamp) else self.value(column, dtype, zone)
+
+    def series(self, values: Sequence[str], dtype: FeatureType) -> str:
+        """Lists, which are refused before; see `Dialect`."""
+        raise NotImplementedError(f"{dtype} of {len(values)} values")
+
+    def compared(self, column: Column) -> str:
+        """A column as conditions compare it; see `Dialect`."""
+        return column.returned
+
+    def text(self, value: str) -> str:
+        """A text as SQL; see `Dialect`."""
+        return literal(value)

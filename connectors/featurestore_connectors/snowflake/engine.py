@@ -20,7 +20,7 @@ from featurestore_connectors.snowflake.types import Column, converted
 
 
 class SnowflakeEngine(PushDownEngine):
-    """Offline engine in Snowflake, for views with plain features over its tables and queries.
+    """Offline engine in Snowflake, for plain features and aggregations over its tables and queries.
 
     The entity rows are uploaded and copied into a temporary table; one statement for each view does the join (an
     ASOF JOIN where it is exact), and its result is streamed back in their order. The session needs a current schema.
