@@ -91,6 +91,9 @@ def test_text_keys_of_a_csv_file_stay_text(tmp_path: Path) -> None:
     from featurestore.cli.rows import read_table
 
     class Views:
+        def read(self, names: object) -> None:
+            """All is there already."""
+
         def view(self, name: str, version: int | None) -> fs.FeatureView:
             return view(key=fs.String)
 
