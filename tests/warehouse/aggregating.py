@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from featurestore.definitions.source import InMemorySource
+from featurestore.definitions.source import InMemorySource, Source
 from featurestore.errors import RequestError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.protocols.offline import Changes, ViewPlan
@@ -68,6 +68,9 @@ class Over:
 
     def explain(self, *, views: Sequence[ViewPlan]) -> str:
         return self.engine.explain(views=[self._loaded(view) for view in views])
+
+    def query(self, *, sql: str, sources: Mapping[str, Source]) -> pa.Table:
+        return self.engine.query(sql=sql, sources=sources)
 
 
 class OverSnowflake(Over):

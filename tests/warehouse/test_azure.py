@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ class CountedFile:
 def test_only_the_columns_and_row_groups_that_can_matter_are_read(
     folder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count, counts, opened = 50_000, list[int](), remote.open_file
+    count, counts = 50_000, list[int]()
     table = pa.table({
         "k": pa.array(range(count), pa.int64()),
         "at": pa.array([NOON + i * timedelta(minutes=1) for i in range(count)], INSTANT),
@@ -128,10 +129,13 @@ def test_only_the_columns_and_row_groups_that_can_matter_are_read(
     })  # fmt: skip
     write(f"{folder}/a.parquet", table, row_group_size=5_000, compression="none", use_dictionary=False)
     (size,) = (found.size for found in remote.versions("s", [f"{folder}/a.parquet"]).values())
-    monkeypatch.setattr(
-        "featurestore.sources.remote_parquet.open_file",
-        lambda path: pa.PythonFile(CountedFile(opened(path), counts), "r"),
-    )
+
+    @contextmanager
+    def counting(*given: Any) -> Iterator[Any]:
+        with remote.unchanged(*given) as file:
+            yield pa.PythonFile(CountedFile(file, counts), "r")
+
+    monkeypatch.setattr("featurestore.sources.remote_parquet.unchanged", counting)
 
     def read(**wanted: Any) -> tuple[int, float]:
         counts.clear()

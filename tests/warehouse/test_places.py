@@ -159,6 +159,26 @@ def test_rows_without_an_index_and_many_entity_rows_are_read_from_postgres(
     assert "on engine postgres" in shown(4)
 
 
+def test_windows_need_no_index_but_features_beside_them_do(store: fs.FeatureStore, warehouse: str):
+    rides = rides_of_postgres(warehouse)
+    most = view(rides, features=[fs.Aggregation("x", "max", HOUR, name="most")]).model_copy(
+        update={"name": "most"}
+    )
+    plain = view(rides)
+    shown = store.get_historical_features(asked(), [most, plain]).explain()
+    assert "on engine postgres" in shown
+    assert shown.count("JOIN LATERAL") == 2  # those of the features
+    with psycopg.connect(warehouse, autocommit=True) as connection:
+        connection.execute("DROP INDEX rides_of_a_courier")
+    assert "on engine postgres" in store.get_historical_features(asked(), [most]).explain()
+    beside = store.get_historical_features(asked(), [most, plain])
+    assert "not postgres: no index on join keys and event timestamp leads to the rows of view 'load'" in (
+        beside.explain()
+    )
+    there = store.get_historical_features(asked(), [most, plain], engine="postgres")
+    assert there.to_arrow().equals(beside.to_arrow())
+
+
 def test_few_rows_are_read(store: fs.FeatureStore, rides: DatabaseSource):
     name = "few" if rides.kind == "snowflake" else "public.few"
     made = f"CREATE TABLE {name} AS SELECT * FROM rides ORDER BY x LIMIT 100"

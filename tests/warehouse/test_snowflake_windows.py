@@ -101,7 +101,8 @@ def computed(source: fs.Source, *features: fs.Aggregation, **fields: Any) -> lis
     view = fs.FeatureView("v", **{"entities": [card], "source": source, "features": features, **fields})
     plan = plan_view(view)
     asked = entity_table([plan], [{"k": 1, "event_timestamp": NOON + timedelta(days=1)}])
-    return run_historical(SnowflakeEngine(), [plan], asked).to_pylist()
+    rows: list[dict[str, Any]] = run_historical(SnowflakeEngine(), [plan], asked).to_pylist()
+    return rows
 
 
 def integers(*values: int) -> fs.SnowflakeSource:
@@ -176,3 +177,20 @@ def test_sums_of_many_do_not_drift(snowflake_url: str):
 def test_what_it_has_not_is_refused(snowflake_url: str, function: str, reason: str):
     with pytest.raises(RequestError, match=reason):
         computed(integers(1), fs.Aggregation("x", function, fs.LIFETIME, input_type=fs.Int64))
+
+
+def lists(*rows: str, **roles: Any) -> fs.SnowflakeSource:
+    """Rows of one event at noon; each is the JSON of a list, or NULL."""
+    values = ", ".join(f"(1, 'e', {row})" for row in rows)
+    query = (
+        "SELECT k, id, PARSE_JSON(x)::ARRAY AS x, '2024-05-01 12:00:00'::TIMESTAMP_NTZ AS at "
+        f"FROM (VALUES {values}) AS v(k, id, x)"
+    )
+    return rows_of_query(query, **roles)
+
+
+def test_lists_are_counted_where_no_order_of_them_matters(snowflake_url: str):
+    given = fs.Aggregation("x", "count", fs.LIFETIME, input_type=fs.List(fs.Int64), name="given")
+    assert computed(lists("'[1]'", "'[2]'", "NULL"), given) == [{"given": 2}]
+    with pytest.raises(RequestError, match=r"has features of type list<int64>"):
+        computed(lists("'[1]'", "NULL", event_id="id"), given)
