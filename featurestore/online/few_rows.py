@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 from featurestore.online.header import FORMAT_VERSION, HEADER_SIZE, PUSHED, SIGN
 from featurestore.online.row_layout import RowLayout
 
-FEW: Final = 8
+FEW: Final = 16
 _KNOWN: Final = (FORMAT_VERSION, FORMAT_VERSION | PUSHED)
 PlainRows: TypeAlias = list[tuple[Any, ...]]
 PlainReader: TypeAlias = "Callable[[Sequence[bytes | None], int | None, int], PlainRows | None]"
