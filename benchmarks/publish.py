@@ -155,8 +155,8 @@ def _measured_on(result: Result) -> str:
 
 
 def svg(results: list[Result]) -> str:
-    """A mark for each ratio to a floor, on a scale of powers of two, and a line where the goal is."""
-    shown = [row for row in rows(results) if row.ratio]
+    """A mark for each ratio that has a goal, on a scale of powers of two, and a line where the goal is."""
+    shown = [row for row in rows(results) if row.ratio and row.goal]
     ratios = [row.ratio for row in shown if row.ratio] + [row.goal for row in shown if row.goal]
     low = floor(log2(min(ratios, default=1.0)))
     high = ceil(log2(max(ratios, default=1.0))) if ratios else 1
