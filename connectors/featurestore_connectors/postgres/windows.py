@@ -7,7 +7,6 @@ exact. What depends on an order comes from arrays, sorted once for all functions
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from featurestore.definitions.types import (
     FLOATS,
@@ -16,13 +15,12 @@ from featurestore.definitions.types import (
     Decimal,
     FeatureType,
     Float16,
-    Int64,
     List,
     UInt64,
 )
 from featurestore.protocols.offline import WindowColumn
 from featurestore_connectors.postgres.sql import literal
-from featurestore_connectors.push_down.inputs import Input
+from featurestore_connectors.push_down.inputs import InputValues, integer_range
 
 _LARGEST, _LEAST = "1.7976931348623158e308", "2.5e-324"  # beyond, a float is infinite or zero
 _DIGITS = 60  # with so many a quotient is never taken for one half way between two floats
@@ -40,34 +38,10 @@ def unaggregated(window: WindowColumn) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
-    """The values that an aggregation is made of.
+class Values(InputValues):
+    """The values that an aggregation is made of, and what PostgreSQL makes of them."""
 
-    Attributes:
-        each: the aggregation.
-        raw: a value over the source's rows; "" where rows are counted.
-        order: expressions over these whose tuple is ordered as rule 3 orders values.
-    """
-
-    each: Input
-    raw: str
-    order: Sequence[str] = ()
-
-    @property
-    def value(self) -> str:
-        """A value over rows ``r``."""
-        return self.each.computed.rows.of(self.raw) if self.raw else ""
-
-    @property
-    def dtype(self) -> FeatureType:
-        """The type of the values."""
-        return self.each.window.input or Int64
-
-    @property
-    def argument(self) -> float:
-        """That of the function."""
-        return self.each.window.argument or 0
+    __slots__ = ()
 
     def aggregate(self, sql: str) -> str:
         """An aggregate over the values that count, as a column of groups."""
@@ -117,11 +91,9 @@ def aggregated(values: Values) -> str:
 
 def whole(sql: str, dtype: FeatureType) -> str:
     """A ``numeric`` that has to be an integer of some type, or an error."""
-    name = str(dtype)
-    bits = int(name.removeprefix("u").removeprefix("int"))
-    low, high = (0, 2**bits - 1) if name.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+    low, high = integer_range(dtype)
     kind = "numeric" if dtype == UInt64 else "bigint"
-    error = f"({sql}::text || {literal(f' is not an {name}')})::{kind}"
+    error = f"({sql}::text || {literal(f' is not an {dtype}')})::{kind}"
     return f"CASE WHEN {sql} = trunc({sql}) AND {sql} BETWEEN {low} AND {high} THEN {sql}::{kind} ELSE {error} END"
 
 

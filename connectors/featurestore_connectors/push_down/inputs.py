@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from featurestore.definitions.types import UNSIGNED_INTEGERS, FeatureType, Int64
 from featurestore.errors import SourceError
+from featurestore.frames.types import arrow_type
 from featurestore.protocols.offline import ViewPlan, WindowColumn
 from featurestore_connectors.push_down.match import key_names
 
@@ -119,6 +121,42 @@ class Input:
             f"View {self.view.label!r}: the sum {self.window.output!r} of entity ",
             " does not fit into 64 bits: ",
         )
+
+
+@dataclass(frozen=True, slots=True)
+class InputValues:
+    """The values that an aggregation is made of.
+
+    Attributes:
+        each: the aggregation.
+        raw: a value over the source's rows; "" where rows are counted.
+        order: expressions over these whose tuple is ordered as rule 3 orders values.
+    """
+
+    each: Input
+    raw: str
+    order: Sequence[str] = ()
+
+    @property
+    def value(self) -> str:
+        """A value over rows ``r``."""
+        return self.each.computed.rows.of(self.raw) if self.raw else ""
+
+    @property
+    def dtype(self) -> FeatureType:
+        """The type of the values."""
+        return self.each.window.input or Int64
+
+    @property
+    def argument(self) -> float:
+        """That of the function."""
+        return self.each.window.argument or 0
+
+
+def integer_range(dtype: FeatureType) -> tuple[int, int]:
+    """The least and the greatest integer of an integer type."""
+    bits = arrow_type(dtype).bit_width
+    return (0, 2**bits - 1) if dtype in UNSIGNED_INTEGERS else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
 
 
 @contextmanager

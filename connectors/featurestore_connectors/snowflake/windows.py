@@ -8,11 +8,10 @@ a plain sum of millions drifts; deviations are taken from the mean of their own 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from featurestore.definitions.types import FLOATS, INTEGERS, FeatureType, Float16, Float32, Int64, List
+from featurestore.definitions.types import FLOATS, INTEGERS, FeatureType, Float16, Float32, List
 from featurestore.protocols.offline import WindowColumn
-from featurestore_connectors.push_down.inputs import Input
+from featurestore_connectors.push_down.inputs import InputValues, integer_range
 from featurestore_connectors.snowflake.sql import literal
 
 _FADED = 2140  # half-lives after which even the largest float is less than the smallest
@@ -32,34 +31,10 @@ def unaggregated(window: WindowColumn) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
-    """The values that an aggregation is made of.
+class Values(InputValues):
+    """The values that an aggregation is made of, and what Snowflake makes of them."""
 
-    Attributes:
-        each: the aggregation.
-        raw: a value over the source's rows; "" where rows are counted.
-        order: expressions over these whose tuple is ordered as rule 3 orders values.
-    """
-
-    each: Input
-    raw: str
-    order: Sequence[str] = ()
-
-    @property
-    def value(self) -> str:
-        """A value over rows ``r``."""
-        return self.each.computed.rows.of(self.raw) if self.raw else ""
-
-    @property
-    def dtype(self) -> FeatureType:
-        """The type of the values."""
-        return self.each.window.input or Int64
-
-    @property
-    def argument(self) -> float:
-        """That of the function."""
-        return self.each.window.argument or 0
+    __slots__ = ()
 
     def chosen(self, sql: str) -> str:
         """Something of the rows that count, null for all others."""
@@ -96,10 +71,8 @@ def aggregated(values: Values) -> str:
 
 def whole(sql: str, dtype: FeatureType) -> str:
     """An integer of up to 38 digits that has to be one of some type, or an error."""
-    name = str(dtype)
-    bits = int(name.removeprefix("u").removeprefix("int"))
-    low, high = (0, 2**bits - 1) if name.startswith("u") else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-    error = f"CAST({sql}::VARCHAR || {literal(f' is not an {name}')} AS NUMBER(38, 0))"
+    low, high = integer_range(dtype)
+    error = f"CAST({sql}::VARCHAR || {literal(f' is not an {dtype}')} AS NUMBER(38, 0))"
     return f"CASE WHEN {sql} IS NULL OR {sql} BETWEEN {low} AND {high} THEN {sql} ELSE {error} END"
 
 
