@@ -47,6 +47,8 @@ _NUMBERS = itertools.count()
         ("[1.5,null]", fs.List(fs.Float16), [1.5, None]),
         ("[1.50,-0.1,12345678901234567890.12,null]", fs.List(fs.Decimal(38, 2)),
          [Decimal("1.50"), Decimal("-0.10"), Decimal("12345678901234567890.12"), None]),
+        ('["0.00",1.5,"-12345678901234567890.12"]', fs.List(fs.Decimal(38, 2)),
+         [Decimal("0.00"), Decimal("1.50"), Decimal("-12345678901234567890.12")]),
         ("[true,false,null]", fs.List(fs.Bool), [True, False, None]),
         (r'["a\"b\\\n,]","\u00e9\ud83d\ude00","\u0000","NaN","1",null]', fs.List(fs.String),
          ['a"b\\\n,]', "é😀", "\x00", "NaN", "1", None]),

@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 # Numbers as texts, which are then read digit by digit; JSON's own numbers have neither NaN nor infinities, which some
-# writers put in quotes.
-_NUMBERS = r'"?(-?(?:[Nn]a[Nn]|[Ii]nf(?:inity)?))"?|(-?[0-9][^,\]\s"]*)'
+# writers put in quotes. Decimals are often written in quotes as well, as most readers of JSON make floats of numbers.
+_FLOATS = r'"?(-?(?:[Nn]a[Nn]|[Ii]nf(?:inity)?))"?|(-?[0-9][^,\]\s"]*)'
+_DECIMALS = r'"?(-?[0-9][^,\]\s"]*)"?'
 
 
 def parsed(found: pa.Array, wanted: pa.DataType) -> pa.Array:
@@ -26,8 +27,11 @@ def parsed(found: pa.Array, wanted: pa.DataType) -> pa.Array:
     if not len(found):
         return pa.array([], wanted)
     text = pc.fill_null(found, "null")
-    if _as_text(_leaf(wanted)):
-        text = pc.replace_substring_regex(text, pattern=_NUMBERS, replacement=r'"\1\2"')
+    leaf = _leaf(wanted)
+    if pa.types.is_decimal(leaf):
+        text = pc.replace_substring_regex(text, pattern=_DECIMALS, replacement=r'"\1"')
+    elif pa.types.is_floating(leaf):
+        text = pc.replace_substring_regex(text, pattern=_FLOATS, replacement=r'"\1\2"')
     lines = pc.binary_join_element_wise('{"x":', text, "}", "")
     whole = pc.binary_join(pa.ListArray.from_arrays([0, len(lines)], lines), "\n")[0].as_py().encode()
     options = pa.json.ReadOptions(use_threads=False, block_size=len(whole) + 1)
