@@ -13,6 +13,8 @@ from tests.store.conftest import HOUR, NOON, Arrivals
 from tests.versions.conftest import open_store, registry_url, store
 
 __all__ = ["open_store", "registry_url", "store"]
+
+HALVES = fs.RandomSplit({"train": 0.5, "test": 0.5})
 PLANES = 40
 
 
@@ -51,3 +53,9 @@ def entity_rows(count: int = 1_000, seed: int = 1) -> pa.Table:
             "row": pa.array(np.arange(count)),
         }
     )
+
+
+@pytest.fixture
+def training_set(store: fs.FeatureStore, service: fs.FeatureService) -> fs.TrainingSet:
+    """Of two halves."""
+    return store.create_training_set("late-2024", service, entity_rows(), split=HALVES, seed=3)

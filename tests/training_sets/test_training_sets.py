@@ -19,18 +19,10 @@ from featurestore.errors import (
     RequestError,
     SourceError,
 )
-from featurestore.lineage.graph import Node
 from featurestore.training_sets import build as building
 from tests.store.conftest import HOUR, NOON, Arrivals
-from tests.training_sets.conftest import entity_rows
+from tests.training_sets.conftest import HALVES, entity_rows
 from tests.versions.conftest import OpenStore
-
-HALVES = fs.RandomSplit({"train": 0.5, "test": 0.5})
-
-
-@pytest.fixture
-def training_set(store: fs.FeatureStore, service: fs.FeatureService) -> fs.TrainingSet:
-    return store.create_training_set("late-2024", service, entity_rows(), split=HALVES, seed=3)
 
 
 def objects(tmp_path: Path) -> set[str]:
@@ -96,23 +88,6 @@ def test_a_name_is_given_once(store: fs.FeatureStore, training_set: fs.TrainingS
         store.create_training_set("a b", "departures", entity_rows())
 
 
-@pytest.mark.parametrize("engine", ["duckdb", "polars"])
-def test_it_is_recreated_to_the_byte_in_another_process_and_version(
-    store: fs.FeatureStore,
-    service: fs.FeatureService,
-    arrivals: Arrivals,
-    open_store: OpenStore,
-    engine: str,
-) -> None:
-    made = store.create_training_set("one", service, entity_rows(), split=HALVES, engine=engine)
-    store.apply([arrivals.view(online=False, ttl=timedelta(minutes=1))])
-    again = open_store().training_set("one").recreate()
-    assert again.same
-    assert again.content_hash == made.content_hash
-    assert (again.differences, again.causes, again.restored) == ((), (), ())
-    assert "byte for byte the same" in str(again)
-
-
 def test_both_engines_make_the_same_set(store: fs.FeatureStore, service: fs.FeatureService) -> None:
     one, two = (
         store.create_training_set(engine, service, entity_rows(), split=HALVES, engine=engine)
@@ -122,90 +97,6 @@ def test_both_engines_make_the_same_set(store: fs.FeatureStore, service: fs.Feat
     comparison = one.compare(two)
     assert comparison.same_values
     assert comparison.differences == ("engine: duckdb → polars",)
-
-
-def test_late_rows_are_counted_and_what_they_change_is_told(
-    store: fs.FeatureStore, training_set: fs.TrainingSet, arrivals: Arrivals
-) -> None:
-    later = training_set.created_at + timedelta(hours=1)
-    arrivals.add("P1", NOON - HOUR, -1.0, created=later)
-    arrivals.add("P2", NOON - HOUR, -1.0, created=later)
-    arrivals.add("P3", NOON + 900 * HOUR, -1.0, created=later)
-    frame = store.get_historical_features(entity_rows(), "departures").to_arrow()
-    changed = int((frame["delay"].to_numpy() == -1.0).sum())
-    again = store.training_set("late-2024").recreate()
-    assert not again.same
-    assert again.content_hash != training_set.content_hash
-    told = [item.partition(" differs in ") for item in again.differences]
-    assert [head for head, _, _ in told] == ["part train: column delay", "part test: column delay"]
-    assert sum(int(tail.split()[0]) for _, _, tail in told) == changed
-    assert again.causes[0].startswith("source arrivals: file arrivals.parquet was replaced (")
-    assert again.causes[1] == "source arrivals: 3 rows more (80 → 83)"
-    assert again.causes[2].startswith("source arrivals: 2 late rows, known only after 20")
-    assert training_set.verify().intact
-
-
-def test_as_of_keeps_late_rows_out(
-    store: fs.FeatureStore, service: fs.FeatureService, arrivals: Arrivals
-) -> None:
-    made = store.create_training_set("one", service, entity_rows(), as_of=NOON + HOUR)
-    arrivals.add("P1", NOON - HOUR, -1.0, created=NOON + 2 * HOUR)
-    again = made.recreate()
-    assert again.same
-    assert any("1 row more" in cause for cause in again.causes)
-
-
-def test_a_replaced_a_removed_and_a_new_file(
-    store: fs.FeatureStore, arrivals: Arrivals, tmp_path: Path
-) -> None:
-    rows = pq.read_table(arrivals.path)
-    folder = tmp_path / "many"
-    folder.mkdir()
-    for name in ("a", "b"):
-        pq.write_table(rows, folder / f"{name}.parquet")
-    source = fs.ParquetSource("many", path="many/*.parquet", event_timestamp="arrived_at")
-    store.apply([arrivals.view(name="view", source=source, online=False)])
-    made = store.create_training_set("one", "view", entity_rows())
-    pq.write_table(rows.slice(0, 79), folder / "a.parquet")
-    (folder / "b.parquet").rename(folder / "c.parquet")
-    causes = made.recreate().causes
-    assert causes[0].startswith("source many: file many/a.parquet was replaced (")
-    assert causes[1:] == (
-        "source many: file many/b.parquet is gone", "source many: file many/c.parquet is new",
-        "source many: 1 row fewer (160 → 159)",
-    )  # fmt: skip
-
-
-def test_files_that_are_gone_are_put_back_if_they_come_out_the_same(training_set: fs.TrainingSet) -> None:
-    path = training_set.path("train")
-    path.unlink()
-    with pytest.raises(NotFoundError, match=r"data of training set 'late-2024' are gone.*\n.*recreate"):
-        training_set.to_arrow("train")
-    assert training_set.verify().problems == (f"part train: there is no file {path}",)
-    assert training_set.recreate().restored == (path,)
-    assert training_set.verify().intact
-
-
-def test_without_the_entity_rows_it_cannot_be_made_again(
-    store: fs.FeatureStore, training_set: fs.TrainingSet, tmp_path: Path
-) -> None:
-    digest = training_set.manifest["entity_rows"]["hash"]
-    (tmp_path / "training_sets" / "objects" / digest[:2] / f"{digest}.parquet").unlink()
-    with pytest.raises(NotFoundError, match="entity rows of the training set are gone"):
-        training_set.recreate()
-
-
-def test_damage_is_found(training_set: fs.TrainingSet) -> None:
-    path = training_set.path("test")
-    rows = pq.read_table(path)
-    pq.write_table(rows.set_column(4, "delay", pa.array([0.0] * rows.num_rows)), path)
-    assert training_set.verify().problems == (f"part test: {path} holds other values in delay",)
-    path.write_bytes(b"PAR1 nothing")
-    (problem,) = training_set.verify().problems
-    assert "cannot be read" in problem
-    assert "is damaged" in str(training_set.verify())
-    assert training_set.recreate().same
-    assert training_set.verify().intact
 
 
 def test_sets_share_files(
@@ -406,53 +297,6 @@ def test_an_edited_manifest_is_an_error(store: fs.FeatureStore, training_set: fs
         connection.execute(sa.text("UPDATE fs_training_sets SET manifest = replace(manifest, '500', '501')"))
     with pytest.raises(RegistryIntegrityError, match="manifest of training set 'late-2024'"):
         store.training_set("late-2024")
-
-
-def test_the_plan_of_a_change_names_the_training_sets_it_reaches(
-    store: fs.FeatureStore, training_set: fs.TrainingSet, arrivals: Arrivals
-) -> None:
-    plan = store.plan([arrivals.view(online=False, ttl=HOUR)])
-    (planned,) = plan.changes
-    assert planned.training_sets == ("late-2024",)
-    assert "reaches 1 training set: late-2024" in str(plan)
-    store.apply(plan)
-    assert training_set.recreate().same
-
-
-def test_a_release_of_a_model_is_reached_by_changes_of_what_it_was_trained_on(
-    store: fs.FeatureStore, training_set: fs.TrainingSet, arrivals: Arrivals
-) -> None:
-    release = training_set.record_model("delays", "7")
-    assert training_set.models() == [release]
-    for name, version in (("", "7"), ("delays", ""), ("a b", "7"), ("delays", "v@7")):
-        with pytest.raises(RequestError, match="neither a model nor its version"):
-            training_set.record_model(name, version)
-    changed = arrivals.view(online=False, ttl=HOUR)
-    service = fs.FeatureService("departures", features=["punctuality:delay"], tags={"a": "b"})
-    (view_change, service_change) = store.plan([changed, service]).changes
-    assert (view_change.services, view_change.models) == (("departures",), ("delays@7",))
-    # A description reaches nothing.
-    assert (service_change.training_sets, service_change.models) == ((), ())
-    other = fs.FeatureService("departures", features=["punctuality:delay"], description="x")
-    assert "delays@7" not in str(store.plan([other]))
-    assert "reaches 1 model release: delays@7" in str(store.plan([changed]))
-    plan = store.retire(["departures", "punctuality"])
-    assert [planned.models for planned in plan.changes] == [("delays@7",)] * 2
-
-
-def test_the_lineage_of_a_model_leads_back_to_columns_and_on_from_them(
-    store: fs.FeatureStore, training_set: fs.TrainingSet
-) -> None:
-    training_set.record_model("delays", "7")
-    model = Node("model", "delays@7")
-    back = store.lineage("delays@7")
-    assert back.root == model
-    assert {Node("training_set", "late-2024"), Node("column", "arrivals.delay")} <= set(back.upstream())
-    for name in ("late-2024", "departures", "punctuality", "punctuality:delay", "arrivals", "plane"):
-        assert model in store.lineage(name).downstream(), name
-    assert "model delays@7" in str(back)
-    with pytest.raises(NotFoundError):
-        store.lineage("delays@8")
 
 
 def test_the_engine_that_was_chosen_is_recorded(store: fs.FeatureStore, service: fs.FeatureService) -> None:
