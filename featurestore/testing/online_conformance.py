@@ -93,7 +93,7 @@ class OnlineStoreConformance:
     @pytest.fixture
     def open_store(self) -> Opener:
         """A function that opens an empty store, or (called again) the same one once more."""
-        raise NotImplementedError
+        raise NotImplementedError("Override the fixture open_store.")
 
     @pytest.fixture
     def store(self, open_store: Opener) -> Iterator[OnlineStore]:

@@ -75,9 +75,9 @@ def roll_back(store: fs.FeatureStore, name: str, mark: int, __: random.Random) -
         try:
             plan = store.rollback(name, message=f"rollback {mark}")
         except StaleRegistryError:
-            continue
+            continue  # somebody else was first, which is what this is about; the attempts are counted
         except RequestError:
-            return
+            return  # there is no version before
         for planned in plan.changes:
             yield done(ChangeAction.ROLLBACK, name, planned.change.version, f"rollback {mark}")
         return

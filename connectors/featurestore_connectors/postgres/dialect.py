@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.definitions.database import PostgresSource
-from featurestore.definitions.functions import FUNCTIONS
 from featurestore.definitions.types import (
     FLOATS,
     INTEGERS,
@@ -26,6 +25,7 @@ from featurestore_connectors.names import name_parts, quoted
 from featurestore_connectors.postgres import windows
 from featurestore_connectors.postgres.sql import instant, interval, literal, moment, rows_of, within
 from featurestore_connectors.postgres.types import Column
+from featurestore_connectors.push_down.inputs import input_values
 
 if TYPE_CHECKING:
     import numpy as np
@@ -187,12 +187,8 @@ class PostgresDialect:
 
     def aggregated(self, each: Input) -> str:
         """The value of an aggregation; see `Dialect`."""
-        column, dtype = each.column, each.window.input
-        if column is None or dtype is None or FUNCTIONS[each.window.function].rows:
-            counted = "" if column is None else f"CASE WHEN {column.sql} IS NOT NULL THEN 1 END"
-            return windows.aggregated(windows.Values(each, counted))
-        raw = self._aggregated_value(column, dtype, each.view.source.timezone)
-        return windows.aggregated(windows.Values(each, raw, self.order(column, dtype)))
+        values = input_values(windows.Values, each, self._aggregated_value, self.order)
+        return windows.aggregated(values)
 
     def _aggregated_value(self, column: Column, dtype: FeatureType, zone: str) -> str:
         """A value in the one type in which all values of `dtype` are aggregated."""

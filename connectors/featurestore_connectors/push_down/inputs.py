@@ -8,11 +8,12 @@ values are made. Floats may have to be added up block by block of rows: these su
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+from featurestore.definitions.functions import FUNCTIONS
 from featurestore.definitions.types import UNSIGNED_INTEGERS, FeatureType, Int64
 from featurestore.errors import SourceError
 from featurestore.frames.types import arrow_type
@@ -151,6 +152,29 @@ class InputValues:
     def argument(self) -> float:
         """That of the function."""
         return self.each.window.argument or 0
+
+
+V = TypeVar("V", bound=InputValues)
+
+
+def input_values(
+    kind: type[V],
+    each: Input,
+    value: Callable[[Any, FeatureType, str], str],
+    order: Callable[[Any, FeatureType], Sequence[str]],
+) -> V:
+    """The values of an aggregation.
+
+    Args:
+        kind: what is made.
+        each: the aggregation.
+        value: a column of a type and a time zone in the one type in which all such values are aggregated, as SQL.
+        order: what orders such a column, as SQL.
+    """
+    column, dtype = each.column, each.window.input
+    if column is None or dtype is None or FUNCTIONS[each.window.function].rows:
+        return kind(each, "" if column is None else f"CASE WHEN {column.sql} IS NOT NULL THEN 1 END")
+    return kind(each, value(column, dtype, each.view.source.timezone), order(column, dtype))
 
 
 def integer_range(dtype: FeatureType) -> tuple[int, int]:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from featurestore.definitions.functions import FUNCTIONS
 from featurestore.definitions.types import (
     FLOATS,
     INTEGERS,
@@ -21,8 +20,10 @@ from featurestore.definitions.types import (
     Vector,
     ZonedTimestamp,
 )
+from featurestore.errors import RequestError
 from featurestore.frames.types import is_bytes, is_text
 from featurestore_connectors.names import quoted
+from featurestore_connectors.push_down.inputs import input_values
 from featurestore_connectors.snowflake import windows
 from featurestore_connectors.snowflake.sql import instant, literal, rows_of, table_parts, within
 from featurestore_connectors.snowflake.types import shown_name
@@ -178,12 +179,8 @@ class SnowflakeDialect:
 
     def aggregated(self, each: Input) -> str:
         """The value of an aggregation; see `Dialect`."""
-        column, dtype = each.column, each.window.input
-        if column is None or dtype is None or FUNCTIONS[each.window.function].rows:
-            counted = "" if column is None else f"CASE WHEN {column.sql} IS NOT NULL THEN 1 END"
-            return windows.aggregated(windows.Values(each, counted))
-        raw = self._aggregated_value(column, dtype, each.view.source.timezone)
-        return windows.aggregated(windows.Values(each, raw, self.order(column, dtype)))
+        values = input_values(windows.Values, each, self._aggregated_value, self.order)
+        return windows.aggregated(values)
 
     def _aggregated_value(self, column: Column, dtype: FeatureType, zone: str) -> str:
         """A value in the one type in which all values of `dtype` are aggregated."""
@@ -196,8 +193,11 @@ class SnowflakeDialect:
         return instant(column, zone) if isinstance(dtype, ZonedTimestamp) else self.value(column, dtype, zone)
 
     def series(self, values: Sequence[str], dtype: FeatureType) -> str:
-        """Lists, which are refused before; see `Dialect`."""
-        raise NotImplementedError(f"{dtype} of {len(values)} values")
+        """Nothing: lists are refused before; see `Dialect`."""
+        raise RequestError(
+            f"Snowflake does not return a list of {len(values)} aggregations ({dtype}).",
+            hint="Ask with engine='duckdb' or engine='polars': they read Snowflake too.",
+        )
 
     def compared(self, column: Column) -> str:
         """A column as conditions compare it; see `Dialect`."""
