@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Generator, Mapping
 from datetime import UTC, date, datetime, timedelta
@@ -204,6 +205,25 @@ def test_spills_under_its_limit_and_leaves_nothing_behind(tmp_path):
     assert list(tmp_path.iterdir())
     rows.extend(batches)
     assert pa.Table.from_batches(rows).column("x").to_pylist() == list(range(300_000))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits of files there")
+def test_a_full_disk_while_spilling_is_said_and_leaves_nothing_behind(tmp_path):
+    """Writes fail as they do on a full disk, by a limit of what this process may write to a file."""
+    import resource
+
+    source = many_rows(300_000)
+    engine = DuckDBEngine(memory_limit="60MB", threads=1, temp_directory=tmp_path)
+    plan = plan_view(view_over(source))
+    entities = entity_table([plan], [{"k": i, "event_timestamp": NOON} for i in range(300_000)])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, before[1]))
+    try:
+        with pytest.raises(ConfigurationError, match=r"(?s)'s'.*could not spill.*too large.*disk space"):
+            list(engine.historical_features(views=[plan], entities=entities))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not list(tmp_path.iterdir())
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 BATCH_ROWS = 122_880
+_WRITE_FAILED = "Could not write file"
 _OUT_OF_RANGE = "out of range: "
 
 
@@ -191,7 +192,7 @@ def reported(source: str) -> Iterator[None]:
 
     Raises:
         SourceError: naming the source.
-        ConfigurationError: if DuckDB ran out of its memory.
+        ConfigurationError: if DuckDB ran out of its memory, or of the disk that it spills to.
     """
     try:
         yield
@@ -201,6 +202,11 @@ def reported(source: str) -> Iterator[None]:
             hint="Raise the engine's memory_limit, lower its threads, or free disk space in its temp_directory.",
         ) from error
     except (duckdb.Error, pa.ArrowException, OSError) as error:
+        if _WRITE_FAILED in str(error):  # sources are only read: what is written are its own temporary files
+            raise ConfigurationError(
+                f"Source {source!r}: DuckDB could not spill to its temp_directory: {_first_line(error)}",
+                hint="Free disk space there, name another temp_directory, or raise the engine's memory_limit.",
+            ) from error
         raise _translated(source, error) from error
 
 
