@@ -40,6 +40,7 @@ from featurestore_connectors.push_down.dialect import (
     Session,
 )
 from featurestore_connectors.push_down.inputs import overflows_told
+from featurestore_connectors.push_down.keys import key_names
 from featurestore_connectors.push_down.rows import effective, given_keys, sent_rows
 
 
@@ -213,7 +214,7 @@ class PushDownEngine(ABC):
             with self._opened(view) as (session, columns):
                 lookup = self.lookup(session, view, columns)
                 sql = _training_frame(match.Rows(view, columns, EVERY_ROW, self.dialect, lookup=lookup))
-            keys = ", ".join(match.key_names(view))
+            keys = ", ".join(key_names(view))
             more = "in microseconds" if view.windows else "and oldest (what has not expired)"
             plans.append(
                 f"-- View {view.label}: in {self.system}\n"

@@ -18,7 +18,7 @@ from featurestore.definitions.types import UNSIGNED_INTEGERS, FeatureType, Int64
 from featurestore.errors import SourceError
 from featurestore.frames.types import arrow_type
 from featurestore.protocols.offline import ViewPlan, WindowColumn
-from featurestore_connectors.push_down.match import key_names
+from featurestore_connectors.push_down.keys import key_names
 
 _TOO_LARGE = re.compile(r"View .* does not fit into 64 bits: -?\d+")
 

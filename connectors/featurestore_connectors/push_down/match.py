@@ -15,11 +15,7 @@ from collections.abc import Sequence
 from featurestore.protocols.offline import Changes, FeatureColumn, ViewPlan
 from featurestore.protocols.sources import WantedRows
 from featurestore_connectors.push_down.dialect import ENTITIES, GIVEN, Columns, Dialect, Lookup
-
-
-def key_names(view: ViewPlan) -> list[str]:
-    """What the keys are called: k0, k1, …; one constant where the view has none."""
-    return [f"k{i}" for i in range(max(1, len(view.keys)))]
+from featurestore_connectors.push_down.keys import key_names
 
 
 def where(conditions: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from featurestore.protocols.offline import TIME_COLUMN, Grid, ViewPlan
 from featurestore.protocols.sources import WantedRows
 from featurestore_connectors.push_down.dialect import Dialect
-from featurestore_connectors.push_down.match import key_names
+from featurestore_connectors.push_down.keys import key_names
 from featurestore_connectors.push_down.windows import longest
 
 _EARLIEST = -(2**61)  # no database has such times, and windows before them stay within 64 bits

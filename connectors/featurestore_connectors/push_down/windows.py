@@ -15,7 +15,8 @@ from featurestore.protocols.offline import ViewPlan, WindowColumn
 from featurestore_connectors.push_down.conditions import conditions_of, is_plain, translated
 from featurestore_connectors.push_down.dialect import Dialect
 from featurestore_connectors.push_down.inputs import Computed, Input
-from featurestore_connectors.push_down.match import Rows, key_names, same
+from featurestore_connectors.push_down.keys import key_names
+from featurestore_connectors.push_down.match import Rows, same
 
 # Fewer rows are read, and more instants computed here: each one meets the rows of its entity in a database, which costs
 # nothing here (see `featurestore.windows`).
