@@ -58,7 +58,8 @@ if _typing.TYPE_CHECKING:
     from featurestore.leakage.frame import check_frame
     from featurestore.leakage.report import LeakageReport
     from featurestore.monitoring.reports import ExpectationReport, Suggestion
-    from featurestore.online.response import OnlineFeatures, Status
+    from featurestore.online.response import OnlineFeatures
+    from featurestore.online.status import Status
     from featurestore.planning.training_frame import TrainingFrame
     from featurestore.protocols.expectations import CheckResult
     from featurestore.report.report import Report
@@ -192,7 +193,7 @@ _HOMES = {
     "Source": "featurestore.definitions.source",
     "Split": "featurestore.definitions.splits",
     "SqlSource": "featurestore.definitions.database",
-    "Status": "featurestore.online.response",
+    "Status": "featurestore.online.status",
     "StratifiedSplit": "featurestore.definitions.splits",
     "String": "featurestore.definitions.types",
     "Suggestion": "featurestore.monitoring.reports",

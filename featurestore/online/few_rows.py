@@ -45,16 +45,22 @@ def plain_reader(layout: RowLayout, names: Sequence[str]) -> PlainReader | None:
 
 
 class FewRows:
-    """Python values of a few rows.
+    """Python values of a few rows, None where there is none.
+
+    Attributes:
+        present: which rows are there.
+        events: event timestamps in microseconds; 0 where a row is missing.
 
     Raises:
         RowFormatError: if a row was not written for this version of the view, or is damaged.
     """
 
-    def __init__(self, layout: RowLayout, rows: list[bytes]) -> None:
+    def __init__(self, layout: RowLayout, rows: Sequence[bytes | None]) -> None:
         self._layout = layout
-        self._rows = rows
-        self._values = [self._unpack(row) for row in rows]
+        self.present = [row is not None for row in rows]
+        self._rows = [layout.blank if row is None else row for row in rows]
+        self._values = [self._unpack(row) for row in self._rows]
+        self.events = [int.from_bytes(row[5:13], "big") - SIGN for row in self._rows]
 
     def _unpack(self, row: bytes) -> tuple[Any, ...]:
         layout = self._layout
@@ -64,10 +70,6 @@ class FewRows:
         if not layout.whole(row, values):
             raise layout.rejection(row)
         return values
-
-    def events(self) -> list[int]:
-        """Event timestamps in microseconds."""
-        return [int.from_bytes(row[5:13], "big") - SIGN for row in self._rows]
 
     def columns(self, names: Sequence[str]) -> list[Sequence[Any]]:
         """The values of several features that are no lists, faster than one by one."""
@@ -97,11 +99,14 @@ class FewRows:
         slot, convert = layout.slots[name], layout.converters.get(name)
         plain = list(self._columns[slot]) if slot <= len(layout.fixed) else self._slices(slot)
         if self._any_null:
-            position = layout.positions[name]
-            nulls = [int.from_bytes(bits, "little") >> position & 1 for bits in self._columns[0]]
-            pairs = zip(plain, nulls, strict=True)
+            pairs = zip(plain, self.nulls(name), strict=True)
             return [None if null else convert(value) if convert else value for value, null in pairs]
         return list(map(convert, plain)) if convert else plain
+
+    def nulls(self, name: str) -> list[bool]:
+        """Where a feature is null or its row is missing."""
+        position = self._layout.positions[name]
+        return [bool(int.from_bytes(bits, "little") >> position & 1) for bits in self._columns[0]]
 
     def _slices(self, slot: int) -> list[bytes]:
         size, first = self._layout.size, slot == 1 + len(self._layout.fixed)

@@ -1,8 +1,4 @@
-"""Values of fixed width: Arrow arrays to numpy arrays of the stored form, and back.
-
-Stored are little-endian numbers; a date as days, a timestamp as microseconds, a bool as one byte, a
-decimal as 16 bytes in two's complement without its scale, a vector as its items. Nulls are zeros.
-"""
+"""Values of fixed width: Arrow arrays to numpy arrays of the stored form (see `stored_types`), and back."""
 
 from __future__ import annotations
 
@@ -12,41 +8,26 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from featurestore.definitions.types import Bool, Decimal, FeatureType, ScalarType, Vector, ZonedTimestamp
+from featurestore.definitions.types import Bool, FeatureType, Vector
 from featurestore.errors import SourceError
 from featurestore.frames.types import arrow_type
 from featurestore.online.ragged import null_mask, validity
+from featurestore.online.stored_types import Stored, fixed_form, stored_form
 
-_SCALARS = {
-    "int8": "i1",
-    "int16": "<i2",
-    "int32": "<i4",
-    "int64": "<i8",
-    "uint8": "u1",
-    "uint16": "<u2",
-    "uint32": "<u4",
-    "uint64": "<u8",
-    "float16": "<f2",
-    "float32": "<f4",
-    "float64": "<f8",
-    "bool": "?",
-    "date": "<i4",
-}
 Values = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 
 
+def numpy_dtype(stored: Stored) -> np.dtype[Any]:
+    """The numpy type of stored values."""
+    number = np.dtype(f"<{stored.code}")
+    return number if stored.length is None else np.dtype((number, (stored.length,)))
+
+
 def stored_dtype(dtype: FeatureType) -> np.dtype[Any] | None:
-    """The numpy type of stored values, or None if their width is not fixed."""
-    if isinstance(dtype, ZonedTimestamp):
-        return np.dtype("<i8")
-    if isinstance(dtype, Decimal):
-        return np.dtype(("u1", (16,)))
-    if isinstance(dtype, Vector):
-        return np.dtype((_SCALARS[str(dtype.item)], (dtype.length,)))
-    if isinstance(dtype, ScalarType) and dtype.name in _SCALARS:
-        return np.dtype(_SCALARS[dtype.name])
-    return None
+    """The numpy type of a feature's stored values, or None if their width is not fixed."""
+    stored = stored_form(dtype)
+    return None if stored is None else numpy_dtype(stored)
 
 
 def fixed_dtype(dtype: FeatureType) -> np.dtype[Any]:
@@ -55,10 +36,7 @@ def fixed_dtype(dtype: FeatureType) -> np.dtype[Any]:
     Raises:
         TypeError: if it is not.
     """
-    stored = stored_dtype(dtype)
-    if stored is None:
-        raise TypeError(f"{dtype} has no fixed width")
-    return stored
+    return numpy_dtype(fixed_form(dtype))
 
 
 def to_stored(array: pa.Array, dtype: FeatureType, *, name: str) -> Values:

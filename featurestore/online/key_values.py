@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import operator
 import struct
+import sys
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from featurestore.definitions.instants import to_microseconds
 from featurestore.definitions.types import (
@@ -21,28 +20,11 @@ from featurestore.definitions.types import (
     String,
 )
 from featurestore.errors import EntityDataError
-from featurestore.online.fixed_width import fixed_dtype
+from featurestore.online.stored_types import fixed_form
 
 Packer = Callable[[Any], bytes]
 _LENGTH = struct.Struct(">I")
-_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _FIRST_DAY = date(1970, 1, 1).toordinal()
-
-
-class OrderedDtype(NamedTuple):
-    """How numbers become bytes in their order: seen as `values`, xor `sign`, stored as `stored`."""
-
-    values: np.dtype[Any]
-    stored: np.dtype[Any]
-    sign: np.unsignedinteger[Any]
-
-
-def ordered_dtype(dtype: FeatureType) -> OrderedDtype:
-    """The form of an integer, date or timestamp in a key."""
-    stored = fixed_dtype(dtype)
-    unsigned = np.dtype(f"u{stored.itemsize}")
-    sign = 1 << (8 * stored.itemsize - 1) if stored.kind == "i" else 0
-    return OrderedDtype(unsigned, unsigned.newbyteorder(">"), unsigned.type(sign))
 
 
 def value_packer(name: str, dtype: FeatureType) -> Packer:
@@ -62,9 +44,10 @@ def value_packer(name: str, dtype: FeatureType) -> Packer:
 
 
 def _integer_packer(name: str, dtype: FeatureType) -> Packer:
-    width = np.dtype(str(dtype)).itemsize
+    stored = fixed_form(dtype)
+    width = stored.size
     shift = 1 << (8 * width - 1) if dtype in SIGNED_INTEGERS else 0
-    pack = struct.Struct(f">{_CODES[width]}").pack
+    pack = struct.Struct(f">{stored.code.upper()}").pack
 
     def packer(value: Any) -> bytes:
         if type(value) is not int:
@@ -81,9 +64,14 @@ def _integer_packer(name: str, dtype: FeatureType) -> Packer:
 
 
 def _as_integer(value: Any, name: str, dtype: FeatureType) -> int:
-    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
+    if _is_bool(value) or not hasattr(value, "__index__"):
         raise _wrong_type(value, name, dtype)
     return operator.index(value)
+
+
+def _is_bool(value: object) -> bool:
+    numpy = sys.modules.get("numpy")  # where it is not loaded, no value is of it
+    return isinstance(value, bool) or (numpy is not None and isinstance(value, numpy.bool_))
 
 
 def _string_packer(name: str) -> Packer:
@@ -113,7 +101,7 @@ def _bytes_packer(name: str) -> Packer:
 
 def _bool_packer(name: str) -> Packer:
     def packer(value: Any) -> bytes:
-        if not isinstance(value, bool | np.bool_):
+        if not _is_bool(value):
             raise _wrong_type(value, name, Bool)
         return b"\1" if value else b"\0"
 

@@ -9,27 +9,14 @@ so that no two entities share a key.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
+from featurestore.definitions.types import FeatureType
+from featurestore.errors import EntityDataError
+from featurestore.online.key_values import value_packer
 
-from featurestore.definitions.types import Bool, Bytes, FeatureType, String
-from featurestore.errors import EntityDataError, RowFormatError
-from featurestore.frames.keys import key_column
-from featurestore.frames.types import arrow_type
-from featurestore.online.fixed_width import fixed_dtype, from_stored, to_stored
-from featurestore.online.key_values import ordered_dtype, value_packer
-from featurestore.online.ragged import (
-    Octets,
-    Positions,
-    binary_array,
-    fixed_width_array,
-    gather,
-    join,
-    null_mask,
-    offsets_of,
-    validity,
-)
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _KEY_START = b"{e"
 _KEY_END = b"}"
@@ -71,13 +58,11 @@ class EntityKeyEncoder:
         Raises:
             EntityDataError: if a join key is missing or of another type.
         """
-        if not self._keys:
-            return binary_array(np.zeros(table.num_rows + 1, np.int64), np.zeros(0, np.uint8))
-        parts: list[pa.LargeBinaryArray] = []
-        for name, dtype in self._keys:
+        from featurestore.online.key_columns import columns_to_keys
+
+        for name, _ in self._keys:
             self._check_has(name, table.schema.names)
-            parts += _parts(_array(table.column(name), dtype, name), dtype, name)
-        return join(parts, nulls="emit_null")
+        return columns_to_keys(table, self._keys)
 
     def encode_rows(self, columns: Mapping[str, Sequence[object]]) -> list[bytes | None]:
         """The same for a handful of rows in Python.
@@ -105,67 +90,10 @@ class EntityKeyEncoder:
         Raises:
             RowFormatError: if a key is not one of this entity.
         """
-        lengths = np.fromiter(map(len, keys), np.int64, len(keys))
-        ends = np.cumsum(lengths)
-        buffer, position = np.frombuffer(b"".join(keys), np.uint8), ends - lengths
-        columns: dict[str, pa.Array] = {}
-        for name, dtype in self._keys:
-            columns[name], position = _read(buffer, position, ends, dtype)
-        _check(position == ends)
-        return pa.table({name: columns[name] for name in self._names}) if columns else _no_columns(len(keys))
+        from featurestore.online.key_columns import keys_to_columns
+
+        return keys_to_columns(keys, self._keys).select(self._names)
 
     def _check_has(self, name: str, names: Sequence[str] | Mapping[str, object]) -> None:
         if name not in names:
             raise EntityDataError(f"Join key {name!r} is missing; there are: {', '.join(names) or 'none'}.")
-
-
-def _array(column: pa.Array | pa.ChunkedArray, dtype: FeatureType, name: str) -> pa.Array:
-    chunked = column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])
-    return key_column(chunked, dtype, name=name).combine_chunks()
-
-
-def _parts(array: pa.Array, dtype: FeatureType, name: str) -> list[pa.LargeBinaryArray]:
-    nulls = null_mask(array)
-    if dtype in (String, Bytes):
-        import pyarrow.compute as pc
-
-        lengths = np.asarray(pc.fill_null(pc.binary_length(array), 0)).astype(">u4")
-        return [fixed_width_array(lengths, 4), array.cast(pa.large_binary())]
-    values = to_stored(array, dtype, name=name)
-    if dtype != Bool:
-        ordered = ordered_dtype(dtype)
-        values = (values.view(ordered.values) ^ ordered.sign).astype(ordered.stored)
-    packed = fixed_width_array(values, values.itemsize)
-    if nulls is None:
-        return [packed]
-    buffers = [validity(nulls), *packed.buffers()[1:]]
-    return [pa.LargeBinaryArray.from_buffers(packed.type, len(packed), buffers)]
-
-
-def _read(
-    buffer: Octets, start: Positions, ends: Positions, dtype: FeatureType
-) -> tuple[pa.Array, Positions]:
-    width = 4 if dtype in (String, Bytes) else fixed_dtype(dtype).itemsize
-    _check(start + width <= ends)
-    head = gather(buffer, start, np.full(len(start), width, np.int64))
-    start = start + width
-    if dtype in (String, Bytes):
-        lengths = head.view(">u4").astype(np.int64)
-        _check(start + lengths <= ends)
-        offsets, data = offsets_of(lengths).astype(np.int32), gather(buffer, start, lengths)
-        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data)]
-        return pa.Array.from_buffers(arrow_type(dtype), len(start), buffers), start + lengths
-    if dtype == Bool:
-        return from_stored(head.view(np.bool_), None, dtype), start
-    ordered = ordered_dtype(dtype)
-    values = (head.view(ordered.stored).astype(ordered.values) ^ ordered.sign).view(fixed_dtype(dtype))
-    return from_stored(values, None, dtype), start
-
-
-def _no_columns(rows: int) -> pa.Table:
-    return pa.table({"": pa.nulls(rows)}).select([])
-
-
-def _check(holds: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> None:
-    if not holds.all():
-        raise RowFormatError("A stored entity key does not have the join keys of this entity.")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import decimal
+import struct
 from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Any
-
-import numpy as np
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any
 
 from featurestore.definitions.instants import EPOCH
 from featurestore.definitions.types import Date, Decimal, FeatureType, String, Vector, ZonedTimestamp
-from featurestore.online.fixed_width import Values, stored_dtype
+from featurestore.online.stored_types import fixed_form
+
+if TYPE_CHECKING:
+    from featurestore.online.fixed_width import Values
 
 _FIRST_DAY = date(1970, 1, 1).toordinal()
 
@@ -34,13 +35,15 @@ def converter(dtype: FeatureType) -> Callable[[Any], Any] | None:
             f"{int.from_bytes(octets, 'little', signed=True)}E-{dtype.scale}"
         )
     if isinstance(dtype, Vector):
-        stored = stored_dtype(dtype.item)
-        return lambda octets: np.frombuffer(octets, stored).tolist()
+        unpack = struct.Struct(f"<{dtype.length}{fixed_form(dtype.item).code}").unpack
+        return lambda octets: list(unpack(octets))
     return _time_converter(dtype) if isinstance(dtype, ZonedTimestamp) else None
 
 
 def _time_converter(dtype: ZonedTimestamp) -> Callable[[int], Any]:
     if dtype.timezone == "UTC":
         return lambda instant: EPOCH + timedelta(microseconds=instant)
+    import pyarrow as pa
+
     zone = pa.lib.string_to_tzinfo(dtype.timezone)
     return lambda instant: (EPOCH + timedelta(microseconds=instant)).astimezone(zone)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
-
-import pyarrow as pa
 
 from featurestore.definitions.aggregation import Aggregation
 from featurestore.definitions.base import Definition
@@ -16,22 +14,18 @@ from featurestore.definitions.instants import duration_to_microseconds, to_micro
 from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.types import Map
 from featurestore.definitions.view import FeatureView
-from featurestore.errors import EntityDataError, NameClashError
-from featurestore.frames.convert import to_arrow_table
-from featurestore.frames.keys import key_column
+from featurestore.online.asked_entities import AskedEntities
 from featurestore.online.layout import ViewLayout
 from featurestore.online.published import check_not_retired, published_space
-from featurestore.online.response import OnlineFeatures, ViewAnswer
+from featurestore.online.response import OnlineFeatures
 from featurestore.online.serving import EmptyValue, ServedFeature, ServedView, ServingPlan, ServingPlans
+from featurestore.online.view_answer import ViewAnswer
 from featurestore.planning.catalog import Catalog
 from featurestore.planning.entity_columns import check_entity_columns
 from featurestore.planning.request import FeaturesArgument, RequestedView, resolve_request
 from featurestore.project import Project, check_registered
 from featurestore.protocols.online import SpaceKeys
 from featurestore.protocols.registry import ViewState
-
-Columns = Mapping[str, Sequence[Any]]
-_MOST_CHECKED = 100
 
 
 class OnlineReader:
@@ -138,24 +132,10 @@ class _Lookup:
     def __init__(self, plan: ServingPlan, rows: Any, now: datetime | None) -> None:
         self._plan = plan
         self._now = time.time_ns() // 1000 if now is None else to_microseconds(now, what="now")
-        self._columns, self._count, self._table = _entity_columns(rows, plan)
-        self._keys = [self._encode(view) for view in plan.of_each_key]
+        self._entities = AskedEntities(rows, plan)
+        self._keys = [self._entities.keys(view) for view in plan.of_each_key]
         asked = [[key for key in keys if key is not None] for keys in self._keys]
         self.requests = [SpaceKeys(view.space, asked[key]) for view, key in plan.views_and_keys]
-
-    def _encode(self, view: ServedView) -> list[bytes | None]:
-        if not view.entity_columns:
-            return [b""] if self._count else []
-        encoder = view.layout.keys
-        if self._table is None:
-            return encoder.encode_rows({key: self._columns[column] for key, column in view.entity_columns})
-        join_keys = view.layout.view.join_keys
-        keys = {
-            key: key_column(self._table.column(column), join_keys[key], name=column)
-            for key, column in view.entity_columns
-        }
-        encoded: list[bytes | None] = encoder.encode(pa.table(keys)).to_pylist()
-        return encoded
 
     def answer(self, rows: list[bytes | None]) -> OnlineFeatures:
         answers, start = [], 0
@@ -166,59 +146,8 @@ class _Lookup:
                 remaining = iter(found)
                 found = [None if key is None else next(remaining) for key in keys]
             if not view.entity_columns:
-                found = found * self._count
+                found = found * self._entities.count
             answers.append(ViewAnswer(view, found, self._now))
-        return OnlineFeatures(plan=self._plan, entities=self._columns, count=self._count, answers=answers)
-
-
-def _entity_columns(rows: Any, plan: ServingPlan) -> tuple[Columns, int, pa.Table | None]:
-    if isinstance(rows, list):
-        return _from_dicts(rows, plan), len(rows), None
-    if isinstance(rows, Mapping):
-        return rows, _length(rows, plan), None
-    table = to_arrow_table(rows, what="the entity rows")
-    _check_columns(table.schema.names, plan)
-    return {name: table.column(name).to_pylist() for name in table.schema.names}, table.num_rows, table
-
-
-def _from_dicts(rows: list[Mapping[str, Any]], plan: ServingPlan) -> Columns:
-    if not rows:
-        return {column: [] for column in plan.entity_columns()}
-    try:
-        first = tuple(rows[0].keys())
-        _check_columns(first, plan)
-        return {name: [row[name] for row in rows] for name in first}
-    except (KeyError, AttributeError, TypeError) as error:
-        raise EntityDataError(
-            "The entity rows are not all dicts with the same keys as the first one.",
-            hint='Give e.g. [{"tailnum": "N14228"}, {"tailnum": "N24211"}]; a missing key is None.',
-        ) from error
-
-
-def _length(columns: Columns, plan: ServingPlan) -> int:
-    _check_columns(tuple(columns), plan)
-    lengths = {len(values) for values in columns.values()}
-    if len(lengths) > 1:
-        raise EntityDataError(f"The columns of the entity rows have different lengths: {sorted(lengths)}.")
-    return lengths.pop() if lengths else 0
-
-
-def _check_columns(names: Sequence[str], plan: ServingPlan) -> None:
-    if (known := tuple(names)) in plan.checked:
-        return
-    for name in names:
-        if name in plan.outputs:
-            raise NameClashError(
-                f"The entity rows have a column {name!r}, which is also a requested feature.",
-                hint="Drop the column, or use full_feature_names=True.",
-            )
-    for view in plan.views:
-        for key, column in view.entity_columns:
-            if column not in names:
-                raise EntityDataError(
-                    f"View {view.label!r} needs join key {key!r} in column {column!r}; the entity rows have: "
-                    f"{', '.join(names) or 'none'}.",
-                    hint=f'Add it, or take the key from another column: view.with_join_keys({{"{key}": "…"}}).',
-                )
-    if len(plan.checked) < _MOST_CHECKED:
-        plan.checked.add(known)
+        return OnlineFeatures(
+            plan=self._plan, entities=self._entities.columns, count=self._entities.count, answers=answers
+        )

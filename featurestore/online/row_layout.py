@@ -5,15 +5,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from operator import itemgetter
-from typing import Any, Final, Self, TypeAlias
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 from featurestore.definitions.types import FeatureType
 from featurestore.errors import RowFormatError
-from featurestore.online.fixed_width import stored_dtype
 from featurestore.online.header import (
     FINGERPRINT_SIZE,
     FORMAT_VERSION,
@@ -23,6 +21,10 @@ from featurestore.online.header import (
     order_preserving,
 )
 from featurestore.online.python_values import converter
+from featurestore.online.stored_types import Stored, stored_form
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # No feature's name holds a colon.
 VERSION: Final = ":version"
@@ -38,10 +40,7 @@ _HEADER = [
     (CREATED, ">u8"),
     (WRITTEN, ">u4"),
 ]
-_CODES = {"b1": "?", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B", "u2": "H", "u4": "I", "u8": "Q"}
-_CODES |= {"f2": "e", "f4": "f", "f8": "d"}
-
-
+_END = Stored("I")
 Pick: TypeAlias = Callable[[tuple[Any, ...]], tuple[Any, ...]]
 
 
@@ -55,11 +54,11 @@ class RowLayout:
         positions: number of each column in that order, which is that of its bit among the nulls.
         fixed: columns of fixed width.
         variable: columns of variable width.
-        dtype: header, bitmap, values of fixed width, ends of those of variable width.
-        body: the same without the header, for `struct`.
-        slots: number of each column among the values of `body`.
+        parts: the forms of what follows the header: bitmap, values of fixed width, ends of those of variable width.
+        body: the same for `struct`.
+        slots: number of each column among `parts`.
         converters: from plain values (numbers, bytes) to those of Python, for types whose values are not plain.
-        size: bytes of `dtype`.
+        size: bytes of the header and of `parts`.
         fingerprint: the schema's.
         no_nulls: the bitmap of a row without a null.
         blank: a row in which all is null, to stand for one that is not there.
@@ -70,7 +69,7 @@ class RowLayout:
     positions: Mapping[str, int]
     fixed: tuple[str, ...]
     variable: tuple[str, ...]
-    dtype: np.dtype[Any]
+    parts: Mapping[str, Stored]
     body: struct.Struct
     slots: Mapping[str, int]
     converters: Mapping[str, Callable[[Any], Any]]
@@ -82,29 +81,39 @@ class RowLayout:
     @classmethod
     def of(cls, columns: Sequence[tuple[str, FeatureType]], *, fingerprint: bytes, label: str) -> Self:
         """The layout of columns that are in the order of their names."""
-        stored = {name: stored_dtype(dtype) for name, dtype in columns}
-        variable = [name for name, dtype in stored.items() if dtype is None]
-        nulls = np.dtype(("u1", ((len(columns) + 7) // 8,)))
-        body = [(NULLS, nulls), *((name, dtype) for name, dtype in stored.items() if dtype is not None)]
-        body += [(name, np.dtype("<u4")) for name in variable]
-        dtype: np.dtype[Any] = np.dtype([*_HEADER, *body])
+        stored = {name: stored_form(dtype) for name, dtype in columns}
+        variable = [name for name, form in stored.items() if form is None]
+        nulls = Stored("B", (len(columns) + 7) // 8)
+        parts = {NULLS: nulls} | {name: form for name, form in stored.items() if form is not None}
+        parts |= dict.fromkeys(variable, _END)
+        body = struct.Struct("<" + "".join(form.in_struct for form in parts.values()))
+        size = HEADER_SIZE + body.size
         header = bytes([FORMAT_VERSION]) + fingerprint + order_preserving(0)
-        blank = header.ljust(HEADER_SIZE, b"\0") + b"\xff" * nulls.itemsize
+        blank = header.ljust(HEADER_SIZE, b"\0") + b"\xff" * nulls.size
         return cls(
             label=label,
             columns=dict(columns),
             positions={name: position for position, (name, _) in enumerate(columns)},
-            fixed=tuple(name for name, dtype in stored.items() if dtype is not None),
+            fixed=tuple(name for name, form in stored.items() if form is not None),
             variable=tuple(variable),
-            dtype=dtype,
-            body=struct.Struct("<" + "".join(_code(part) for _, part in body)),
-            slots={name: slot for slot, (name, _) in enumerate(body)},
+            parts=parts,
+            body=body,
+            slots={name: slot for slot, name in enumerate(parts)},
             converters={name: convert for name, dtype in columns if (convert := converter(dtype))},
-            size=dtype.itemsize,
+            size=size,
             fingerprint=fingerprint,
-            no_nulls=bytes(nulls.itemsize),
-            blank=blank.ljust(dtype.itemsize, b"\0"),
+            no_nulls=bytes(nulls.size),
+            blank=blank.ljust(size, b"\0"),
         )
+
+    @cached_property
+    def dtype(self) -> np.dtype[Any]:
+        """Header and `parts` for numpy."""
+        import numpy as np
+
+        from featurestore.online.fixed_width import numpy_dtype
+
+        return np.dtype([*_HEADER, *((name, numpy_dtype(form)) for name, form in self.parts.items())])
 
     def pick(self, names: Sequence[str]) -> Pick | None:
         """What takes some features' values out of those of `body`, None where not all are plain."""
@@ -135,8 +144,3 @@ class RowLayout:
             f"View {self.label}: {problem}",
             hint="Another version of the library or of the view has written it: materialize the view anew.",
         )
-
-
-def _code(dtype: np.dtype[Any]) -> str:
-    """The code of `struct`; what it cannot read comes as bytes."""
-    return f"{dtype.itemsize}s" if dtype.shape else _CODES[dtype.str[1:]]

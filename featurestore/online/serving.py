@@ -16,7 +16,7 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any, TypeAlias
 
-from featurestore.definitions.types import FLOATS, INTEGERS, Bool, FeatureType, Int64, UInt64
+from featurestore.definitions.types import FLOATS, INTEGERS, Bool, FeatureType, Int64, List, Map, UInt64
 from featurestore.online.few_rows import FEW, PlainReader, PlainRows
 from featurestore.online.layout import ViewLayout
 
@@ -65,6 +65,11 @@ class ServedView:
     def empties(self) -> dict[str, EmptyValue]:
         """The empty values that are not null, by the features' names in the row."""
         return {feature.name: feature.empty for feature in self.features if feature.empty is not None}
+
+    @cached_property
+    def lists(self) -> frozenset[str]:
+        """The features, by their names in the row, whose values only columns hold."""
+        return frozenset(feature.name for feature in self.features if isinstance(feature.dtype, List | Map))
 
     @cached_property
     def _plain_reader(self) -> PlainReader | None:

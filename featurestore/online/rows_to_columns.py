@@ -1,4 +1,4 @@
-"""Decoded rows: columns in numpy, Arrow or Python, each made when it is asked for."""
+"""Stored rows to columns in numpy, Arrow or Python, each made when it is asked for."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from featurestore.definitions.types import List, Map
-from featurestore.online.few_rows import FEW, FewRows
+from featurestore.definitions.types import Map
 from featurestore.online.fixed_width import Mask, Values, from_stored
 from featurestore.online.header import FORMAT_VERSION, PUSHED, SIGN
 from featurestore.online.python_values import plain_values
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-class DecodedRows:
+class RowColumns:
     """The rows of one view, one for each key that was asked for.
 
     Raises:
@@ -31,12 +30,9 @@ class DecodedRows:
     def __init__(self, layout: RowLayout, rows: Sequence[bytes | None]) -> None:
         self._layout = layout
         self._given = rows
-        self._missing = None in rows
-        filled = [layout.blank if row is None else row for row in rows] if self._missing else rows
+        filled = [layout.blank if row is None else row for row in rows] if None in rows else rows
         self._rows: list[bytes] = filled  # type: ignore[assignment]  # none of them is missing
-        self._few = FewRows(layout, self._rows) if len(rows) <= FEW else None
-        if self._few is None:
-            self._check()
+        self._check()
 
     @cached_property
     def present(self) -> Mask:
@@ -49,14 +45,7 @@ class DecodedRows:
     @cached_property
     def event(self) -> npt.NDArray[np.int64]:
         """Event timestamps in microseconds; 0 where a row is missing."""
-        if self._few is not None:
-            return np.array(self._few.events(), np.int64)
         return (self._fixed[EVENT].astype(np.uint64) ^ np.uint64(SIGN)).view(np.int64)
-
-    @property
-    def few_events(self) -> list[int] | None:
-        """The event timestamps, if there are only a few rows and none is missing."""
-        return None if self._few is None or self._missing else self._few.events()
 
     def nulls(self, name: str) -> Mask:
         """Where a feature is null or its row is missing."""
@@ -74,19 +63,9 @@ class DecodedRows:
             return from_bytes(self._slices(name), nulls, dtype)
         return from_stored(self._fixed[name], nulls, dtype)
 
-    def python_columns(self, names: Sequence[str]) -> list[Sequence[Any]]:
-        """The values of several features in Python, None where null or the row is missing."""
-        layout = self._layout
-        lists = layout.variable and any(isinstance(layout.columns[name], List | Map) for name in names)
-        if self._few is not None and not lists:
-            return self._few.columns(names)
-        return [self.python(name) for name in names]
-
     def python(self, name: str) -> list[Any]:
         """A feature's values in Python, None where null or the row is missing."""
         layout = self._layout
-        if self._few is not None and not isinstance(layout.columns[name], List | Map):
-            return self._few.python(name)
         if name in layout.variable:
             values: list[Any] = self.column(name).to_pylist()
             if isinstance(layout.columns[name], Map):
