@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,14 +43,14 @@ def prepare(job: Job) -> Run:
         return _memory(store, scale, job)
     served = job["benchmark"] == "online"
     store.apply(
-        _served_definitions(scale, _served_views(rows.VIEWS))
+        _served_definitions(scale, _served_views(job["width"]))
         if served
         else _definitions(scale.source(job["order"]))
     )
     runs: dict[str, Callable[[FeatureStore, Scale], Run]] = {
         "historical": _historical,
         "materialize": lambda store, _: _materialize(store),
-        "online": _online,
+        "online": partial(_online, width=job.get("width", rows.WIDTH)),
     }
     return runs[job["benchmark"]](store, scale)
 
@@ -111,27 +112,28 @@ def _served_definitions(scale: Scale, served: dict[str, tuple[str, ...]]) -> lis
     return [entity, source, *views]
 
 
-def _served_views(views: int) -> dict[str, tuple[str, ...]]:
-    width = rows.WIDTH
-    return {f"part_{view}": rows.NAMES[view * width : (view + 1) * width] for view in range(views)}
+def _served_views(width: int) -> dict[str, tuple[str, ...]]:
+    starts = range(0, len(rows.NAMES), width)
+    return {f"part_{number}": rows.NAMES[start : start + width] for number, start in enumerate(starts)}
 
 
-def _online(store: FeatureStore, scale: Scale) -> Run:
+def _online(store: FeatureStore, scale: Scale, *, width: int) -> Run:
     """Written by `write_to_online_store`: what is measured are the reads, not a materialization."""
-    frame = pd.read_parquet(rows.path(scale))
-    for view, names in _served_views(rows.VIEWS).items():
+    frame, views = pd.read_parquet(rows.path(scale)), _served_views(width)
+    for view, names in views.items():
         store.write_to_online_store(view, frame[[rows.KEY, rows.EVENT, *names]])
 
     def run(message: Job) -> Measurement:
         rng = random.Random(message["seed"])
-        count, views, population = message["entities"], message["views"], range(scale.entities)
-        references = [f"{view}:{name}" for view, names in _served_views(views).items() for name in names]
+        count, population = message["entities"], range(scale.entities)
+        asked = list(views.items())[: message["views"]]
+        references = [f"{view}:{name}" for view, names in asked for name in names]
         calls = [rng.choices(population, k=count) for _ in range(message["calls"])]
         requests = [[{rows.KEY: entity} for entity in some] for some in calls]
         measured = timed_calls(lambda request: _read(store, references, request), requests)
-        measured["cpu_us_per_value"] = measured["cpu_us_per_call"] / (count * views * rows.WIDTH)
+        measured["cpu_us_per_value"] = measured["cpu_us_per_call"] / (count * len(references))
         checked = _read(store, references, [{rows.KEY: entity} for entity in range(count)])
-        names = rows.NAMES[: views * rows.WIDTH]
+        names = rows.NAMES[: len(references)]
         return measured | {"answer": answer.of_matrix(np.array([checked[name] for name in names]).T)}
 
     return run

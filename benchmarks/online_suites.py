@@ -28,14 +28,19 @@ def online(options: Options) -> Outcome:
     tables = []
     with started() as server:
         server.keep_to_last_cpu()
-        for messages, with_feast in ((_messages(), False), (_feast_messages(), True)):
-            contenders = options.chosen(_online(options, server, with_feast=with_feast))
+        wide = len(rows.NAMES)
+        for messages, with_feast, width in (
+            (_messages(), False, rows.WIDTH),
+            (_feast_messages(rows.VIEWS), True, rows.WIDTH),
+            (_feast_messages(1), True, wide),
+        ):
+            contenders = options.chosen(_online(options, server, with_feast=with_feast, width=width))
             measured = measure_calls(contenders, options.runs, server, messages)
             for message, table in zip(messages, measured, strict=True):
                 figures = _READ_FIGURES if message["entities"] == 1 else _CPU_FIGURES
                 for contender in table:
                     contender.figures = figures if contender.job["kind"] == "ours" else _READ_FIGURES
-                tables.append(Table(_title(message), table))
+                tables.append(Table(_title(message, width), table))
         version = server.version()
     return Outcome(tables, version)
 
@@ -55,22 +60,22 @@ def _messages() -> list[dict[str, Any]]:
     return grid + together
 
 
-def _feast_messages() -> list[dict[str, Any]]:
+def _feast_messages(views: int) -> list[dict[str, Any]]:
     return [
-        {"entities": entities, "views": rows.VIEWS, "form": "dicts", "mode": "sync", "calls": calls}
+        {"entities": entities, "views": views, "form": "dicts", "mode": "sync", "calls": calls}
         for entities, calls in ((1, 100), (100, 50))
     ]
 
 
-def _title(message: dict[str, Any]) -> str:
+def _title(message: dict[str, Any], width: int) -> str:
     count, views = message["entities"], message["views"]
-    text = f"{count:,} {'entity' if count == 1 else 'entities'} × {views * rows.WIDTH} features"
+    text = f"{count:,} {'entity' if count == 1 else 'entities'} × {views * width} features"
     text += f" in {views} {'view' if views == 1 else 'views'}, {message['form']}, {message['mode']}"
     return text + (f", {message['at_once']} at once" if "at_once" in message else "")
 
 
-def _online(options: Options, server: Server, *, with_feast: bool) -> list[Contender]:
-    job = {"benchmark": "online", "scale": options.scale.name}
+def _online(options: Options, server: Server, *, with_feast: bool, width: int) -> list[Contender]:
+    job = {"benchmark": "online", "scale": options.scale.name, "width": width}
     ours = Contender("ours", job | {"kind": "ours"}, floor="bare MGET", goal=1.5, database=OURS)
     bare = Contender("bare MGET", job | {"kind": "bare", "model": server.url(OURS)}, database=BARE)
     if not with_feast:

@@ -34,7 +34,7 @@ class Reader(Protocol):
 
 def prepare(job: Job) -> Run:
     """Fill the contender's online store; each run makes many timed reads into one form."""
-    scale = SCALES[job["scale"]]
+    scale, width = SCALES[job["scale"]], job["width"]
     reader: Reader = _Ours(job, scale) if job["kind"] == "ours" else _Bare(job, scale)
     runner = asyncio.Runner()
     server = redis.Redis.from_url(job["online"])
@@ -53,9 +53,9 @@ def prepare(job: Job) -> Run:
             measured = runner.run(timed_awaits(lambda r: reader.read_async(r, form), requests))
         made = len(calls) + min(warm_up, len(calls))
         measured["server_us_per_call"] = (_server_cpu(server) - before) * 1e6 / made
-        measured["cpu_us_per_value"] = measured["cpu_us_per_call"] / (count * views * rows.WIDTH)
+        measured["cpu_us_per_value"] = measured["cpu_us_per_call"] / (count * views * width)
         checked = reader.read(reader.request(list(range(count)), views), form)
-        return measured | {"answer": answer.of_matrix(_matrix(checked, views))}
+        return measured | {"answer": answer.of_matrix(_matrix(checked, views * width))}
 
     return run
 
@@ -90,13 +90,14 @@ async def _together(
 
 class _Ours:
     def __init__(self, job: Job, scale: Scale) -> None:
-        self._store = rows.open_store(
-            Path(job["directory"]), job["online"], rows.definitions(rows.path(scale))
-        )
+        self._wide = job["width"] > rows.WIDTH
+        definitions = rows.definitions(rows.path(scale), wide=self._wide)
+        self._store = rows.open_store(Path(job["directory"]), job["online"], definitions)
         self._store.materialize(end=END)
 
     def request(self, entities: list[int], views: int) -> tuple[str, list[dict[str, int]]]:
-        return rows.service(views), [{rows.KEY: entity} for entity in entities]
+        service = rows.WIDE if self._wide else rows.service(views)
+        return service, [{rows.KEY: entity} for entity in entities]
 
     def read(self, request: Any, form: str) -> Any:
         answered = self._store.get_online_features(*request)
@@ -112,14 +113,15 @@ class _Bare:
         from benchmarks.floors.online import BareRows, sizes_in_use
 
         key_bytes, row_bytes = sizes_in_use(job["model"])
+        width, views = job["width"], len(rows.NAMES) // job["width"]
         self._rows = {
-            views: BareRows(
+            count: BareRows(
                 job["online"], key_bytes=key_bytes, row_bytes=row_bytes,
-                names=rows.NAMES[: views * rows.WIDTH], width=rows.WIDTH,
+                names=rows.NAMES[: count * width], width=width,
             )
-            for views in (1, rows.VIEWS)
+            for count in {1, views}
         }  # fmt: skip
-        self._rows[rows.VIEWS].load(rows.values(rows.path(scale), len(rows.NAMES)))
+        self._rows[views].load(rows.values(rows.path(scale), len(rows.NAMES)))
 
     def request(self, entities: list[int], views: int) -> Any:
         bare = self._rows[views]
@@ -136,8 +138,8 @@ class _Bare:
         return decode(entities, await bare.read_async(keys))
 
 
-def _matrix(read: Any, views: int) -> Matrix:
+def _matrix(read: Any, features: int) -> Matrix:
     """The features of one read, whatever form they are in."""
     if isinstance(read, np.ndarray):
         return read
-    return rows.matrix(read, rows.NAMES[: views * rows.WIDTH])
+    return rows.matrix(read, rows.NAMES[:features])
