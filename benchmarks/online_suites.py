@@ -40,6 +40,7 @@ def online(options: Options) -> Outcome:
                 figures = _READ_FIGURES if message["entities"] == 1 else _CPU_FIGURES
                 for contender in table:
                     contender.figures = figures if contender.job["kind"] == "ours" else _READ_FIGURES
+                    contender.feast_goal = contender.feast_goal if message["entities"] > 1 else None
                 tables.append(Table(_title(message, width), table))
         version = server.version()
     return Outcome(tables, version)
