@@ -7,7 +7,8 @@ from functools import cache
 
 import numpy as np
 
-from featurestore.lineage.graph import Edge, Lineage, Node
+from featurestore.lineage.graph import Lineage
+from featurestore.lineage.nodes import Edge, Node
 from featurestore.report.report import CheckRow, Report
 from featurestore.statistics.drift import detect_drift
 from featurestore.statistics.profile import FeatureProfile, Lengths, Profile
