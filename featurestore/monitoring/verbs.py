@@ -13,7 +13,7 @@ from featurestore.definitions.view import FeatureView
 from featurestore.errors import NotFoundError
 from featurestore.planning.request import FeaturesArgument, resolve_request
 from featurestore.project import Project
-from featurestore.protocols.registry import Run
+from featurestore.protocols.records import Run
 
 if TYPE_CHECKING:
     from featurestore.statistics.profile import Profile

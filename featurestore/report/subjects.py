@@ -15,7 +15,7 @@ from featurestore.lineage.personal import personal_outputs
 from featurestore.planning.request import resolve_request
 from featurestore.project import Project
 from featurestore.protocols.expectations import CheckResult
-from featurestore.protocols.registry import Run
+from featurestore.protocols.records import Run
 from featurestore.report.report import CheckRow
 from featurestore.statistics.merge import merge_profiles
 from featurestore.statistics.profile import Profile
