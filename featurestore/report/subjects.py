@@ -119,7 +119,8 @@ def _training_set(found: TrainingSet, part: str | None) -> Found:
     checks = [
         _row(each.result, f"{each.view}@{each.version}: ", found.created_at) for each in found.expectations
     ]
-    return Found(name, found.profile(part), found.name, facts=set_facts(found), checks=tuple(checks))
+    facts = set_facts(found.id, found.manifest, found.created_at, found.author)
+    return Found(name, found.profile(part), found.name, facts=facts, checks=tuple(checks))
 
 
 # Runs ------------------------------------------------------------------------------------------------------
