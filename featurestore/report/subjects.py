@@ -16,10 +16,8 @@ from featurestore.planning.request import resolve_request
 from featurestore.project import Project
 from featurestore.protocols.expectations import CheckResult
 from featurestore.protocols.records import Run
-from featurestore.report.report import CheckRow
-from featurestore.statistics.merge import merge_profiles
-from featurestore.statistics.profile import Profile
-from featurestore.statistics.sections import Runs
+from featurestore.report.report import CheckRow, Runs
+from featurestore.statistics.profile import Profile, merge_profiles
 from featurestore.training_sets.html import set_facts
 from featurestore.training_sets.training_set import TrainingSet
 
