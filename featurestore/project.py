@@ -19,10 +19,11 @@ from featurestore.errors import RequestError
 from featurestore.planning.catalog import Catalog
 from featurestore.planning.column_types import with_types_of
 from featurestore.protocols.online import OnlineStore
-from featurestore.protocols.registry import Registry, StoredVersion
+from featurestore.protocols.records import StoredVersion
 
 if TYPE_CHECKING:
     from featurestore.protocols.offline import OfflineEngine
+    from featurestore.protocols.registry import Registry
 
 
 class Project:

@@ -18,7 +18,7 @@ from featurestore.online.reader import OnlineReader
 from featurestore.online.verbs import OnlineVerbs
 from featurestore.planning.request import FeaturesArgument, resolve_request
 from featurestore.project import Project
-from featurestore.protocols.registry import RunKind
+from featurestore.protocols.records import RunKind
 from featurestore.report.verbs import ReportVerbs
 from featurestore.training_sets.verbs import TrainingSetVerbs
 from featurestore.versions.verbs import VersionVerbs

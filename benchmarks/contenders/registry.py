@@ -15,7 +15,7 @@ import featurestore as fs
 from benchmarks.protocol import Job, Measurement, Run, peak_bytes
 from benchmarks.registries.rows import PROJECT, SIZES, Size, changed_view, newest_view
 from featurestore.cli import documents
-from featurestore.protocols.registry import RunKind
+from featurestore.protocols.records import RunKind
 
 # Later than in the runs before, which have changed the same views.
 _FRESH = count(int(time.time()))

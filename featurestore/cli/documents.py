@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.definitions.instants import from_microseconds
 from featurestore.errors import NotFoundError
-from featurestore.protocols.registry import Run, StoredVersion, ViewState
+from featurestore.protocols.records import Run, StoredVersion, ViewState
 
 if TYPE_CHECKING:
     from featurestore.leakage.report import LeakageReport

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from featurestore.protocols.registry import AuditEntry, CodeState, VersionRecord
+from featurestore.protocols.records import AuditEntry, CodeState, VersionRecord
 
 if TYPE_CHECKING:
     from featurestore.versions.diff import VersionDiff

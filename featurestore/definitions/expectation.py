@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Literal
-
-from pydantic import BeforeValidator, PlainSerializer
+from typing import Any, ClassVar, Literal
 
 from featurestore.definitions.base import Definition
 from featurestore.definitions.types import FeatureType
@@ -70,22 +67,3 @@ def _shown(value: object) -> object:
     if isinstance(value, timedelta):
         return duration_text(value)
     return list(value) if isinstance(value, tuple) else value
-
-
-def _load(value: object) -> object:
-    if not isinstance(value, Mapping):
-        return value
-    # A view that expects nothing does without the kinds.
-    from featurestore.definitions.expectations import KINDS
-
-    fields = {key: item for key, item in value.items() if key not in ("name", "kind")}
-    if value.get("kind") not in KINDS:
-        raise ValueError(f"{value.get('kind')!r} is no expectation; there are: {', '.join(KINDS)}")
-    return KINDS[value["kind"]](**fields)
-
-
-AnyExpectation = Annotated[
-    Expectation,
-    BeforeValidator(_load),
-    PlainSerializer(Expectation.to_document, return_type=dict[str, Any]),
-]

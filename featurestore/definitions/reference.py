@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Protocol
 
 from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr
 
 from featurestore.definitions.base import Definition, FrozenDict, Name
 from featurestore.errors import NotFoundError, RequestError
-
-if TYPE_CHECKING:
-    from featurestore.definitions.view import FeatureView
 
 _TEXT = re.compile(r"(?P<view>\w+)(@(?P<version>\d+))?(:(?P<feature>\w+))?")
 Renames = Annotated[
@@ -20,6 +17,28 @@ Renames = Annotated[
     BeforeValidator(lambda value: FrozenDict(value) if isinstance(value, Mapping) else value),
     PlainSerializer(dict, return_type=dict[str, str]),
 ]
+
+
+class Referred(Protocol):
+    """What a reference needs of the feature view that it is made from."""
+
+    @property
+    def name(self) -> str:
+        """The view's name."""
+        ...
+
+    @property
+    def join_keys(self) -> Mapping[str, Any]:
+        """By their names."""
+        ...
+
+    def feature(self, name: str) -> object:
+        """The feature called `name`.
+
+        Raises:
+            NotFoundError: if the view has no such feature.
+        """
+        ...
 
 
 class ViewReference(Definition):
@@ -47,7 +66,7 @@ class ViewReference(Definition):
     _definition: Any = PrivateAttr(default=None)
 
     @classmethod
-    def of(cls, view: FeatureView) -> ViewReference:
+    def of(cls, view: Referred) -> ViewReference:
         """Refer to all features of a view object."""
         reference = cls(view=view.name)
         reference._definition = view
@@ -74,9 +93,9 @@ class ViewReference(Definition):
         )
 
     @property
-    def definition(self) -> FeatureView | None:
+    def definition(self) -> Referred | None:
         """The view object the reference was made from, or None where it was made from text."""
-        view: FeatureView | None = self._definition
+        view: Referred | None = self._definition
         return view
 
     @property

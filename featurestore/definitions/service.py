@@ -83,4 +83,5 @@ def used_views(definition: Definition) -> list[FeatureView]:
     if isinstance(definition, FeatureView):
         return [definition]
     references = definition.features if isinstance(definition, FeatureService) else ()
-    return [reference.definition for reference in references if reference.definition is not None]
+    found = (reference.definition for reference in references)
+    return [view for view in found if isinstance(view, FeatureView)]

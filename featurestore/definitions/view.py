@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, PlainSerializer, field_validator, model_va
 from featurestore.definitions.aggregation import Aggregation, AnyFeature
 from featurestore.definitions.base import Definition, Duration, FrozenDict, Name, Tags
 from featurestore.definitions.entity import Entity
-from featurestore.definitions.expectation import AnyExpectation, Expectation
+from featurestore.definitions.expectation import Expectation
 from featurestore.definitions.feature import Feature
 from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.row_sql import parse_select, parse_trusted
@@ -36,6 +36,25 @@ def _dump_rows(value: Source | FeatureView) -> dict[str, Any]:
 
 
 Rows = Annotated[Any, BeforeValidator(_load_rows), PlainSerializer(_dump_rows, return_type=dict[str, Any])]
+
+
+def _load_expectation(value: object) -> object:
+    if not isinstance(value, Mapping):
+        return value
+    # A view that expects nothing does without the kinds.
+    from featurestore.definitions.expectations import KINDS
+
+    fields = {key: item for key, item in value.items() if key not in ("name", "kind")}
+    if value.get("kind") not in KINDS:
+        raise ValueError(f"{value.get('kind')!r} is no expectation; there are: {', '.join(KINDS)}")
+    return KINDS[value["kind"]](**fields)
+
+
+AnyExpectation = Annotated[
+    Expectation,
+    BeforeValidator(_load_expectation),
+    PlainSerializer(Expectation.to_document, return_type=dict[str, Any]),
+]
 
 
 class FeatureView(Definition):

@@ -8,10 +8,11 @@ from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import NotFoundError
 from featurestore.lineage.columns import Origin, column_origin, feature_origins
-from featurestore.lineage.graph import Edge, Lineage, Node
+from featurestore.lineage.graph import Lineage
+from featurestore.lineage.nodes import Edge, Node
 from featurestore.planning.catalog import Catalog
 from featurestore.project import Project
-from featurestore.protocols.registry import StoredVersion
+from featurestore.protocols.records import StoredVersion
 from featurestore.protocols.training_sets import ModelRelease, TrainingSetRecord
 
 MOST_TRAINING_SETS = 1_000

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
 
 from featurestore.charts.graph import Arrow, Box, layered_graph
 from featurestore.charts.markup import Markup
 from featurestore.charts.page import fragment, scrolled
-from featurestore.lineage.graph import Edge, Lineage, Node
+from featurestore.lineage.nodes import Edge, Node
 
 _MOST_NODES = 40
 _MOST_OF_A_KIND = 24
 _WHOLE = {"feature": "feature_view", "column": "source"}
 
 
-def lineage_picture(lineage: Lineage) -> Markup:
+class Drawn(Protocol):
+    """What a picture shows of a lineage: the node that was asked about, and the edges."""
+
+    @property
+    def root(self) -> Node:
+        """It is marked, and stays in the picture."""
+        ...
+
+    @property
+    def edges(self) -> frozenset[Edge]:
+        """Each from what goes in to what is made from it."""
+        ...
+
+
+def lineage_picture(lineage: Drawn) -> Markup:
     """Draw a lineage. In a large one views stand for their features, then sources for their columns, and many of a kind
     are one box.
     """
-    edges = frozenset(lineage.edges)
+    edges = lineage.edges
     for kind in _WHOLE:
         if len(_nodes(edges)) > _MOST_NODES:
             edges = _folded(kind, edges, keep=lineage.root)
@@ -30,7 +45,7 @@ def lineage_picture(lineage: Lineage) -> Markup:
     return layered_graph(f"Lineage of {lineage.root}", boxes, arrows)
 
 
-def lineage_fragment(lineage: Lineage) -> Markup:
+def lineage_fragment(lineage: Drawn) -> Markup:
     """A lineage as a notebook shows it."""
     return fragment(scrolled(f"Lineage of {lineage.root}", lineage_picture(lineage), class_="graph"))
 

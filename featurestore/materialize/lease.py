@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from featurestore.errors import RegistryError, RegistryUnavailableError
-from featurestore.protocols.registry import RegistryWriter, Run
+from featurestore.protocols.records import Run
+from featurestore.protocols.registry import RegistryWriter
 
 _log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=60)

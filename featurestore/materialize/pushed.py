@@ -10,7 +10,7 @@ from __future__ import annotations
 from featurestore.online.header import read_header
 from featurestore.online.layout import ViewLayout
 from featurestore.protocols.online import OnlineStore, PushedWrite, SpaceKeys
-from featurestore.protocols.registry import Run
+from featurestore.protocols.records import Run
 
 
 def pushed_entities(online: OnlineStore, space: bytes) -> set[bytes]:

@@ -30,7 +30,8 @@ from featurestore.protocols.expectations import CheckResult
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, OfflineEngine, ViewPlan
 from featurestore.protocols.online import MaterializedWrite, OnlineStore
 from featurestore.protocols.queries import recorded_queries
-from featurestore.protocols.registry import Registry, Run, RunKind, RunStatus, ViewState
+from featurestore.protocols.records import Run, RunKind, RunStatus, ViewState
+from featurestore.protocols.registry import Registry
 
 if TYPE_CHECKING:
     import pyarrow as pa

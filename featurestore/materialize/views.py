@@ -19,7 +19,7 @@ from featurestore.planning.changes import Plan, pinned_versions
 from featurestore.planning.point_in_time import plan_view
 from featurestore.planning.request import resolve_request
 from featurestore.project import Project
-from featurestore.protocols.registry import ChangeAction, RunKind, StoredVersion
+from featurestore.protocols.records import ChangeAction, RunKind, StoredVersion
 
 
 def materialize_views(

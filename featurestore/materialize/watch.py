@@ -13,7 +13,8 @@ from featurestore.expectations.run import Checked, RunChecks
 from featurestore.materialize.profile import run_collector
 from featurestore.protocols.expectations import CheckResult, Outcome
 from featurestore.protocols.offline import OfflineEngine
-from featurestore.protocols.registry import Registry, Run, RunKind, RunStatus
+from featurestore.protocols.records import Run, RunKind, RunStatus
+from featurestore.protocols.registry import Registry
 
 if TYPE_CHECKING:
     import pyarrow as pa

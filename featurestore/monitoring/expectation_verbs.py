@@ -12,7 +12,7 @@ from featurestore.definitions.view import FeatureView
 from featurestore.errors import NotFoundError, RequestError
 from featurestore.planning.request import FeaturesArgument, resolve_request
 from featurestore.project import Project
-from featurestore.protocols.registry import RunKind, StoredVersion
+from featurestore.protocols.records import RunKind, StoredVersion
 
 if TYPE_CHECKING:
     import pyarrow as pa

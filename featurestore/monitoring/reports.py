@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from featurestore.definitions.expectation import Expectation
 from featurestore.protocols.expectations import CheckResult, Outcome
-from featurestore.protocols.registry import Run
+from featurestore.protocols.records import Run
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -33,7 +33,7 @@ from featurestore.planning.request import Request
 from featurestore.project import Project
 from featurestore.protocols.expectations import Outcome
 from featurestore.protocols.offline import OfflineEngine, ViewPlan
-from featurestore.protocols.registry import Run, RunKind
+from featurestore.protocols.records import Run, RunKind
 from featurestore.statistics.profile import FeatureProfile, Profile
 
 ENOUGH_ROWS: Final = 100

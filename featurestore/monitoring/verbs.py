@@ -13,7 +13,7 @@ from featurestore.definitions.view import FeatureView
 from featurestore.errors import NotFoundError
 from featurestore.planning.request import FeaturesArgument, resolve_request
 from featurestore.project import Project
-from featurestore.protocols.registry import Run
+from featurestore.protocols.records import Run
 
 if TYPE_CHECKING:
     from featurestore.statistics.profile import Profile
@@ -51,7 +51,7 @@ class StatisticsVerbs:
         Raises:
             NotFoundError: if there is no such view, or no run of it with statistics in that time.
         """
-        from featurestore.statistics.merge import merge_all
+        from featurestore.statistics.profile import merge_all
 
         merged = merge_all(each.profile for each in self._run_statistics(view, since, until, run))
         if merged is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from featurestore.errors import NotMaterializedError
 from featurestore.online.layout import ViewLayout
-from featurestore.protocols.registry import StoredVersion, ViewState
+from featurestore.protocols.records import StoredVersion, ViewState
 
 
 def check_not_retired(stored: StoredVersion) -> None:

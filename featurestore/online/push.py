@@ -22,7 +22,7 @@ from featurestore.online.layout import ViewLayout
 from featurestore.online.published import check_not_retired, published_space
 from featurestore.project import Project
 from featurestore.protocols.online import PushedWrite
-from featurestore.protocols.registry import ViewState
+from featurestore.protocols.records import ViewState
 from featurestore.transforms.rows import run_steps
 from featurestore.transforms.table import Rows
 

@@ -25,7 +25,7 @@ from featurestore.planning.entity_columns import check_entity_columns
 from featurestore.planning.request import FeaturesArgument, RequestedView, resolve_request
 from featurestore.project import Project, check_registered
 from featurestore.protocols.online import SpaceKeys
-from featurestore.protocols.registry import ViewState
+from featurestore.protocols.records import ViewState
 
 
 class OnlineReader:

@@ -13,7 +13,8 @@ from featurestore.planning.catalog import Catalog
 from featurestore.planning.changes import Plan, plan_changes
 from featurestore.planning.code_state import read_code_state
 from featurestore.planning.determinism import check_planned
-from featurestore.protocols.registry import CodeState, RegistryWriter
+from featurestore.protocols.records import CodeState
+from featurestore.protocols.registry import RegistryWriter
 
 ATTEMPTS = 200
 """How often changes are planned again when others commit in between, before giving up."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.fingerprint import Registrable
@@ -12,8 +12,11 @@ from featurestore.definitions.source import InMemorySource, load_source
 from featurestore.definitions.uses import Key
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import NotFoundError, RegistryIntegrityError
-from featurestore.protocols.registry import PlanningReader, StoredVersion
+from featurestore.protocols.records import StoredVersion
 from featurestore.protocols.training_sets import Reached
+
+if TYPE_CHECKING:
+    from featurestore.protocols.registry import PlanningReader
 
 
 def load_definition(stored: StoredVersion) -> Registrable:

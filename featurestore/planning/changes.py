@@ -24,7 +24,7 @@ from featurestore.planning.aggregations import with_known_types
 from featurestore.planning.breaks import Break, broken_services
 from featurestore.planning.catalog import Catalog
 from featurestore.planning.differences import field_changes
-from featurestore.protocols.registry import Change, ChangeAction, StoredVersion
+from featurestore.protocols.records import Change, ChangeAction, StoredVersion
 from featurestore.sources.files import locate_source
 
 _ORDER = ("entity", "source", "feature_view", "feature_service")

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from featurestore.protocols.registry import CodeState
+from featurestore.protocols.records import CodeState
 
 _CODE = (".py", ".sql", ".toml")
 _SECONDS = 20

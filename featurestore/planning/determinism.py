@@ -21,7 +21,7 @@ from featurestore.definitions.steps import Call, Conditions, Select, Step, row_s
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import SourceError, TransformError
 from featurestore.planning.changes import Plan
-from featurestore.protocols.registry import ChangeAction
+from featurestore.protocols.records import ChangeAction
 from featurestore.sources.arrow import first_rows, source_rows
 from featurestore.sources.files import locate_source
 from featurestore.transforms import call

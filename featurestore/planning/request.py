@@ -150,7 +150,8 @@ def _reference(item: object) -> ViewReference:
 
 def _given(reference: ViewReference) -> FeatureView | None:
     """The object that a reference was made from; a version's number means what the registry holds."""
-    return reference.definition if reference.version is None else None
+    view = reference.definition if reference.version is None else None
+    return view if isinstance(view, FeatureView) else None
 
 
 def _requested_view(reference: ViewReference, catalog: Catalog | None, full: bool) -> RequestedView:

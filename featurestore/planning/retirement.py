@@ -9,7 +9,7 @@ from featurestore.definitions.view import FeatureView
 from featurestore.errors import DefinitionError, NotFoundError
 from featurestore.planning.catalog import Catalog
 from featurestore.planning.changes import Plan, PlannedChange, change_of, reaching, using_services
-from featurestore.protocols.registry import Change, ChangeAction
+from featurestore.protocols.records import Change, ChangeAction
 
 
 def plan_retirement(names: Sequence[str], catalog: Catalog, *, project: str) -> Plan:

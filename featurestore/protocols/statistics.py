@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-if TYPE_CHECKING:
-    from featurestore.protocols.registry import Run
+from featurestore.protocols.records import Run
 
 
 class StatisticsRegistry(Protocol):

@@ -13,10 +13,12 @@ from featurestore.charts.page import facts_list, fragment, page, scrolled
 from featurestore.frames.atomic_file import atomic_path
 from featurestore.lineage.graph import Lineage
 from featurestore.lineage.picture import lineage_picture
-from featurestore.statistics.drift import DriftReport
+from featurestore.statistics.drift import DriftReport, only_in_one
 from featurestore.statistics.drift_text import summary
 from featurestore.statistics.profile import Profile
-from featurestore.statistics.sections import Runs, card_places, drift_section, event_span, feature_cards
+from featurestore.statistics.sections import card_places, drift_section, event_span, feature_cards
+
+Runs = Sequence[tuple[datetime, Profile]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,15 +110,16 @@ class Report:
         if self.drift is None:
             return None
         kind = "bad" if self.drift.drifted else "good"
-        said = tag("strong", summary(self.drift), class_=kind)
+        said = tag("strong", summary(self.drift.features), class_=kind)
         lead = tag("p", said, f" between {self.drift.names[0]} and {self.drift.names[1]}.", class_="lead")
-        return join([tag("h2", "Drift"), lead, drift_section(self.drift, card_places(self.profile))])
+        table = drift_section(self.drift.features, only_in_one(self.drift), card_places(self.profile))
+        return join([tag("h2", "Drift"), lead, table])
 
     def _features(self) -> Markup:
         if self.drift is None:
             return feature_cards([(self.name, self.profile)], runs=self.runs)
         sides = [(self.drift.names[0], self.drift.reference), (self.drift.names[1], self.drift.current)]
-        return feature_cards(sides, self.drift, self.runs)
+        return feature_cards(sides, self.drift.features, self.runs)
 
     def _lineage(self) -> Markup | None:
         if self.lineage is None or not self.lineage.edges:

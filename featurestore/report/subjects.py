@@ -15,11 +15,9 @@ from featurestore.lineage.personal import personal_outputs
 from featurestore.planning.request import resolve_request
 from featurestore.project import Project
 from featurestore.protocols.expectations import CheckResult
-from featurestore.protocols.registry import Run
-from featurestore.report.report import CheckRow
-from featurestore.statistics.merge import merge_profiles
-from featurestore.statistics.profile import Profile
-from featurestore.statistics.sections import Runs
+from featurestore.protocols.records import Run
+from featurestore.report.report import CheckRow, Runs
+from featurestore.statistics.profile import Profile, merge_profiles
 from featurestore.training_sets.html import set_facts
 from featurestore.training_sets.training_set import TrainingSet
 
@@ -119,7 +117,8 @@ def _training_set(found: TrainingSet, part: str | None) -> Found:
     checks = [
         _row(each.result, f"{each.view}@{each.version}: ", found.created_at) for each in found.expectations
     ]
-    return Found(name, found.profile(part), found.name, facts=set_facts(found), checks=tuple(checks))
+    facts = set_facts(found.id, found.manifest, found.created_at, found.author)
+    return Found(name, found.profile(part), found.name, facts=facts, checks=tuple(checks))
 
 
 # Runs ------------------------------------------------------------------------------------------------------

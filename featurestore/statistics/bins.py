@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from featurestore.statistics.measures import Steps
-from featurestore.statistics.profile import FeatureProfile, Value
+from featurestore.statistics.records import FeatureRecord, Value
 
 PARTS = 10
 """Into how many parts of equal weight the reference's quantiles divide numbers."""
@@ -47,7 +47,7 @@ class Numeric:
     error: float
 
 
-def numeric(profile: FeatureProfile) -> Numeric | None:
+def numeric(profile: FeatureRecord) -> Numeric | None:
     """The numbers that a profile's quantile sketch has kept; None if it has none."""
     from datasketches import kll_doubles_sketch
 
@@ -61,7 +61,7 @@ def numeric(profile: FeatureProfile) -> Numeric | None:
     return Numeric(Steps(kept[:, 0], kept[:, 1]), profile.rows - profile.nulls - profile.missing, error)
 
 
-def without_value(reference: FeatureProfile, current: FeatureProfile) -> Iterator[Bin]:
+def without_value(reference: FeatureRecord, current: FeatureRecord) -> Iterator[Bin]:
     """The bins of rows that have no value, or none that is a number."""
     for label, name in ((NULL, "nulls"), (NOT_A_NUMBER, "missing")):
         pair = getattr(reference, name), getattr(current, name)
@@ -89,7 +89,7 @@ def number_bins(reference: Numeric, current: Numeric) -> Iterator[Bin]:
             yield Bin(_range(lower, upper), float(before) * reference.rows, float(now) * current.rows)
 
 
-def category_bins(reference: FeatureProfile, current: FeatureProfile) -> Iterator[Bin]:
+def category_bins(reference: FeatureRecord, current: FeatureRecord) -> Iterator[Bin]:
     """One bin for each frequent value of either side, one for all others.
 
     A value that only one side lists may still be among the other's rarer ones: as far as it can be, it counts as
@@ -113,7 +113,7 @@ class _Categories:
         left: rows of other values.
     """
 
-    def __init__(self, profile: FeatureProfile) -> None:
+    def __init__(self, profile: FeatureRecord) -> None:
         self.rows = profile.rows - profile.nulls - profile.missing
         self.counts: dict[Value, int] = dict(profile.top_values)
         self.left: float = self.rows - sum(self.counts.values())

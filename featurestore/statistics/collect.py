@@ -21,8 +21,7 @@ from featurestore.definitions.types import (
 from featurestore.errors import NotFoundError, RequestError
 from featurestore.frames.types import arrow_type
 from featurestore.statistics.columns import column_profile
-from featurestore.statistics.merge import merge_profiles
-from featurestore.statistics.profile import Profile, Slice
+from featurestore.statistics.profile import Profile, Slice, merge_profiles
 from featurestore.statistics.slices import MINIMUM_GROUP, shown_and_others
 from featurestore.statistics.summary import as_value
 

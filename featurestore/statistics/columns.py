@@ -23,8 +23,9 @@ from featurestore.definitions.types import (
 from featurestore.statistics.hashes import column_hashes
 from featurestore.statistics.moments import NO_MOMENTS, Moments
 from featurestore.statistics.numbers import decimal_moments, float_moments, integer_moments
-from featurestore.statistics.profile import FeatureProfile, Lengths, Sketches
+from featurestore.statistics.profile import FeatureProfile
 from featurestore.statistics.quantiles import add_sorted, new_quantiles
+from featurestore.statistics.records import Lengths, Sketches
 from featurestore.statistics.sketches import DistinctHashes, FrequentValues, count_distinct
 from featurestore.statistics.summary import DAYS, INSTANTS, Parts, as_value, hidden, summarise
 
@@ -57,6 +58,7 @@ class ColumnProfile:
     def result(self) -> FeatureProfile:
         """The profile of all that was taken."""
         return hidden(
+            FeatureProfile,
             self._name,
             str(self._type),
             rows=self._rows,
@@ -73,7 +75,7 @@ class ShownProfile(ColumnProfile):
 
     def result(self) -> FeatureProfile:
         """The profile of all that was taken."""
-        return summarise(self._parts())
+        return summarise(FeatureProfile, self._parts())
 
     def _parts(self, **found: Any) -> Parts:
         sketches = Sketches(distinct=self._distinct.form(), **found.pop("sketches", {}))

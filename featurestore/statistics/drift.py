@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -12,106 +11,14 @@ import numpy as np
 from featurestore.errors import RequestError
 from featurestore.statistics import measures
 from featurestore.statistics.bins import Bin, category_bins, number_bins, numeric, without_value
-from featurestore.statistics.drift_text import report_text, shift_in_words
+from featurestore.statistics.drift_text import drift_lines, shift_in_words
 from featurestore.statistics.profile import FeatureProfile, Profile
 from featurestore.statistics.thresholds import DriftThresholds, FeatureThresholds
+from featurestore.statistics.verdicts import DriftMeasure, DriftVerdict, FeatureDrift, Only
 
 _NUMBERS = ("int", "uint", "float", "decimal")
 _CATEGORIES = ("string", "bool", "bytes")
 _INSTANTS = ("date", "timestamp")
-
-
-class DriftVerdict(StrEnum):
-    """What is to be said of a feature."""
-
-    DRIFTED = "drifted"
-    STABLE = "stable"
-    NOT_COMPARED = "not compared"
-
-
-@dataclass(frozen=True, slots=True)
-class DriftMeasure:
-    """One measure of a feature's drift.
-
-    Attributes:
-        name: psi, jensen_shannon, kolmogorov_smirnov or null_share.
-        value: of the measure.
-        threshold: drift from here on; None where this measure is not asked.
-        chance: what two samples of these sizes from one distribution exceed only with the probability that was
-            given as significance; None if none was.
-        error: by how much the value may be wrong because sketches stand for the rows (with 99 % confidence).
-    """
-
-    name: str
-    value: float
-    threshold: float | None
-    chance: float | None
-    error: float = 0.0
-
-    @property
-    def drifted(self) -> bool:
-        """Whether it reaches the threshold and is more than chance makes."""
-        if self.threshold is None or self.value < self.threshold:
-            return False
-        return self.value > (self.chance or 0.0)
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "name": self.name,
-            "value": self.value,
-            "threshold": self.threshold,
-            "chance": self.chance,
-            "error": self.error,
-            "drifted": self.drifted,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureDrift:
-    """Whether one feature has drifted, and how one knows.
-
-    Attributes:
-        feature: its name.
-        type: in text form, of the reference.
-        verdict: drifted if one measure says so, or if the type is another.
-        measures: those that could be taken.
-        bins: the common bins that the first two were taken over; empty where values may not be kept.
-        shift: what has changed, in words; empty if it has not been looked for.
-        reason: why it was not compared, or only in part; else empty.
-    """
-
-    feature: str
-    type: str
-    verdict: DriftVerdict
-    measures: tuple[DriftMeasure, ...] = ()
-    bins: tuple[Bin, ...] = ()
-    shift: str = ""
-    reason: str = ""
-
-    @property
-    def drifted(self) -> bool:
-        """Whether it has."""
-        return self.verdict is DriftVerdict.DRIFTED
-
-    def measure(self, name: str) -> DriftMeasure | None:
-        """The measure of a name, if it could be taken."""
-        return next((each for each in self.measures if each.name == name), None)
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON."""
-        return {
-            "feature": self.feature,
-            "type": self.type,
-            "verdict": self.verdict.value,
-            "measures": [each.to_json() for each in self.measures],
-            "bins": [
-                {"label": each.label, "reference": each.reference, "current": each.current}
-                for each in self.bins
-            ],
-            "shift": self.shift,
-            "reason": self.reason,
-        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +73,19 @@ class DriftReport:
         }
 
     def __str__(self) -> str:
-        return report_text(self)
+        sides = zip(self.names, (self.reference.rows, self.current.rows), strict=True)
+        return "\n".join(drift_lines(list(sides), self.features, only_in_one(self)))
 
     def _repr_html_(self) -> str:
         from featurestore.statistics.sections import drift_fragment
 
-        return str(drift_fragment(self))
+        sides = list(zip(self.names, (self.reference, self.current), strict=True))
+        return str(drift_fragment(sides, self.features, only_in_one(self)))
+
+
+def only_in_one(report: DriftReport) -> Only:
+    """What the two sides are called, and the features that each alone has."""
+    return list(zip(report.names, (report.only_reference, report.only_current), strict=True))
 
 
 def detect_drift(

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 from featurestore.charts.numbers import moment, percent, short
-from featurestore.statistics.profile import FeatureProfile, Value
-
-if TYPE_CHECKING:
-    from featurestore.statistics.drift import DriftReport, FeatureDrift
+from featurestore.statistics.records import FeatureRecord, Value
+from featurestore.statistics.verdicts import FeatureDrift, Only
 
 TITLES = {
     "psi": "PSI",
@@ -21,28 +18,33 @@ TITLES = {
 _LONGEST = 24
 
 
-def report_text(report: DriftReport) -> str:
-    """The report as lines: the head, then the features, those that drifted first."""
-    head = f"{summary(report)}: {report.names[0]} ({_rows(report.reference.rows)}) → {report.names[1]} "
-    lines = [head + f"({_rows(report.current.rows)})"]
-    features = sorted(report.features, key=lambda each: not each.drifted)
+def drift_lines(sides: Sequence[tuple[str, int]], drifts: Sequence[FeatureDrift], only: Only) -> list[str]:
+    """A report as lines: the head, then the features, those that drifted first.
+
+    Args:
+        sides: what the reference and the other side are called, and their numbers of rows.
+        drifts: of the features that both have.
+        only: the features that one has.
+    """
+    head = " → ".join(f"{name} ({_rows(rows)})" for name, rows in sides)
+    lines = [f"{summary(drifts)}: {head}"]
+    features = sorted(drifts, key=lambda each: not each.drifted)
     names = max((len(each.feature) for each in features), default=0)
     verdicts = max((len(each.verdict) for each in features), default=0)
     lines += [
         f"  {each.verdict:{verdicts}}  {each.feature:{names}}  {in_words(each)}".rstrip() for each in features
     ]
-    for name, only in zip(report.names, (report.only_reference, report.only_current), strict=True):
-        if only:
-            lines.append(f"  only in {name}: {', '.join(only)}")
-    return "\n".join(lines)
+    lines += [f"  only in {name}: {', '.join(its)}" for name, its in only if its]
+    return lines
 
 
-def summary(report: DriftReport) -> str:
+def summary(drifts: Sequence[FeatureDrift]) -> str:
     """How many features drifted, of how many."""
-    compared = sum(bool(each.measures) or each.drifted for each in report.features)
-    if not report.drifted:
+    compared = sum(bool(each.measures) or each.drifted for each in drifts)
+    drifted = sum(each.drifted for each in drifts)
+    if not drifted:
         return f"No drift in {_features(compared)}"
-    return f"Drift in {len(report.drifted)} of {_features(compared)}"
+    return f"Drift in {drifted} of {_features(compared)}"
 
 
 def in_words(drift: FeatureDrift) -> str:
@@ -51,7 +53,7 @@ def in_words(drift: FeatureDrift) -> str:
     return said or "nothing to compare"
 
 
-def shift_in_words(reference: FeatureProfile, current: FeatureProfile) -> str:
+def shift_in_words(reference: FeatureRecord, current: FeatureRecord) -> str:
     """What has changed most plainly: the middle, the most frequent value, the nulls."""
     return ", ".join(_shifts(reference, current))
 
@@ -65,7 +67,7 @@ def _measured(drift: FeatureDrift) -> str:
     )
 
 
-def _shifts(reference: FeatureProfile, current: FeatureProfile) -> Iterator[str]:
+def _shifts(reference: FeatureRecord, current: FeatureRecord) -> Iterator[str]:
     before, now = _median(reference), _median(current)
     if before is not None and now is not None:
         yield _change("median", _number(before), _number(now))
@@ -80,7 +82,7 @@ def _change(what: str, before: str, now: str) -> str:
     return f"{what} {before} → {now}" if before != now else f"{what} {before}"
 
 
-def _median(profile: FeatureProfile) -> Value | None:
+def _median(profile: FeatureRecord) -> Value | None:
     return next((value for rank, value in profile.quantiles if rank == 0.5), None)
 
 

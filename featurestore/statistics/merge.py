@@ -1,63 +1,21 @@
-"""Merging profiles: of runs into that of a month, of parts into that of the whole."""
+"""Merging the profiles of a feature: of runs into that of a month, of parts into that of the whole."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from featurestore.errors import RequestError
 from featurestore.statistics.moments import Moments, add_all
-from featurestore.statistics.profile import FeatureProfile, Lengths, Profile, Sketches
 from featurestore.statistics.quantiles import merge_quantiles
+from featurestore.statistics.records import FeatureRecord, Lengths, Sketches
 from featurestore.statistics.sketches import merge_distinct, merge_frequent
-from featurestore.statistics.slices import merge_slices
-from featurestore.statistics.summary import Parts, hidden, summarise
+from featurestore.statistics.summary import Kind, Parts, hidden, summarise
 
 T = TypeVar("T")
-_AT_ONCE = 16
 
 
-def merge_all(profiles: Iterable[Profile]) -> Profile | None:
-    """The profile of the rows of all, of which few are held at a time; None of none.
-
-    Raises:
-        RequestError: if they are not of the same features and types.
-    """
-    waiting, merged = iter(profiles), None
-    while batch := list(itertools.islice(waiting, _AT_ONCE)):
-        merged = merge_profiles([*([] if merged is None else [merged]), *batch])
-    return merged
-
-
-def merge_profiles(profiles: Sequence[Profile]) -> Profile:
-    """The profile of the rows of all.
-
-    Raises:
-        RequestError: if they are not of the same features and types.
-    """
-    if len(profiles) == 1:
-        return profiles[0]
-    names = [feature.name for feature in profiles[0].features]
-    for other in profiles[1:]:
-        found = [feature.name for feature in other.features]
-        if found != names:
-            raise RequestError(
-                f"Profiles of different features cannot be merged: {', '.join(names)}; and {', '.join(found)}.",
-                hint="Merge the features that both have: profile[name].merge(other[name]).",
-            )
-    groups = [profile.minimum_group for profile in profiles if profile.minimum_group is not None]
-    return Profile(
-        rows=sum(profile.rows for profile in profiles),
-        features=tuple(merge_features(list(column)) for column in zip(*profiles, strict=True)),
-        first_event=_of_known(min, [profile.first_event for profile in profiles]),
-        last_event=_of_known(max, [profile.last_event for profile in profiles]),
-        slices=merge_slices(profiles, merge_profiles),
-        minimum_group=max(groups, default=None),
-    )
-
-
-def merge_features(profiles: Sequence[FeatureProfile]) -> FeatureProfile:
+def merge_features(profiles: Sequence[Kind]) -> Kind:
     """The profile of the values of all; personal as soon as one is.
 
     Raises:
@@ -74,8 +32,9 @@ def merge_features(profiles: Sequence[FeatureProfile]) -> FeatureProfile:
     if any(profile.pii for profile in profiles):
         seen = [profile for profile in profiles if profile.rows > profile.nulls]
         distinct = max((p.distinct for p in seen), default=0) if len(seen) < 2 else None  # type: ignore[type-var]
-        return hidden(first.name, first.type, rows=rows, nulls=nulls, distinct=distinct)
+        return hidden(type(first), first.name, first.type, rows=rows, nulls=nulls, distinct=distinct)
     return summarise(
+        type(first),
         Parts(
             name=first.name,
             type=first.type,
@@ -83,16 +42,16 @@ def merge_features(profiles: Sequence[FeatureProfile]) -> FeatureProfile:
             nulls=nulls,
             missing=sum(profile.missing for profile in profiles),
             infinite=sum(profile.infinite for profile in profiles),
-            minimum=_of_known(min, [profile.minimum for profile in profiles]),
-            maximum=_of_known(max, [profile.maximum for profile in profiles]),
+            minimum=of_known(min, [profile.minimum for profile in profiles]),
+            maximum=of_known(max, [profile.maximum for profile in profiles]),
             moments=add_all(map(moments_of, profiles)),
             lengths=_lengths(profiles),
             sketches=_sketches(profiles),
-        )
+        ),
     )
 
 
-def moments_of(profile: FeatureProfile) -> Moments:
+def moments_of(profile: FeatureRecord) -> Moments:
     """The moments that a profile was made from; the deviations within what a float can say."""
     count = profile.rows - profile.nulls - profile.missing - profile.infinite
     if profile.total is None:
@@ -101,7 +60,7 @@ def moments_of(profile: FeatureProfile) -> Moments:
     return Moments(count, profile.total, float("inf") if deviation is None else deviation**2 * count)
 
 
-def _sketches(profiles: Sequence[FeatureProfile]) -> Sketches:
+def _sketches(profiles: Sequence[FeatureRecord]) -> Sketches:
     return Sketches(
         quantiles=_merged(merge_quantiles, (profile.sketches.quantiles for profile in profiles)),
         distinct=_merged(merge_distinct, (profile.sketches.distinct for profile in profiles)),
@@ -114,7 +73,7 @@ def _merged(merge: Callable[[list[bytes]], bytes], forms: Iterable[bytes | None]
     return merge(known) if known else None
 
 
-def _lengths(profiles: Sequence[FeatureProfile]) -> Lengths | None:
+def _lengths(profiles: Sequence[FeatureRecord]) -> Lengths | None:
     known = [(each.lengths, each.rows - each.nulls) for each in profiles if each.lengths is not None]
     if not known:
         return None
@@ -126,7 +85,8 @@ def _lengths(profiles: Sequence[FeatureProfile]) -> Lengths | None:
     )
 
 
-def _of_known(choose: Callable[[list[Any]], Any], values: Iterable[Any]) -> Any:
+def of_known(choose: Callable[[list[Any]], Any], values: Iterable[Any]) -> Any:
+    """One of those values that are known; None if none is."""
     known = list(_known(values))
     return choose(known) if known else None
 

@@ -15,7 +15,7 @@ from featurestore.charts.numbers import moment, short, tick_labels, ticks, time_
 from featurestore.definitions.instants import EPOCH
 from featurestore.statistics.bins import OTHERS, category_bins, numeric
 from featurestore.statistics.measures import Numbers, Steps
-from featurestore.statistics.profile import FeatureProfile, Value
+from featurestore.statistics.records import FeatureRecord, Value
 
 _BINS = 24
 _CATEGORIES = 8
@@ -24,7 +24,7 @@ _MOST_TIMES = 12
 _BAND_RANKS = (0.05, 0.25, 0.5, 0.75, 0.95)
 _DAY, _MICROSECOND = timedelta(days=1), timedelta(microseconds=1)
 
-Named = Sequence[tuple[str, FeatureProfile]]
+Named = Sequence[tuple[str, FeatureRecord]]
 
 
 def values_picture(sides: Named) -> Markup | None:
@@ -39,7 +39,7 @@ def values_picture(sides: Named) -> Markup | None:
     return _histogram(sides[0][1], known)
 
 
-def bands_picture(runs: Sequence[tuple[datetime, FeatureProfile]]) -> Markup | None:
+def bands_picture(runs: Sequence[tuple[datetime, FeatureRecord]]) -> Markup | None:
     """Quantiles of a feature over time; None where profiles keep none, or there are not two runs."""
     moments = [Moment(at, _band(profile), profile.nulls / (profile.rows or 1)) for at, profile in runs]
     kind = runs[0][1].type if runs else ""
@@ -48,7 +48,7 @@ def bands_picture(runs: Sequence[tuple[datetime, FeatureProfile]]) -> Markup | N
     return quantile_bands(f"{runs[0][1].name} over time", moments)
 
 
-def _band(profile: FeatureProfile) -> tuple[float, float, float, float, float] | None:
+def _band(profile: FeatureRecord) -> tuple[float, float, float, float, float] | None:
     found = None if profile.pii else numeric(profile)
     if found is None:
         return None
@@ -73,7 +73,7 @@ def _categories(sides: Named) -> Markup:
     return categories(first.name, labels, series)
 
 
-def _histogram(profile: FeatureProfile, known: Sequence[tuple[str, Steps]]) -> Markup | None:
+def _histogram(profile: FeatureRecord, known: Sequence[tuple[str, Steps]]) -> Markup | None:
     edges = _edges([steps for _, steps in known], whole=profile.type.startswith(("int", "uint")))
     if edges is None:
         return None

@@ -6,111 +6,22 @@ numbers of distinct values and frequent values come from sketches, with the erro
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime
-from decimal import Decimal
+import itertools
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from featurestore.errors import NotFoundError
-from featurestore.statistics.values import (
-    from_base64,
-    from_json_number,
-    from_json_value,
-    to_base64,
-    to_json_number,
-    to_json_value,
-)
+from featurestore.errors import NotFoundError, RequestError
+from featurestore.statistics.records import FeatureRecord, RowsRecord, Value
+from featurestore.statistics.values import from_json_value, to_json_value
 
-Value = bool | int | float | Decimal | str | bytes | date | datetime
-"""A value of a feature. Instants are in UTC."""
+_AT_ONCE = 16
+_Name = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Histogram:
-    """How many values lie between neighbouring edges; the last bin includes its upper edge.
-
-    Attributes:
-        edges: one more than counts, growing; where all values are one that is not whole, two equal ones. Bins of
-            integers and days hold whole numbers of them.
-        counts: exact as long as the quantile sketch holds all values, else estimates that add up to all of them.
-    """
-
-    edges: tuple[Value, ...]
-    counts: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """Lengths of strings (characters), bytes, lists, maps and vectors."""
-
-    minimum: int
-    mean: float
-    maximum: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sketches:
-    """What profiles are merged by: sketches of Apache DataSketches, in their own serialised form.
-
-    Attributes:
-        quantiles: a KLL sketch of doubles, of numbers, days (since 1970) and instants (microseconds since 1970).
-        distinct: a compact Theta sketch.
-        frequent: a frequent-strings sketch, of the values' JSON forms.
-    """
-
-    quantiles: bytes | None = None
-    distinct: bytes | None = None
-    frequent: bytes | None = None
-
-
-NO_SKETCHES = Sketches()
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureProfile:
-    """What is kept of one feature's values.
-
-    Attributes:
-        name: of the feature, as it was asked for.
-        type: in its text form (`featurestore.definitions.types`).
-        rows: all of them.
-        nulls: rows without a value.
-        missing: rows whose value is NaN; they count as one distinct value and in no other number.
-        infinite: rows whose value is infinite; they count as distinct values and in no other number.
-        distinct: about how many values differ; None of personal ones once profiles have been merged.
-        minimum: smallest value; of strings (the first 200 characters) by code points. Lists, maps and vectors have
-            none.
-        maximum: largest value.
-        mean: of numbers; of bools the share of true.
-        standard_deviation: of the values themselves (not of a sample of more).
-        quantiles: (rank, value) for some ranks from 0 to 1, of numbers, days and instants. Decimals are floats here.
-        histogram: of the same.
-        top_values: (value, count), the most frequent first; counts are never too large.
-        lengths: of values that have a length.
-        total: exact sum of integers and decimals; of finite floats within rounding.
-        pii: whether the values are personal: then only rows, nulls and distinct are there.
-        sketches: opaque; what `merge` needs.
-    """
-
-    name: str
-    type: str
-    rows: int
-    nulls: int
-    missing: int = 0
-    infinite: int = 0
-    distinct: int | None = None
-    minimum: Value | None = None
-    maximum: Value | None = None
-    mean: float | None = None
-    standard_deviation: float | None = None
-    quantiles: tuple[tuple[float, Value], ...] = ()
-    histogram: Histogram | None = None
-    top_values: tuple[tuple[Value, int], ...] = ()
-    lengths: Lengths | None = None
-    total: int | float | Decimal | None = None
-    pii: bool = False
-    sketches: Sketches = field(default=NO_SKETCHES, repr=False)
+class FeatureProfile(FeatureRecord):
+    """What is kept of one feature's values; `FeatureRecord` says what that is."""
 
     def merge(self, other: FeatureProfile) -> FeatureProfile:
         """The profile of the rows of both.
@@ -122,86 +33,9 @@ class FeatureProfile:
 
         return merge_features([self, other])
 
-    def without_values(self) -> FeatureProfile:
-        """The counts alone, as of personal values."""
-        return FeatureProfile(
-            self.name, self.type, rows=self.rows, nulls=self.nulls, distinct=self.distinct, pii=True
-        )
-
-    def to_json(self) -> dict[str, Any]:
-        """As JSON; what is not there is left out."""
-        lengths, histogram = self.lengths, self.histogram
-        found = {
-            "name": self.name,
-            "type": self.type,
-            "rows": self.rows,
-            "nulls": self.nulls,
-            "missing": self.missing or None,
-            "infinite": self.infinite or None,
-            "distinct": self.distinct,
-            "minimum": to_json_value(self.minimum),
-            "maximum": to_json_value(self.maximum),
-            "mean": to_json_number(self.mean),
-            "standard_deviation": to_json_number(self.standard_deviation),
-            "quantiles": [[rank, to_json_value(value)] for rank, value in self.quantiles] or None,
-            "histogram": histogram
-            and {
-                "edges": [to_json_value(edge) for edge in histogram.edges],
-                "counts": list(histogram.counts),
-            },
-            "top_values": [[to_json_value(value), count] for value, count in self.top_values] or None,
-            "lengths": lengths
-            and {"minimum": lengths.minimum, "mean": lengths.mean, "maximum": lengths.maximum},
-            "total": to_json_value(self.total),
-            "pii": self.pii or None,
-            "sketches": {
-                name: to_base64(value)
-                for name in ("quantiles", "distinct", "frequent")
-                if (value := getattr(self.sketches, name)) is not None
-            }
-            or None,
-        }
-        return {key: value for key, value in found.items() if value is not None}
-
-    @classmethod
-    def from_json(cls, document: Mapping[str, Any]) -> FeatureProfile:
-        """Read back what `to_json` gave."""
-        kind = document["type"]
-        histogram, lengths = document.get("histogram"), document.get("lengths")
-        return cls(
-            name=document["name"],
-            type=kind,
-            rows=document["rows"],
-            nulls=document["nulls"],
-            missing=document.get("missing", 0),
-            infinite=document.get("infinite", 0),
-            distinct=document.get("distinct"),
-            minimum=from_json_value(document.get("minimum"), kind),
-            maximum=from_json_value(document.get("maximum"), kind),
-            mean=from_json_number(document.get("mean")),
-            standard_deviation=from_json_number(document.get("standard_deviation")),
-            quantiles=tuple((rank, _read(value, kind)) for rank, value in document.get("quantiles", ())),
-            histogram=histogram
-            and Histogram(
-                tuple(_read(edge, kind) for edge in histogram["edges"]), tuple(histogram["counts"])
-            ),
-            top_values=tuple((_read(value, kind), count) for value, count in document.get("top_values", ())),
-            lengths=lengths and Lengths(**lengths),
-            total=from_json_value(document.get("total"), kind),
-            pii=document.get("pii", False),
-            sketches=Sketches(
-                **{name: from_base64(text) for name, text in document.get("sketches", {}).items()}
-            ),
-        )
-
-
-def _read(value: Any, kind: str) -> Value:
-    read: Value = from_json_value(value, kind)
-    return read
-
 
 @dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(RowsRecord):
     """What is kept of the features of some rows.
 
     Attributes:
@@ -213,10 +47,7 @@ class Profile:
         minimum_group: the smallest slice that is shown.
     """
 
-    rows: int
     features: tuple[FeatureProfile, ...]
-    first_event: datetime | None = None
-    last_event: datetime | None = None
     slices: tuple[Slice, ...] = ()
     minimum_group: int | None = None
 
@@ -230,9 +61,12 @@ class Profile:
         return iter(self.features)
 
     def __str__(self) -> str:
-        from featurestore.statistics.text import profile_text
+        from featurestore.statistics.text import group_name, profile_text
 
-        return profile_text(self)
+        groups = [
+            (group_name(each.column, each.value, others=each.others), each.profile) for each in self.slices
+        ]
+        return profile_text(self, groups)
 
     def __repr__(self) -> str:
         names = ", ".join(feature.name for feature in self.features)
@@ -249,8 +83,6 @@ class Profile:
         Raises:
             RequestError: if they are not of the same features and types.
         """
-        from featurestore.statistics.merge import merge_profiles
-
         return merge_profiles([self, other])
 
     def without_values(self, names: Collection[str]) -> Profile:
@@ -322,3 +154,78 @@ class Slice:
             profile=Profile.from_json(document["profile"]),
             others=document.get("others", False),
         )
+
+
+def merge_all(profiles: Iterable[Profile]) -> Profile | None:
+    """The profile of the rows of all, of which few are held at a time; None of none.
+
+    Raises:
+        RequestError: if they are not of the same features and types.
+    """
+    waiting, merged = iter(profiles), None
+    while batch := list(itertools.islice(waiting, _AT_ONCE)):
+        merged = merge_profiles([*([] if merged is None else [merged]), *batch])
+    return merged
+
+
+def merge_profiles(profiles: Sequence[Profile]) -> Profile:
+    """The profile of the rows of all.
+
+    Raises:
+        RequestError: if they are not of the same features and types.
+    """
+    from featurestore.statistics.merge import merge_features, of_known
+
+    if len(profiles) == 1:
+        return profiles[0]
+    names = [feature.name for feature in profiles[0].features]
+    for other in profiles[1:]:
+        found = [feature.name for feature in other.features]
+        if found != names:
+            raise RequestError(
+                f"Profiles of different features cannot be merged: {', '.join(names)}; and {', '.join(found)}.",
+                hint="Merge the features that both have: profile[name].merge(other[name]).",
+            )
+    groups = [profile.minimum_group for profile in profiles if profile.minimum_group is not None]
+    return Profile(
+        rows=sum(profile.rows for profile in profiles),
+        features=tuple(merge_features(list(column)) for column in zip(*profiles, strict=True)),
+        first_event=of_known(min, [profile.first_event for profile in profiles]),
+        last_event=of_known(max, [profile.last_event for profile in profiles]),
+        slices=_merged_slices(profiles),
+        minimum_group=max(groups, default=None),
+    )
+
+
+def _merged_slices(profiles: Sequence[Profile]) -> tuple[Slice, ...]:
+    """The slices of all, by the columns that all were sliced by.
+
+    A value that is shown in one profile and may be among the others of another is counted with the others.
+    """
+    columns = [_columns(profile) for profile in profiles if profile.rows]
+    if not columns:
+        return ()
+    common = [name for name in columns[0] if all(name in other for other in columns[1:])]
+    return tuple(each for name in common for each in _merged(name, [found[name] for found in columns]))
+
+
+def _columns(profile: Profile) -> dict[_Name, list[Slice]]:
+    found: dict[_Name, list[Slice]] = {}
+    for each in profile.slices:
+        found.setdefault((each.column, each.type), []).append(each)
+    return found
+
+
+def _merged(name: _Name, columns: list[list[Slice]]) -> list[Slice]:
+    shown: dict[Value | None, list[Profile]] = {}
+    others: list[Profile] = []
+    values = [{each.value for each in slices if not each.others} for slices in columns]
+    hiding = [found for found, slices in zip(values, columns, strict=True) if any(s.others for s in slices)]
+    for each in (one for slices in columns for one in slices):
+        if each.others or any(each.value not in found for found in hiding):
+            others.append(each.profile)
+        else:
+            shown.setdefault(each.value, []).append(each.profile)
+    merged = [Slice(*name, value, merge_profiles(parts)) for value, parts in shown.items()]
+    merged.sort(key=lambda each: -each.profile.rows)
+    return merged + ([Slice(*name, None, merge_profiles(others), others=True)] if others else [])

@@ -9,47 +9,49 @@ from functools import partial
 from featurestore.charts.markup import Markup, join, name_that_breaks, tag
 from featurestore.charts.numbers import NONE, moment, percent, short, whole
 from featurestore.charts.page import fragment, scrolled
-from featurestore.statistics.drift import DriftReport, FeatureDrift
 from featurestore.statistics.drift_text import TITLES, summary
 from featurestore.statistics.pictures import bands_picture, values_picture, written
-from featurestore.statistics.profile import FeatureProfile, Profile
+from featurestore.statistics.records import FeatureRecord, RowsRecord
 from featurestore.statistics.thresholds import MEASURES
+from featurestore.statistics.verdicts import FeatureDrift, Only
 
-Runs = Sequence[tuple[datetime, Profile]]
+Sides = Sequence[tuple[str, RowsRecord]]
+"""One profile, or a reference and what is compared with it, with what they are called."""
 _CLASSES = ("before", "now")
 _RANKS = ((0.05, "5 %"), (0.25, "25 %"), (0.5, "median"), (0.75, "75 %"), (0.95, "95 %"))
 
 
-def profile_fragment(profile: Profile, name: str = "Profile") -> Markup:
+def profile_fragment(profile: RowsRecord, name: str = "Profile") -> Markup:
     """A profile as a notebook shows it."""
     return fragment(
         tag("h1", name), tag("p", span_in_words(profile), class_="soft"), feature_cards([(name, profile)])
     )
 
 
-def drift_fragment(report: DriftReport) -> Markup:
+def drift_fragment(sides: Sides, drifts: Sequence[FeatureDrift], only: Only) -> Markup:
     """What has drifted, as a notebook shows it."""
-    return fragment(tag("h1", summary(report)), drift_section(report), feature_cards(_sides(report), report))
+    return fragment(tag("h1", summary(drifts)), drift_section(drifts, only), feature_cards(sides, drifts))
 
 
-def span_in_words(profile: Profile) -> str:
+def span_in_words(profile: RowsRecord) -> str:
     """How many rows, and from when."""
     rows = f"{profile.rows:,} row{'' if profile.rows == 1 else 's'}"
     return ", ".join([rows, *event_span(profile)])
 
 
-def event_span(profile: Profile) -> list[str]:
+def event_span(profile: RowsRecord) -> list[str]:
     """From when to when the rows are, if that is known."""
     if profile.first_event is None:
         return []
     return [f"{moment(profile.first_event)} to {moment(profile.last_event)} UTC"]
 
 
-def drift_section(report: DriftReport, places: Mapping[str, str] = {}) -> Markup:
+def drift_section(drifts: Sequence[FeatureDrift], only: Only, places: Mapping[str, str] = {}) -> Markup:
     """The measures of all features as a table, those that drifted first.
 
     Args:
-        report: what to show.
+        drifts: of the features that both sides have.
+        only: the features that one has.
         places: feature to the id of its card on the page.
     """
     head = tag(
@@ -59,19 +61,19 @@ def drift_section(report: DriftReport, places: Mapping[str, str] = {}) -> Markup
         [tag("th", _measure_title(name), scope="col") for name in MEASURES],
         tag("th", "What has changed", scope="col", class_="text wide"),
     )
-    ordered = sorted(report.features, key=lambda each: not each.drifted)
+    ordered = sorted(drifts, key=lambda each: not each.drifted)
     rows = [_drift_row(each, places.get(each.feature)) for each in ordered]
     missing = [
-        tag("p", f"Only in {name}: {', '.join(only)}", class_="soft")
-        for name, only in zip(report.names, (report.only_reference, report.only_current), strict=True)
-        if only
+        tag("p", f"Only in {name}: {', '.join(features)}", class_="soft")
+        for name, features in only
+        if features
     ]
     table = tag("table", tag("thead", head), tag("tbody", rows), class_="full")
     return join([scrolled("Measures of drift by feature", table), missing])
 
 
 def feature_cards(
-    sides: Sequence[tuple[str, Profile]], report: DriftReport | None = None, runs: Runs = ()
+    sides: Sides, drifts: Sequence[FeatureDrift] = (), runs: Sequence[tuple[datetime, RowsRecord]] = ()
 ) -> Markup:
     """A card for each feature of one profile, or of a reference and what is compared with it, the drifted first."""
     legend = [
@@ -80,7 +82,8 @@ def feature_cards(
     ]
     shown = {feature.name: feature for feature in sides[-1][1].features}
     places = card_places(sides[-1][1])
-    drifted = {each.feature for each in report.drifted} if report else set()
+    compared = {each.feature: each for each in drifts}
+    drifted = {each.feature for each in drifts if each.drifted}
     cards = []
     for name in sorted(places, key=lambda name: name not in drifted):
         found = [
@@ -89,24 +92,23 @@ def feature_cards(
         its_runs = [
             (at, feature) for at, profile in runs for feature in profile.features if feature.name == name
         ]
-        drift = next((each for each in report.features if each.feature == name), None) if report else None
-        cards.append(_card(places[name], shown[name], found, drift, its_runs))
+        cards.append(_card(places[name], shown[name], found, compared.get(name), its_runs))
     return join(
         [tag("p", legend, class_="legend") if len(sides) > 1 else "", tag("div", cards, class_="cards")]
     )
 
 
-def card_places(profile: Profile) -> dict[str, str]:
+def card_places(profile: RowsRecord) -> dict[str, str]:
     """Feature to the id of its card."""
     return {feature.name: f"feature-{number}" for number, feature in enumerate(profile.features, 1)}
 
 
 def _card(
     place: str,
-    feature: FeatureProfile,
-    sides: Sequence[tuple[str, FeatureProfile]],
+    feature: FeatureRecord,
+    sides: Sequence[tuple[str, FeatureRecord]],
     drift: FeatureDrift | None,
-    runs: Sequence[tuple[datetime, FeatureProfile]],
+    runs: Sequence[tuple[datetime, FeatureRecord]],
 ) -> Markup:
     # Two types of values cannot be drawn on one axis.
     drawn = sides if len({profile.type for _, profile in sides}) == 1 else sides[-1:]
@@ -125,7 +127,7 @@ def _card(
     )
 
 
-def _said(feature: FeatureProfile, drift: FeatureDrift | None) -> str:
+def _said(feature: FeatureRecord, drift: FeatureDrift | None) -> str:
     if drift is not None:
         return _changes(drift)
     return "personal data: only counts are kept" if feature.pii else ""
@@ -172,7 +174,7 @@ def _measure_title(name: str) -> list[Markup]:
     return [tag("span", title, class_="wide"), tag("abbr", initials, class_="brief", title=title)]
 
 
-_Columns = Sequence[tuple[str, Callable[[FeatureProfile], str]]]
+_Columns = Sequence[tuple[str, Callable[[FeatureRecord], str]]]
 _ROWS: _Columns = (
     ("rows", lambda profile: whole(profile.rows)),
     ("nulls", lambda profile: percent(profile.nulls / profile.rows) if profile.rows else NONE),
@@ -192,23 +194,23 @@ _EXTREMES: _Columns = (
 )
 
 
-def _counts(feature: FeatureProfile) -> _Columns:
+def _counts(feature: FeatureRecord) -> _Columns:
     more = _LENGTHS if feature.lengths else _MOMENTS if feature.mean is not None else ()
     return (*_ROWS, *more)
 
 
-def _quantiles(feature: FeatureProfile) -> _Columns:
+def _quantiles(feature: FeatureRecord) -> _Columns:
     # Instants are long: of them the middle has to do.
     many = _RANKS if not isinstance(feature.minimum, date) else _RANKS[2:3]
     middle = [(label, partial(_quantile, rank)) for rank, label in many]
     return (_EXTREMES[0], *middle, _EXTREMES[1])
 
 
-def _quantile(rank: float, profile: FeatureProfile) -> str:
+def _quantile(rank: float, profile: FeatureRecord) -> str:
     return written(dict(profile.quantiles).get(rank))
 
 
-def _facts(columns: _Columns, sides: Sequence[tuple[str, FeatureProfile]]) -> Markup:
+def _facts(columns: _Columns, sides: Sequence[tuple[str, FeatureRecord]]) -> Markup:
     several = len(sides) > 1
     rows = [
         tag(
@@ -234,7 +236,3 @@ def _facts(columns: _Columns, sides: Sequence[tuple[str, FeatureProfile]]) -> Ma
     )
     # No stop for the keyboard, unlike `scrolled`: numbers nearly always fit, and there are two in each card.
     return tag("div", tag("table", tag("thead", head), tag("tbody", rows), class_="facts"), class_="scroll")
-
-
-def _sides(report: DriftReport) -> list[tuple[str, Profile]]:
-    return [(report.names[0], report.reference), (report.names[1], report.current)]

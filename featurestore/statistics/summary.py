@@ -11,15 +11,8 @@ from typing import Any, Final, TypeVar
 
 from featurestore.definitions.instants import EPOCH, from_microseconds, to_microseconds
 from featurestore.statistics.moments import Moments
-from featurestore.statistics.profile import (
-    NO_SKETCHES,
-    FeatureProfile,
-    Histogram,
-    Lengths,
-    Sketches,
-    Value,
-)
 from featurestore.statistics.quantiles import load_quantiles
+from featurestore.statistics.records import NO_SKETCHES, FeatureRecord, Histogram, Lengths, Sketches, Value
 from featurestore.statistics.sketches import count_distinct, most_frequent
 
 RANKS: Final = (0.0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1.0)
@@ -32,6 +25,8 @@ DAYS: Final = (1 - _EPOCH_DAY, date.max.toordinal() - _EPOCH_DAY)
 INSTANTS: Final = (DAYS[0] * 86_400_000_000, (DAYS[1] + 1) * 86_400_000_000 - 1)
 """The same in microseconds."""
 Number = TypeVar("Number", int, float)
+Kind = TypeVar("Kind", bound=FeatureRecord)
+"""What a summary is given as: a record, or what has verbs besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +46,11 @@ class Parts:
     sketches: Sketches = NO_SKETCHES
 
 
-def summarise(parts: Parts) -> FeatureProfile:
+def summarise(kind: type[Kind], parts: Parts) -> Kind:
     """The profile of a feature whose values may be shown."""
     moments, sketches = parts.moments, parts.sketches
     quantiles = None if sketches.quantiles is None else load_quantiles(sketches.quantiles)
-    return FeatureProfile(
+    return kind(
         name=parts.name,
         type=parts.type,
         rows=parts.rows,
@@ -78,9 +73,9 @@ def summarise(parts: Parts) -> FeatureProfile:
     )
 
 
-def hidden(name: str, kind: str, *, rows: int, nulls: int, distinct: int | None) -> FeatureProfile:
+def hidden(kind: type[Kind], name: str, dtype: str, *, rows: int, nulls: int, distinct: int | None) -> Kind:
     """The profile of a feature whose values are personal: counts only, and nothing that could be merged or undone."""
-    return FeatureProfile(name=name, type=kind, rows=rows, nulls=nulls, distinct=distinct, pii=True)
+    return kind(name=name, type=dtype, rows=rows, nulls=nulls, distinct=distinct, pii=True)
 
 
 def as_value(number: float, kind: str) -> Value:

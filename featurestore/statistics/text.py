@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from featurestore.statistics.profile import FeatureProfile, Profile
+from featurestore.statistics.records import FeatureRecord, RowsRecord, Value
 
 _HEADS = ("feature", "type", "nulls", "distinct", "mean", "minimum", "median", "maximum", "most frequent")
 _LEFT = ("feature", "type", "most frequent")
 _LONGEST = 24
 
 
-def profile_text(profile: Profile) -> str:
-    """A line for each feature, under one for all rows; then the slices."""
+def profile_text(profile: RowsRecord, groups: Iterable[tuple[str, RowsRecord]]) -> str:
+    """A line for each feature, under one for all rows; then the same of groups of them, under their names."""
     lines = [_rows(profile), *(f"  {line}" for line in _table(profile.features))]
-    for each in profile.slices:
-        group = f"{each.column}, other values" if each.others else f"{each.column} = {_short(each.value)}"
-        lines += [
-            "",
-            f"{group}: {_rows(each.profile)}",
-            *(f"  {line}" for line in _table(each.profile.features)),
-        ]
+    for name, group in groups:
+        lines += ["", f"{name}: {_rows(group)}", *(f"  {line}" for line in _table(group.features))]
     return "\n".join(lines)
 
 
-def _rows(profile: Profile) -> str:
+def group_name(column: str, value: Value | None, *, others: bool) -> str:
+    """What to call the rows in which a column has a value, or one of the others."""
+    return f"{column}, other values" if others else f"{column} = {_short(value)}"
+
+
+def _rows(profile: RowsRecord) -> str:
     text = f"{profile.rows:,} {'row' if profile.rows == 1 else 'rows'}"
     if profile.first_event is None or profile.last_event is None:
         return text
     return f"{text}, events from {_short(profile.first_event)} to {_short(profile.last_event)} UTC"
 
 
-def _table(features: tuple[FeatureProfile, ...]) -> list[str]:
+def _table(features: tuple[FeatureRecord, ...]) -> list[str]:
     rows = [_HEADS, *map(_cells, features)]
     used = [i for i, head in enumerate(_HEADS) if head in _LEFT[:2] or any(row[i] for row in rows[1:])]
     widths = {i: max(len(row[i]) for row in rows) for i in used}
@@ -44,7 +44,7 @@ def _padded(cell: str, width: int, column: int) -> str:
     return cell.ljust(width) if _HEADS[column] in _LEFT else cell.rjust(width)
 
 
-def _cells(feature: FeatureProfile) -> tuple[str, ...]:
+def _cells(feature: FeatureRecord) -> tuple[str, ...]:
     without = feature.nulls + feature.missing
     return (
         feature.name,
@@ -59,7 +59,7 @@ def _cells(feature: FeatureProfile) -> tuple[str, ...]:
     )
 
 
-def _frequent(feature: FeatureProfile) -> str:
+def _frequent(feature: FeatureRecord) -> str:
     lengths = feature.lengths
     if lengths is not None and not feature.top_values:
         return f"lengths from {lengths.minimum} to {lengths.maximum}"

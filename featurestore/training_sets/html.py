@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 from featurestore.charts.markup import Markup, tag
 from featurestore.charts.numbers import moment
 from featurestore.charts.page import facts_list, fragment
-from featurestore.errors import NotFoundError
+from featurestore.statistics.profile import Profile
 from featurestore.statistics.sections import feature_cards
-
-if TYPE_CHECKING:
-    from featurestore.training_sets.training_set import TrainingSet
 
 Facts = tuple[tuple[str, str], ...]
 
 
-def set_fragment(found: TrainingSet) -> Markup:
-    """Its name, how it was made, and its features where statistics of them were recorded."""
-    name = f"Training set {found.name}"
-    try:
-        cards = feature_cards([(name, found.profile())])
-    except NotFoundError as error:
-        cards = tag("p", error.message, class_="soft")
-    return fragment(tag("h1", name), facts_list(set_facts(found)), cards)
+def set_fragment(name: str, facts: Facts, found: Profile | str) -> Markup:
+    """Its name, how it was made, and its features; or why there are no statistics of them."""
+    title = f"Training set {name}"
+    cards = tag("p", found, class_="soft") if isinstance(found, str) else feature_cards([(title, found)])
+    return fragment(tag("h1", title), facts_list(facts), cards)
 
 
-def set_facts(found: TrainingSet) -> Facts:
-    """How it was made, as pairs of what and which."""
-    service = found.manifest["service"]
-    views = ", ".join(f"{view['name']}@{view['version']}" for view in found.manifest["views"])
-    parts = ", ".join(f"{name} {content.rows:,}" for name, content in found.parts.items())
+def set_facts(manifest_id: str, manifest: Mapping[str, Any], created_at: datetime, author: str) -> Facts:
+    """How a set was made, as pairs of what and which."""
+    service = manifest["service"]
+    views = ", ".join(f"{view['name']}@{view['version']}" for view in manifest["views"])
+    parts = ", ".join(f"{part['name']} {part['rows']:,}" for part in manifest["parts"])
     return (
-        ("id", found.id[:12]),
+        ("id", manifest_id[:12]),
         *((("service", service["name"]),) if service else ()),
         ("views", views),
         ("rows of the parts", parts),
-        ("made", f"{moment(found.created_at)} UTC by {found.author}"),
+        ("made", f"{moment(created_at)} UTC by {author}"),
     )

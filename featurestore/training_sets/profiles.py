@@ -10,7 +10,7 @@ from featurestore.lineage.personal import personal_outputs
 from featurestore.planning.historical import event_times
 from featurestore.planning.training_frame import frame_collector
 from featurestore.project import Project
-from featurestore.statistics.profile import Profile
+from featurestore.statistics.profile import Profile, merge_profiles
 from featurestore.training_sets.recipe import Recipe, resolve_recipe
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ _BULKY = ("quantiles", "histogram", "top_values", "sketches")
 
 def manifest_statistics(profiles: Mapping[str, Profile]) -> dict[str, Any]:
     """What the manifest tells of the values: counts, extremes, means; the rest is in the registry."""
-    from featurestore.statistics.merge import merge_profiles
-
     whole = merge_profiles(list(profiles.values()))
     return {"whole": _short(whole), "parts": {part: _short(profile) for part, profile in profiles.items()}}
 
@@ -35,8 +33,6 @@ def saved_profile(project: Project, record: TrainingSetRecord, part: str | None)
     Raises:
         NotFoundError: if there is no such part, or the set was made by a release without profiles.
     """
-    from featurestore.statistics.merge import merge_profiles
-
     found = project.registry.training_set_profiles(project=project.name, name=record.name)
     if not found:
         raise NotFoundError(

@@ -232,9 +232,15 @@ class TrainingSet:
         return f"TrainingSet({self.name!r}, {rows}, id {self.id[:12]})"
 
     def _repr_html_(self) -> str:
-        from featurestore.training_sets.html import set_fragment
+        from featurestore.training_sets.html import set_facts, set_fragment
 
-        return str(set_fragment(self))
+        found: Profile | str
+        try:
+            found = self.profile()
+        except NotFoundError as error:
+            found = error.message
+        facts = set_facts(self.id, self.manifest, self.created_at, self.author)
+        return str(set_fragment(self.name, facts, found))
 
     def _annotate(self, *, tags: Mapping[str, str | None] | None = None, note: str = "") -> None:
         self._record = self._project.registry.annotate_training_set(

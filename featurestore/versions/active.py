@@ -9,7 +9,7 @@ from featurestore.planning.breaks import broken_services
 from featurestore.planning.catalog import Catalog
 from featurestore.planning.changes import Plan, PlannedChange, change_of, reaching
 from featurestore.project import Project
-from featurestore.protocols.registry import ChangeAction, StoredVersion
+from featurestore.protocols.records import ChangeAction, StoredVersion
 
 
 def promote_version(project: Project, version: str, committer: Committer) -> Plan:

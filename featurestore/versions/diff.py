@@ -12,7 +12,7 @@ from featurestore.errors import NotFoundError
 from featurestore.planning.breaks import Break, broken_services
 from featurestore.planning.differences import FieldChange, field_changes
 from featurestore.project import Project
-from featurestore.protocols.registry import StoredVersion
+from featurestore.protocols.records import StoredVersion
 from featurestore.versions.history import version_history
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from featurestore.errors import NotFoundError
 from featurestore.project import Project
-from featurestore.protocols.registry import VersionRecord
+from featurestore.protocols.records import VersionRecord
 
 KINDS = ("feature_view", "feature_service", "entity", "source")
 """In the order in which a name is looked for."""

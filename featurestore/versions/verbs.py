@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from featurestore.online.reader import OnlineReader
 from featurestore.project import Project
-from featurestore.protocols.registry import AuditEntry, VersionRecord
+from featurestore.protocols.records import AuditEntry, VersionRecord
 
 if TYPE_CHECKING:
     from featurestore.lineage.graph import Lineage

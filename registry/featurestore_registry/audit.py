@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, insert, select
 
 from featurestore.definitions.base import canonical_json
 from featurestore.definitions.instants import from_microseconds
-from featurestore.protocols.registry import AuditEntry, CodeState
+from featurestore.protocols.records import AuditEntry, CodeState
 from featurestore_registry.database import now_us
 from featurestore_registry.tables import AUDIT
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from featurestore.definitions.base import canonical_json
 from featurestore.errors import RegistryError, StaleRegistryError
-from featurestore.protocols.registry import Change, ChangeAction, CodeState
+from featurestore.protocols.records import Change, ChangeAction, CodeState
 from featurestore_registry.activations import activate, deactivate, lock_active, read_activations
 from featurestore_registry.audit import author, code_columns, host, write_audit
 from featurestore_registry.database import insert_into, now_us

@@ -13,7 +13,7 @@ from featurestore.definitions.base import canonical_json
 from featurestore.definitions.instants import from_microseconds
 from featurestore.definitions.uses import Key
 from featurestore.errors import NotFoundError, RegistryIntegrityError
-from featurestore.protocols.registry import StoredVersion
+from featurestore.protocols.records import StoredVersion
 from featurestore_registry.names import by_kind
 from featurestore_registry.tables import ACTIVATIONS, ACTIVE_VERSIONS, PAYLOADS, PROJECTS, VERSIONS
 

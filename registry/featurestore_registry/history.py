@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Integer, Row, Select, Text, and_, column, func, select, values
 
 from featurestore.definitions.instants import from_microseconds
-from featurestore.protocols.registry import Run, RunKind, RunStatus, ViewState
+from featurestore.protocols.records import Run, RunKind, RunStatus, ViewState
 from featurestore_registry.database import now_us
 from featurestore_registry.definitions import version_not_found
 from featurestore_registry.holder import Holder

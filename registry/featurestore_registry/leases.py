@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, Select, select, update
 
 from featurestore.definitions.instants import duration_to_microseconds, from_microseconds
 from featurestore.errors import LeaseHeldError
-from featurestore.protocols.registry import Run
+from featurestore.protocols.records import Run
 from featurestore_registry.database import insert_into, now_us
 from featurestore_registry.holder import Holder
 from featurestore_registry.tables import LEASES

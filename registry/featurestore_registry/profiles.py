@@ -12,7 +12,7 @@ from sqlalchemy import Connection, insert, select
 
 from featurestore.definitions.base import canonical_json
 from featurestore.errors import NotFoundError, RegistryIntegrityError
-from featurestore.protocols.registry import Run, RunStatus
+from featurestore.protocols.records import Run, RunStatus
 from featurestore_registry.database import insert_into
 from featurestore_registry.history import run_rows
 from featurestore_registry.runs import check_is_there

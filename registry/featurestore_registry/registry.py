@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from featurestore.definitions.uses import Key
 from featurestore.protocols.expectations import CheckResult
-from featurestore.protocols.registry import (
+from featurestore.protocols.records import (
     AuditEntry,
     Change,
     CodeState,

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, delete, insert, select
 
 from featurestore.protocols.expectations import CheckResult, Outcome
-from featurestore.protocols.registry import Run
+from featurestore.protocols.records import Run
 from featurestore_registry.database import storable
 from featurestore_registry.history import run_rows
 from featurestore_registry.runs import check_is_there

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from featurestore.definitions.instants import duration_to_microseconds, from_microseconds
 from featurestore.errors import InvalidTimeError, NotFoundError, RegistryError
-from featurestore.protocols.registry import Run, RunKind, RunStatus
+from featurestore.protocols.records import Run, RunKind, RunStatus
 from featurestore_registry.activations import activate, lock_active
 from featurestore_registry.audit import write_audit
 from featurestore_registry.database import insert_into, now_us, storable

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, select
 
 from featurestore.definitions.instants import from_microseconds
-from featurestore.protocols.registry import ChangeAction, VersionRecord
+from featurestore.protocols.records import ChangeAction, VersionRecord
 from featurestore_registry.audit import read_code
 from featurestore_registry.definitions import ACTIVE, IS_ACTIVE, stored_version
 from featurestore_registry.tables import ACTIVE_VERSIONS, COMMITS, PAYLOADS, VERSIONS

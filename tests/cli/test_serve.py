@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import featurestore as fs
-from featurestore.protocols.registry import RunKind
+from featurestore.protocols.records import RunKind
 from tests.cli.conftest import CommandLine
 
 NEXT_CENTURY = 4_102_444_800_000_000
@@ -20,7 +20,7 @@ DIE = """
 import os
 from datetime import timedelta
 import featurestore as fs
-from featurestore.protocols.registry import RunKind
+from featurestore.protocols.records import RunKind
 store = fs.FeatureStore()
 store.project.registry.begin_run(
     project="rides", view="driver_stats", version=1, kind=RunKind.FULL,

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import featurestore as fs
-from featurestore.protocols.registry import RunStatus
+from featurestore.protocols.records import RunStatus
 from tests.expectations.killed_check import POINTS
 from tests.store.conftest import HOUR, NOON, Arrivals, online_values
 

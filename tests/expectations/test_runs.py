@@ -12,7 +12,7 @@ import pytest
 import featurestore as fs
 from featurestore.errors import ExpectationError, SourceError
 from featurestore.protocols.expectations import Outcome
-from featurestore.protocols.registry import RunStatus
+from featurestore.protocols.records import RunStatus
 from tests.expectations.conftest import fill
 from tests.store.conftest import HOUR, NOON, Arrivals, online_values
 

@@ -18,7 +18,7 @@ import pytest
 
 import featurestore as fs
 from featurestore.errors import InvalidTimeError, LeaseHeldError
-from featurestore.protocols.registry import Run, RunStatus
+from featurestore.protocols.records import Run, RunStatus
 from featurestore.testing import oracle
 from tests.law.histories import FEATURES, MICROSECOND, MINUTE, NOON, Row, write
 from tests.law.stores import ENGINES, Stores

@@ -12,7 +12,8 @@ import pytest
 import featurestore as fs
 from featurestore.errors import NotFoundError
 from featurestore.lineage.columns import EVERYTHING, Origin, feature_origins
-from featurestore.lineage.graph import Edge, Lineage, Node
+from featurestore.lineage.graph import Lineage
+from featurestore.lineage.nodes import Edge, Node
 from tests.store.conftest import HOUR, NOON
 
 plane = fs.Entity("plane", join_keys={"tailnum": fs.String})

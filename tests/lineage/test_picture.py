@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from featurestore.lineage.graph import Edge, Lineage, Node
+from featurestore.lineage.graph import Lineage
+from featurestore.lineage.nodes import Edge, Node
 from featurestore.lineage.picture import lineage_picture
 
 SOURCE, VIEW, SERVICE = (

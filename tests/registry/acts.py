@@ -12,7 +12,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from featurestore.protocols.expectations import CheckResult, Outcome
-from featurestore.protocols.registry import ChangeAction, Registry, RunKind, RunStatus
+from featurestore.protocols.records import ChangeAction, RunKind, RunStatus
+from featurestore.protocols.registry import Registry
 from featurestore.testing.registry_suite.base import (
     ARRIVALS,
     HOUR,

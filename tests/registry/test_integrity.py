@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from featurestore.definitions.fingerprint import definition_payload
 from featurestore.errors import RegistryIntegrityError
-from featurestore.protocols.registry import ChangeAction
+from featurestore.protocols.records import ChangeAction
 from featurestore.testing.registry_suite.base import (
     HOUR,
     PLANE,

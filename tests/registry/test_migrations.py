@@ -15,7 +15,7 @@ from featurestore.definitions.fingerprint import (
     metadata_hash,
 )
 from featurestore.errors import RegistryError
-from featurestore.protocols.registry import ChangeAction
+from featurestore.protocols.records import ChangeAction
 from featurestore.protocols.training_sets import Reached
 from featurestore.testing.registry_suite.base import (
     HOUR,

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 
 import featurestore as fs
 from featurestore.protocols.expectations import CheckResult, Outcome
-from featurestore.protocols.registry import Registry, RunKind
+from featurestore.protocols.records import RunKind
+from featurestore.protocols.registry import Registry
 from featurestore.testing.registry_suite.base import PLANE, PROJECT, make_view
 from featurestore_registry import SQLRegistry
 

@@ -16,7 +16,7 @@ import pytest
 
 import featurestore as fs
 from featurestore.errors import RegistryError
-from featurestore.protocols.registry import RunKind, RunStatus
+from featurestore.protocols.records import RunKind, RunStatus
 from featurestore_registry import SQLRegistry, schema
 
 RELEASED = Path(__file__).parent / "released"

@@ -7,10 +7,12 @@ from functools import cache
 
 import numpy as np
 
-from featurestore.lineage.graph import Edge, Lineage, Node
+from featurestore.lineage.graph import Lineage
+from featurestore.lineage.nodes import Edge, Node
 from featurestore.report.report import CheckRow, Report
 from featurestore.statistics.drift import detect_drift
-from featurestore.statistics.profile import FeatureProfile, Lengths, Profile
+from featurestore.statistics.profile import FeatureProfile, Profile
+from featurestore.statistics.records import Lengths
 from tests.statistics.by_hand import feature_profile
 
 NASTY = '<img src="http://example.com/x.png" onerror=alert(1)> & "quoted" </style><script>alert(2)</script>'

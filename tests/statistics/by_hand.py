@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from datasketches import kll_doubles_sketch
 
-from featurestore.statistics.profile import FeatureProfile, Histogram, Profile, Sketches
+from featurestore.statistics.profile import FeatureProfile, Profile
+from featurestore.statistics.records import Histogram, Sketches
 
 RANKS = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 

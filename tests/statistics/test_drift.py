@@ -16,10 +16,11 @@ from scipy.spatial import distance
 import featurestore as fs
 from featurestore.errors import NotFoundError, RequestError
 from featurestore.statistics.collect import Collector, ProfiledColumn
-from featurestore.statistics.drift import DriftReport, DriftVerdict, FeatureDrift, detect_drift
+from featurestore.statistics.drift import DriftReport, detect_drift
 from featurestore.statistics.measures import LEAST_SHARE
 from featurestore.statistics.profile import FeatureProfile, Profile
 from featurestore.statistics.thresholds import DriftThresholds, FeatureThresholds
+from featurestore.statistics.verdicts import DriftVerdict, FeatureDrift
 from tests.statistics.by_hand import feature_profile, profile
 
 BELL = np.random.default_rng(11).normal(size=4_000)

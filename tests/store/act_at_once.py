@@ -18,7 +18,7 @@ from typing import Any
 
 import featurestore as fs
 from featurestore.errors import LeaseHeldError, RequestError, StaleRegistryError
-from featurestore.protocols.registry import ChangeAction, RunKind
+from featurestore.protocols.records import ChangeAction, RunKind
 
 PROJECT = "crowd"
 VIEWS = ("a", "b", "c")

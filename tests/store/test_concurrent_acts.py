@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 import featurestore as fs
-from featurestore.protocols.registry import AuditEntry, Registry, RunStatus
+from featurestore.protocols.records import AuditEntry, RunStatus
+from featurestore.protocols.registry import Registry
 from tests.store.act_at_once import PROJECT, VIEWS, view
 
 pytestmark = pytest.mark.thorough

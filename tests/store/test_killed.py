@@ -11,7 +11,7 @@ import pytest
 
 import featurestore as fs
 from featurestore.errors import SourceError
-from featurestore.protocols.registry import RunStatus
+from featurestore.protocols.records import RunStatus
 from tests.store.conftest import HOUR, NOON, Arrivals, online_values
 from tests.store.killed_run import POINTS
 

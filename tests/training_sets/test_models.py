@@ -9,7 +9,7 @@ from featurestore.errors import (
     NotFoundError,
     RequestError,
 )
-from featurestore.lineage.graph import Node
+from featurestore.lineage.nodes import Node
 from tests.store.conftest import HOUR, Arrivals
 
 

@@ -16,7 +16,7 @@ from featurestore.errors import (
     RegistryError,
     RequestError,
 )
-from featurestore.protocols.registry import CodeState
+from featurestore.protocols.records import CodeState
 from tests.store.conftest import NOON, Arrivals
 from tests.versions.conftest import OpenStore, delay_of_a, hours
 

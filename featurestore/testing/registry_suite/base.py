@@ -19,7 +19,8 @@ from featurestore.definitions.source import ParquetSource
 from featurestore.definitions.types import Float64, String
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import StaleRegistryError
-from featurestore.protocols.registry import Change, ChangeAction, Registry, Run, RunKind, StoredVersion
+from featurestore.protocols.records import Change, ChangeAction, Run, RunKind, StoredVersion
+from featurestore.protocols.registry import Registry
 
 PROJECT = "flights"
 VIEW = "punctuality"

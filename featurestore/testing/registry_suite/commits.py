@@ -9,7 +9,8 @@ import pytest
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.types import String
 from featurestore.errors import RegistryError, StaleRegistryError
-from featurestore.protocols.registry import Change, ChangeAction, Registry
+from featurestore.protocols.records import Change, ChangeAction
+from featurestore.protocols.registry import Registry
 from featurestore.testing.registry_suite.base import (
     ARRIVALS,
     HOUR,

@@ -11,7 +11,8 @@ from featurestore.definitions.fingerprint import Registrable, data_hash, definit
 from featurestore.definitions.types import String
 from featurestore.errors import NotFoundError
 from featurestore.planning.catalog import load_definition
-from featurestore.protocols.registry import ChangeAction, Registry
+from featurestore.protocols.records import ChangeAction
+from featurestore.protocols.registry import Registry
 from featurestore.testing.registry_suite.base import (
     ARRIVALS,
     HOUR,

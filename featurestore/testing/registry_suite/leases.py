@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from featurestore.errors import LeaseHeldError
-from featurestore.protocols.registry import Registry, Run, RunStatus
+from featurestore.protocols.records import Run, RunStatus
+from featurestore.protocols.registry import Registry
 from featurestore.testing.registry_suite.base import (
     HOUR,
     PROJECT,

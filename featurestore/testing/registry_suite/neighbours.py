@@ -9,7 +9,8 @@ from featurestore.definitions.service import FeatureService
 from featurestore.definitions.source import ParquetSource
 from featurestore.definitions.types import Float64, String
 from featurestore.definitions.view import FeatureView
-from featurestore.protocols.registry import Change, ChangeAction, Registry
+from featurestore.protocols.records import Change, ChangeAction
+from featurestore.protocols.registry import Registry
 from featurestore.testing.registry_suite.base import (
     ARRIVALS,
     HOUR,

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from featurestore.errors import RegistryError, StaleRegistryError
-from featurestore.protocols.registry import ChangeAction, CodeState, Registry
+from featurestore.protocols.records import ChangeAction, CodeState
+from featurestore.protocols.registry import Registry
 from featurestore.testing.registry_suite.base import (
     HOUR,
     PLANE,

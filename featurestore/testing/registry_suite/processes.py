@@ -7,7 +7,8 @@ import multiprocessing
 import pytest
 
 from featurestore.errors import LeaseHeldError
-from featurestore.protocols.registry import Registry, RunStatus
+from featurestore.protocols.records import RunStatus
+from featurestore.protocols.registry import Registry
 from featurestore.testing.registry_suite.base import PROJECT, VIEW, begin, change, commit, make_view
 from featurestore.testing.registry_suite.workers import OpenRegistry, apply_one, begin_and_hang, begin_one
 

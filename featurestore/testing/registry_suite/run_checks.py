@@ -8,7 +8,8 @@ import pytest
 
 from featurestore.errors import NotFoundError
 from featurestore.protocols.expectations import CheckResult, Outcome
-from featurestore.protocols.registry import Registry, RunKind, RunStatus
+from featurestore.protocols.records import RunKind, RunStatus
+from featurestore.protocols.registry import Registry
 from featurestore.testing.registry_suite.base import (
     HOUR,
     PROJECT,

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from featurestore.errors import NotFoundError
-from featurestore.protocols.registry import Registry, Run, RunKind
+from featurestore.protocols.records import Run, RunKind
+from featurestore.protocols.registry import Registry
 from featurestore.testing.registry_suite.base import (
     HOUR,
     PROJECT,

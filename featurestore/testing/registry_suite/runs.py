@@ -10,7 +10,8 @@ import pytest
 
 from featurestore.definitions.instants import to_microseconds
 from featurestore.errors import InvalidTimeError, NotFoundError, RegistryError
-from featurestore.protocols.registry import ChangeAction, Registry, RunKind, RunStatus, ViewState
+from featurestore.protocols.records import ChangeAction, RunKind, RunStatus, ViewState
+from featurestore.protocols.registry import Registry
 from featurestore.testing.registry_suite.base import (
     HOUR,
     PROJECT,
