@@ -31,9 +31,14 @@ class AsyncConnections:
                 return await _exchange(connection, commands, replies)
         finally:
             await pool.release(connection)
+            if not self._keeps(pool):
+                await pool.disconnect(inuse_connections=False)
 
     def close(self) -> None:
-        """Close the connections of all loops; those of a running loop as soon as it gets to it."""
+        """Close the connections of all loops; those of a running loop as soon as it gets to it.
+
+        Those on which a task waits for an answer are closed when it has got it.
+        """
         for loop, (_, guard) in list(self._pools.items()):
             self._pools.pop(loop, None)
             if loop.is_running():
@@ -43,6 +48,9 @@ class AsyncConnections:
         task = loop.create_task(guard.aclose())
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+    def _keeps(self, pool: BlockingConnectionPool) -> bool:
+        return any(kept is pool for kept, _ in list(self._pools.values()))
 
     async def _pool(self) -> BlockingConnectionPool:
         loop = asyncio.get_running_loop()
@@ -63,7 +71,7 @@ class AsyncConnections:
             yield
         finally:
             self._pools.pop(loop, None)
-            await pool.disconnect()
+            await pool.disconnect(inuse_connections=False)
 
 
 async def _exchange(connection: AbstractConnection, commands: bytes, replies: int) -> list[Any]:

@@ -19,6 +19,7 @@ class Connections:
     def __init__(self, options: Mapping[str, Any]) -> None:
         make_pool: Any = BlockingConnectionPool  # the driver's methods are not annotated
         self._pool = make_pool(**options)
+        self._closed = False
 
     def exchange(self, commands: bytes, replies: int) -> list[Any]:
         """Send packed commands and read a reply for each. They must be safe to be sent twice.
@@ -35,10 +36,13 @@ class Connections:
                 return _exchange(connection, commands, replies)
         finally:
             self._pool.release(connection)
+            if self._closed:
+                self._pool.disconnect(inuse_connections=False)
 
     def close(self) -> None:
-        """Close all connections."""
-        self._pool.disconnect()
+        """Close all connections; those on which a thread waits for an answer, when it has got it."""
+        self._closed = True
+        self._pool.disconnect(inuse_connections=False)
 
 
 def _exchange(connection: Any, commands: bytes, replies: int) -> list[Any]:
