@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from featurestore import forks
 from featurestore.adapters import open_engine, open_online_store, open_registry
 from featurestore.configuration import Configuration
 from featurestore.definitions.base import Definition
@@ -33,18 +33,50 @@ class Project:
         self.config = config
         self.name = config.project
         self._memory: dict[str, InMemorySource] = {}
+        self._registry: Registry | None = None
+        self._online: OnlineStore | None = None
         self._catalog: Catalog | None = None
-        self._lock = threading.Lock()
+        self._begin_locking()
 
-    @functools.cached_property
+    def _begin_locking(self) -> None:
+        self._forks = forks.count()
+        self._reentrant_lock = threading.RLock()
+
+    @property
+    def _lock(self) -> threading.RLock:
+        if self._forks != forks.count():
+            # A thread of the parent may have held the lock, and have been in the middle of reading definitions.
+            self._catalog = None
+            self._begin_locking()
+        return self._reentrant_lock
+
+    @property
     def registry(self) -> Registry:
         """The registry."""
-        return open_registry(self.config.registry)
+        opened = self._registry
+        if opened is None:
+            with (
+                forks.held_off(),
+                self._lock,
+            ):  # in this order, or a fork would wait for who waits for the lock
+                opened = self._registry
+                if opened is None:
+                    opened = self._registry = open_registry(self.config.registry)
+        return opened
 
-    @functools.cached_property
+    @property
     def online(self) -> OnlineStore:
         """The online store."""
-        return open_online_store(self.config.online)
+        opened = self._online
+        if opened is None:
+            with (
+                forks.held_off(),
+                self._lock,
+            ):  # in this order, or a fork would wait for who waits for the lock
+                opened = self._online
+                if opened is None:
+                    opened = self._online = open_online_store(self.config.online)
+        return opened
 
     def engine(self, name: str | None = None) -> OfflineEngine:
         """The offline engine called `name`, by default the configured one."""
@@ -52,14 +84,14 @@ class Project:
 
     def catalog(self) -> Catalog:
         """The definitions as the registry holds them now."""
-        with self._lock:
+        with forks.held_off(), self._lock:
             if self._catalog is None or self._catalog.revision != self.registry.revision(project=self.name):
                 self._catalog = Catalog(self.registry, self.name, self._memory)
             return self._catalog
 
     def forget(self) -> None:
         """Read the registry anew at the next use: which versions are active does not move its revision."""
-        with self._lock:
+        with forks.held_off(), self._lock:
             self._catalog = None
 
     def bind_memory(self, objects: Iterable[Definition]) -> None:
@@ -92,9 +124,11 @@ class Project:
 
     def close(self) -> None:
         """Close all connections."""
-        for name in ("registry", "online"):
-            if name in self.__dict__:
-                self.__dict__.pop(name).close()
+        registry, self._registry = self._registry, None
+        online, self._online = self._online, None
+        for opened in (registry, online):
+            if opened is not None:
+                opened.close()
 
 
 def check_registered(view: FeatureView, stored: StoredVersion, catalog: Catalog) -> FeatureView:

@@ -309,7 +309,8 @@ class FeatureStore(
         """Bring the online store up to `end`, looking only at entities that may have changed.
 
         What has changed is found by ``available_at`` or created time, else by looking at everything; rows
-        that were removed from a source are only noticed by `materialize`.
+        that were removed from a source are only noticed by `materialize`. Where the online store has lost rows
+        that were published, the view is filled anew.
 
         Args:
             end: the instant, by default now.

@@ -7,6 +7,7 @@ published readable, and the registry saying that it did not finish.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -20,6 +21,7 @@ from featurestore.errors import ExpectationError
 from featurestore.expectations.files import FailingRowFiles
 from featurestore.expectations.rows import Instant
 from featurestore.expectations.run import Checked
+from featurestore.materialize.generations import Generations
 from featurestore.materialize.lease import LEASE, LeaseKeeper
 from featurestore.materialize.pushed import carry_over_pushed, pushed_entities
 from featurestore.materialize.throttle import Throttle
@@ -30,15 +32,14 @@ from featurestore.protocols.expectations import CheckResult
 from featurestore.protocols.offline import CREATED_COLUMN, EVENT_COLUMN, Changes, OfflineEngine, ViewPlan
 from featurestore.protocols.online import MaterializedWrite, OnlineStore
 from featurestore.protocols.queries import recorded_queries
-from featurestore.protocols.records import Run, RunKind, RunStatus, ViewState
+from featurestore.protocols.records import Run, RunKind, ViewState
 from featurestore.protocols.registry import Registry
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 WRITE_ROWS = 10_000
-GRACE = timedelta(minutes=2)
-"""How long a replaced generation stays readable: longer than any process goes without looking."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,8 @@ class Materializer:
         Args:
             layout: of the version to fill.
             plan: of the same version with all features, named as they are.
-            kind: an incremental run of a version that was never filled becomes a full one.
+            kind: an incremental run becomes a full one if the version was never filled, or if the online store has
+                lost rows since.
             end: the instant.
             personal: features of which no values are recorded.
 
@@ -111,8 +113,9 @@ class Materializer:
         """
         began = time.monotonic()
         name = layout.view.name
-        if self._state(layout).generation is None:
-            kind = RunKind.FULL
+        generations = Generations(self.online, layout)
+        if kind is RunKind.INCREMENTAL:
+            kind = self._possible(generations, self._state(layout))
         run = self.registry.begin_run(
             project=self.project, view=name, version=layout.version, kind=kind, end_us=end, lease=self.lease
         )
@@ -123,22 +126,39 @@ class Materializer:
                 self._watched(run, layout, plan, before, personal) as watch,
                 recorded_queries() as log,
             ):
+                if kind is RunKind.FULL:
+                    generations.begin(run)
                 rows = self._fill(run, layout, plan, before, keeper, watch)
                 if kind is RunKind.FULL and before.generation is not None:
                     carry_over_pushed(self.online, layout, run, old=before.generation)
+                generations.end(run)
             self.registry.add_run_profile(run=run, profile=watch.profile().to_json())
             queries = log.by_source()
             self.registry.publish_run(run=run, rows=rows, queries=queries)
         except BaseException as error:
             self.registry.fail_run(run=run, error=f"{type(error).__name__}: {error}")
             if isinstance(error, ExpectationError) and kind is RunKind.FULL:
-                self.online.retire(space=layout.space(run.generation), keep_for=GRACE)
+                generations.give_back([run.generation])
             raise
         if kind is RunKind.FULL:
-            self._retire_replaced(run, layout, before)
+            published_before = {before.generation} if before.generation is not None else set()
+            left = generations.marked(self.registry) | published_before
+            generations.give_back(sorted(left - {run.generation}))
         seconds = time.monotonic() - began
         at = from_microseconds(end)
         return MaterializationReport(name, layout.version, kind, rows, at, seconds, watch.warnings, queries)
+
+    def _possible(self, generations: Generations, state: ViewState) -> RunKind:
+        """What kind of run an incremental one has to be."""
+        if state.generation is None:
+            return RunKind.FULL
+        if generations.holds(state):
+            return RunKind.INCREMENTAL
+        _log.warning(
+            "the online store does not hold all that was published of view %s, which is filled anew",
+            state.view,
+        )
+        return RunKind.FULL
 
     def _state(self, layout: ViewLayout) -> ViewState:
         return self.registry.view_state(project=self.project, view=layout.view.name, version=layout.version)
@@ -214,17 +234,6 @@ class Materializer:
             rule=MaterializedWrite(run=run.number, end=run.end_us),
             keep_for=layout.keep_for,
         )
-
-    def _retire_replaced(self, run: Run, layout: ViewLayout, before: ViewState) -> None:
-        replaced = {before.generation} if before.generation is not None else set()
-        for other in self.registry.runs(project=self.project, view=run.view):
-            if other.number == before.generation:
-                break
-            unfinished = other.status in (RunStatus.FAILED, RunStatus.INTERRUPTED)
-            if unfinished and other.kind is RunKind.FULL and other.version == run.version:
-                replaced.add(other.generation)
-        for generation in replaced:
-            self.online.retire(space=layout.space(generation), keep_for=GRACE)
 
 
 def _encoded(

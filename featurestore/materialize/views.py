@@ -12,7 +12,8 @@ from featurestore.definitions.view import FeatureView
 from featurestore.errors import ExpectationError, InvalidTimeError
 from featurestore.expectations.files import FailingRowFiles
 from featurestore.lineage.personal import personal_outputs
-from featurestore.materialize.run import GRACE, WRITE_ROWS, MaterializationReport, Materializer
+from featurestore.materialize.generations import Generations
+from featurestore.materialize.run import WRITE_ROWS, MaterializationReport, Materializer
 from featurestore.materialize.throttle import Throttle
 from featurestore.online.layout import ViewLayout
 from featurestore.planning.changes import Plan, pinned_versions
@@ -86,8 +87,9 @@ def retire_online(project: Project, views: Sequence[StoredVersion]) -> None:
     """Let the online rows of view versions be reclaimed."""
     for stored in views:
         state = project.registry.view_state(project=project.name, view=stored.name, version=stored.version)
-        if state.generation is not None:
-            project.online.retire(space=_layout(project, stored).space(state.generation), keep_for=GRACE)
+        generations = Generations(project.online, _layout(project, stored))
+        published = {state.generation} if state.generation is not None else set()
+        generations.give_back(sorted(generations.marked(project.registry) | published))
 
 
 def _all_in_one(rejected: Sequence[ExpectationError]) -> ExpectationError:

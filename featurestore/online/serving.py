@@ -16,6 +16,7 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Any, TypeAlias
 
+from featurestore import forks
 from featurestore.definitions.types import FLOATS, INTEGERS, Bool, FeatureType, Int64, List, Map, UInt64
 from featurestore.online.few_rows import FEW, PlainReader, PlainRows
 from featurestore.online.layout import ViewLayout
@@ -157,7 +158,8 @@ class _Entry:
     plan: ServingPlan
     build: Callable[[], ServingPlan]
     made_at: float
-    renewing: bool = False
+    renewing: int | None = None
+    """The process, by its number of forks, in which a thread renews the plan."""
 
 
 class ServingPlans:
@@ -180,8 +182,8 @@ class ServingPlans:
         if age > self._refresh:
             if age > STALE_SECONDS:
                 return None
-            if not entry.renewing:
-                entry.renewing = True
+            if entry.renewing != forks.count():
+                entry.renewing = forks.count()
                 threading.Thread(target=self._renew, args=(key, entry), daemon=True).start()
         return entry.plan
 
@@ -208,5 +210,5 @@ class ServingPlans:
         try:
             self._entries[key] = _Entry(entry.build(), entry.build, now)
         except Exception as error:  # noqa: BLE001 (a request that needs the plan will raise it)
-            entry.renewing = False
+            entry.renewing = None
             _log.warning("a serving plan could not be renewed, going on with the one at hand: %s", error)

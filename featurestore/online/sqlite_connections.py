@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from featurestore import forks
 from featurestore.errors import OnlineStoreError, OnlineStoreUnavailableError
 from featurestore.online.sqlite_statements import SCHEMA, UPGRADE, USER_VERSION
 
@@ -17,15 +17,6 @@ _BUSY_SECONDS = 30.0
 _MOST_IDLE = 16
 # A child must not even close what it has inherited (https://www.sqlite.org/howtocorrupt.html, section 2.6).
 _inherited: list[list[sqlite3.Connection]] = []
-_forks = [0]  # of this process and its ancestors: cheaper to compare than the process id
-
-
-def _count_fork() -> None:
-    _forks[0] += 1
-
-
-if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(after_in_child=_count_fork)
 
 
 class SQLiteConnections:
@@ -34,8 +25,8 @@ class SQLiteConnections:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._idle: list[sqlite3.Connection] = []
-        self._forks = _forks[0]
-        with self._translated():
+        self._forks = forks.count()
+        with forks.held_off(), self._translated():
             connection = self._open()
             try:
                 _prepare(connection, path)
@@ -46,6 +37,7 @@ class SQLiteConnections:
 
     def row(self, statement: str, parameters: Sequence[object]) -> tuple[Any, ...]:
         """The one row that a statement gives."""
+        forks.enter()
         try:
             connection = self._take()
             try:
@@ -56,6 +48,8 @@ class SQLiteConnections:
             self._give_back(connection)
         except sqlite3.Error as error:
             raise self._error(error) from error
+        finally:
+            forks.leave()
         return found
 
     @contextlib.contextmanager
@@ -72,12 +66,14 @@ class SQLiteConnections:
 
     def close(self) -> None:
         """Close all idle connections."""
-        while self._idle:
-            self._idle.pop().close()
+        with forks.held_off():
+            self._leave_inherited()
+            while self._idle:
+                self._idle.pop().close()
 
     @contextlib.contextmanager
     def _in_transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        with self._translated():
+        with forks.held_off(), self._translated():
             connection = self._take()
             try:
                 connection.execute(begin)
@@ -89,13 +85,16 @@ class SQLiteConnections:
             self._give_back(connection)
 
     def _take(self) -> sqlite3.Connection:
-        if self._forks != _forks[0]:
-            _inherited.append(self._idle)
-            self._idle, self._forks = [], _forks[0]
+        self._leave_inherited()
         try:
             return self._idle.pop()
         except IndexError:
             return self._open()
+
+    def _leave_inherited(self) -> None:
+        if self._forks != forks.count():
+            _inherited.append(self._idle)
+            self._idle, self._forks = [], forks.count()
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         if len(self._idle) < _MOST_IDLE:

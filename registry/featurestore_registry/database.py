@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +12,14 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import NullPool
 
+from featurestore import forks
 from featurestore.errors import MissingDependencyError, RegistryError, RegistryUnavailableError
 from featurestore_registry.address import Address, parse_address
 
 SECONDS_TO_WAIT = 30
 """How long a transaction waits for those of others, and for a connection."""
 _WRITES = "featurestore_writes"
+_inherited: list[Engine] = []
 _CLOCK = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
 
 
@@ -27,8 +28,9 @@ class Database:
 
     def __init__(self, address: Address) -> None:
         self.label = address.label
-        self._process = os.getpid()
-        self._engine = _sqlite_engine(address) if address.is_sqlite else _postgresql_engine(address)
+        self._address = address
+        self._forks = forks.count()
+        self._engine = _engine(address)
 
     @classmethod
     def from_url(cls, url: str) -> Database:
@@ -47,7 +49,7 @@ class Database:
         Raises:
             RegistryUnavailableError: if the database cannot be reached.
         """
-        with self._translated(), self._own_engine().connect() as connection:
+        with forks.held_off(), self._translated(), self._own_engine().connect() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             with connection.begin():
@@ -60,15 +62,18 @@ class Database:
         Raises:
             RegistryUnavailableError: if the database cannot be reached, or is locked for too long.
         """
-        engine = self._own_engine().execution_options(**{_WRITES: True})
-        with self._translated(), engine.begin() as connection:
+        with (
+            forks.held_off(),
+            self._translated(),
+            self._own_engine().execution_options(**{_WRITES: True}).begin() as connection,
+        ):
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{SECONDS_TO_WAIT}s'")
             yield connection
 
     def prepare_sqlite_file(self) -> None:
         """Let readers of a SQLite file go on while another process writes; the file remembers it."""
-        with self._translated(), self._own_engine().connect() as connection:
+        with forks.held_off(), self._translated(), self._own_engine().connect() as connection:
             if connection.dialect.name != "sqlite":
                 return
             deadline = time.monotonic() + SECONDS_TO_WAIT
@@ -84,13 +89,14 @@ class Database:
 
     def close(self) -> None:
         """Close all connections."""
-        self._own_engine().dispose()
+        with forks.held_off():
+            self._own_engine().dispose()
 
     def _own_engine(self) -> Engine:
-        if self._process != os.getpid():
+        if self._forks != forks.count():
             # A forked child must neither use nor close what its parent still talks through.
-            self._engine.dispose(close=False)
-            self._process = os.getpid()
+            _inherited.append(self._engine)
+            self._engine, self._forks = _engine(self._address), forks.count()
         return self._engine
 
     @contextmanager
@@ -145,6 +151,10 @@ def insert_into(connection: Connection, table: Table) -> Any:
     from sqlalchemy.dialects import postgresql
 
     return postgresql.insert(table)
+
+
+def _engine(address: Address) -> Engine:
+    return _sqlite_engine(address) if address.is_sqlite else _postgresql_engine(address)
 
 
 def _sqlite_engine(address: Address) -> Engine:

@@ -228,6 +228,75 @@ def test_connections_of_a_closed_event_loop_are_closed(redis_url: str) -> None:
             time.sleep(0.01)
 
 
+def test_closing_takes_no_connection_from_those_who_read(redis_url: str) -> None:
+    store = RedisOnlineStore(redis_url)
+    _fill(store, KEYS)
+    stop = threading.Event()
+
+    def read_on() -> None:
+        while not stop.is_set():
+            assert read(store, KEYS) == _rows(KEYS)
+
+    with redis.Redis.from_url(redis_url) as client, ThreadPoolExecutor(4) as threads:
+        before = client.info("clients")["connected_clients"]
+        readers = [threads.submit(read_on) for _ in range(4)]
+        for _ in range(200):
+            time.sleep(0.002)
+            store.close()
+        stop.set()
+        for reader in readers:
+            reader.result()
+        assert client.info("clients")["connected_clients"] <= before
+
+
+async def test_closing_takes_no_connection_from_tasks_that_read(redis_url: str) -> None:
+    store = RedisOnlineStore(f"{redis_url}?max_connections=4")
+    _fill(store, KEYS)
+    with redis.Redis.from_url(redis_url) as client:
+        for _ in range(20):
+            reads = [
+                asyncio.create_task(store.read_async(requests=[SpaceKeys(SPACE, [key])])) for key in KEYS[:40]
+            ]
+            await asyncio.sleep(0.001)
+            store.close()
+            assert [rows[0] for rows in await asyncio.gather(*reads)] == _rows(KEYS[:40])
+        store.close()
+        await asyncio.sleep(0.1)
+        assert client.info("clients")["connected_clients"] == 1
+
+
+async def test_a_pool_that_is_used_up_says_so(redis_url: str) -> None:
+    store = RedisOnlineStore(f"{redis_url}?max_connections=1&timeout=0.05")
+    hold = resp.command(b"BLPOP", b"empty", b"0.5")
+    with ThreadPoolExecutor(1) as thread:
+        held = thread.submit(store._connections.exchange, hold, 1)
+        await asyncio.sleep(0.1)
+        with pytest.raises(OnlineStoreUnavailableError, match="All connections of this process"):
+            read(store, KEYS)
+        held.result()
+    waiting = asyncio.create_task(store._async_connections.exchange(hold, 1))
+    await asyncio.sleep(0.1)
+    with pytest.raises(OnlineStoreUnavailableError, match=r"max_connections=…"):
+        await store.read_async(requests=[SpaceKeys(SPACE, KEYS)])
+    await waiting
+    store.close()
+
+
+def test_a_server_without_memory_says_so(redis_to_break: RedisServer) -> None:
+    store = RedisOnlineStore(redis_to_break.url)
+    _fill(store, KEYS)
+    with redis.Redis.from_url(redis_to_break.url) as client:
+        client.config_set("maxmemory", 1)
+        with pytest.raises(OnlineStoreUnavailableError, match="no memory left for more rows"):
+            _fill(store, KEYS)
+        assert read(store, KEYS) == _rows(KEYS)
+        client.config_set("maxmemory", 0)
+        client.replicaof("127.0.0.1", 1)
+        with pytest.raises(OnlineStoreUnavailableError, match=r"cannot do this for now: .*read only replica"):
+            _fill(store, KEYS)
+    store.close()
+
+
 def test_where_rows_are(redis_url: str) -> None:
     store = RedisOnlineStore(redis_url)
     write(store, {b"\0\0\0\1N": pushed(1)}, PushedWrite(), keep_for=timedelta(hours=1))

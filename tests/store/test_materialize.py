@@ -228,7 +228,7 @@ def test_rows_are_written_in_small_parts_at_a_rate(
 
     monkeypatch.setattr(type(store.project.online), "write", counted)
     [report] = store.materialize(end=NOON, max_rows_per_second=2_000)
-    assert (report.rows, parts) == (50, [20, 20, 10])
+    assert (report.rows, parts) == (50, [1, 20, 20, 10, 1])  # the mark of the generation, before and after
     assert online_values(store, ["N0", "N49"], NOON) == [0.0, 49.0]
 
 
