@@ -121,7 +121,8 @@ def latest_placed(view: ViewPlan, t: Tables) -> str:
 
 def rows_of_entities(t: Tables) -> str:
     """How many entities there are, and how many rows may be their latest."""
-    return f"SELECT (SELECT count(*) FROM {t.keys}) AS entities, (SELECT count(*) FROM {t.narrow}) AS rows"
+    rows, entities = (select(["count(*)"], f"FROM {table}") for table in (t.narrow, t.keys))
+    return select([f"({entities}) AS entities", f"({rows}) AS rows"])
 
 
 def only_winners(t: Tables) -> str:
