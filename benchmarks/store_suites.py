@@ -13,8 +13,12 @@ from benchmarks.redis_server import Server, started
 from benchmarks.suites import BARE, OURS, Options, Outcome, Table, feast
 
 _PARTS = (1, 2, 5)
-_LIMITED = "memory_limit=256MB"
+# So little that the smallest part fills it: below its limit the engine takes what it needs.
+_LIMITED = "memory_limit=128MB&threads=2"
 _THROTTLED = (20_000,)
+# Whether a run's p99 meets a stall of the machine is chance: that of one is twice that of the next. So they are
+# short, and many in turn.
+_ROUNDS = 3
 _RATE = Figure("rows/s", "rows_per_second")
 
 
@@ -55,7 +59,7 @@ def _growing(options: Options, counts: list[int]) -> list[Contender]:
     job |= {"offline": f"duckdb?{_LIMITED}", "compared": False}
     smallest, *larger = [f"ours, {count:,} rows" for count in counts]
     peak = Figure("peak memory", "peak_mb", "MB")
-    beside = replace(peak, goal=1.5, peer=smallest)
+    beside = replace(peak, goal=1.2, peer=smallest)
     return [
         Contender(smallest, job | {"rows": counts[0]}, database=OURS, figures=(_RATE, peak)),
         *(
@@ -108,7 +112,7 @@ def load(options: Options) -> Outcome:
             for entities in (1, 100):
                 contenders = options.chosen(_loaded(job | {"entities": entities}, reader))
                 rate = _half_the_highest(running, entities)
-                for number, contender in itertools.product(range(options.runs), contenders):
+                for number, contender in itertools.product(range(options.runs * _ROUNDS), contenders):
                     message = contender.job | {"rate": rate, "seed": number}
                     contender.measurements.append(running.ask(message))
                 tables.append(Table(_load_title(entities, rate), contenders))

@@ -15,6 +15,10 @@ _PAUSES_PER_SECOND = 100
 class Throttle:
     """Divides rows into small parts, and waits before each until those before it have had their time.
 
+    Since it begins, no more rows are written than the rate allows, but for the part under way. A part that comes
+    late, because a wait took longer than it was asked to, lets the next come sooner, so that the rate is kept; what
+    is later than a part's time is lost. So no span of time has more rows than the rate allows, and two parts.
+
     Args:
         rows_per_second: how many rows may be written; None: as many as can be.
         at_once: the largest part.
@@ -43,7 +47,7 @@ class Throttle:
         if rows_per_second is not None:
             self._at_once = max(1, min(at_once, int(rows_per_second / _PAUSES_PER_SECOND)))
         self._clock, self._sleep = clock, sleep
-        self._free_at = -math.inf
+        self._free_at: float | None = None
 
     def parts(
         self, keys: Sequence[bytes], rows: Sequence[bytes]
@@ -58,7 +62,10 @@ class Throttle:
         if self._rate is None:
             return
         now = self._clock()
+        if self._free_at is None:
+            self._free_at = now
         if now < self._free_at:
             self._sleep(self._free_at - now)
-        # Time that went by without writing is not made up for by writing faster.
-        self._free_at = max(now, self._free_at) + rows / self._rate
+            now = self._clock()
+        # Time that went by without writing is not made up for by writing faster, but for what a wait takes too long.
+        self._free_at = max(now - self._at_once / self._rate, self._free_at) + rows / self._rate

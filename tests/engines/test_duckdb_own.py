@@ -235,6 +235,20 @@ def test_too_little_memory_says_so(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_too_little_memory_for_a_stream_under_way_says_so(tmp_path):
+    """The first rows come; those that are too wide come last, in a row group of their own."""
+    file, few = tmp_path / "wide.parquet", 5_000
+    values = ["narrow"] * few + ["w" * 2**24] * 2
+    table = pa.table({"k": range(few + 2), "at": times(*[NOON] * (few + 2)), "x": values})
+    pq.write_table(table, file, compression="none", use_dictionary=False, row_group_size=few)
+    plan = plan_view(view_over(ParquetSource("s", path=str(file), event_timestamp="at"), {"x": String}))
+    engine = DuckDBEngine(memory_limit="20MB", threads=1, temp_directory=tmp_path)
+    with pytest.raises(ConfigurationError, match=r"(?s)'s'.*out of memory.*memory_limit") as caught:
+        list(engine.latest_features(view=plan, at=int(NOON.timestamp()) * 1_000_000))
+    assert isinstance(caught.value.__cause__, OSError)
+    assert list(tmp_path.iterdir()) == [file]
+
+
 def test_an_abandoned_result_leaves_nothing_behind(tmp_path):
     engine = DuckDBEngine(temp_directory=tmp_path)
     plans = [plan_view(view_over(many_rows(10)), label=label) for label in ("a", "b")]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 BATCH_ROWS = 122_880
 _WRITE_FAILED = "Could not write file"
+_OUT_OF_MEMORY = "Out of Memory Error"
 _OUT_OF_RANGE = "out of range: "
 
 
@@ -196,12 +197,13 @@ def reported(source: str) -> Iterator[None]:
     """
     try:
         yield
-    except duckdb.OutOfMemoryException as error:
-        raise ConfigurationError(
-            f"Source {source!r}: DuckDB ran out of memory: {_first_line(error)}",
-            hint="Raise the engine's memory_limit, lower its threads, or free disk space in its temp_directory.",
-        ) from error
     except (duckdb.Error, pa.ArrowException, OSError) as error:
+        # Within a stream, Arrow passes it on as an error of its own.
+        if isinstance(error, duckdb.OutOfMemoryException) or _OUT_OF_MEMORY in str(error):
+            raise ConfigurationError(
+                f"Source {source!r}: DuckDB ran out of memory: {_first_line(error)}",
+                hint="Raise the engine's memory_limit, lower its threads, or free disk space in its temp_directory.",
+            ) from error
         if _WRITE_FAILED in str(error):  # sources are only read: what is written are its own temporary files
             raise ConfigurationError(
                 f"Source {source!r}: DuckDB could not spill to its temp_directory: {_first_line(error)}",

@@ -101,7 +101,6 @@ class DuckDBEngine:
                     session.run(latest.wanted(view, relation, tables, at, changes, given))
                 session.run(latest.latest_keys(view, relation, tables, at, restricted=restricted))
                 session.run(latest.latest_narrow(view, relation, tables, at))
-                session.run(latest.latest_placed(view, tables))
                 query = _latest(session, view, relation, tables)
             columns = [
                 *((key.name, key.dtype) for key in view.keys),
@@ -206,11 +205,17 @@ def _winners(session: Session, tables: Tables) -> bool:
 
 def _latest(session: Session, view: ViewPlan, relation: Relation, tables: Tables) -> str:
     """The query for keys, times and features of the winners; where none tie, they are read as they are returned."""
-    tied = _winners(session, tables)
+    found = session.row(latest.rows_of_entities(tables))
+    settled = found["rows"] == found["entities"]
+    if settled:
+        session.run(latest.only_winners(tables))
+    else:
+        session.run(latest.latest_placed(view, tables))
+    tied = not settled and _winners(session, tables)
     if tied or any(isinstance(feature.dtype, Vector) for feature in view.features):
         _fetch(session, view, relation, tables, tied=tied, times=True)
         return fetch.latest_result(view, tables)
-    session.keep(tables, (tables.source, tables.winners))
+    session.keep(tables, (tables.source, tables.winners, *([tables.narrow] if settled else [])))
     return fetch.latest_of_winners(view, relation, tables)
 
 

@@ -117,3 +117,15 @@ def latest_placed(view: ViewPlan, t: Tables) -> str:
     )
     placed = select(["code", "event AS place", "event", "created", "rid"], f"FROM {t.narrow}", greatest)
     return create(t.placed, placed, view=not greatest)
+
+
+def rows_of_entities(t: Tables) -> str:
+    """How many entities there are, and how many rows may be their latest."""
+    rows, entities = (select(["count(*)"], f"FROM {table}") for table in (t.narrow, t.keys))
+    return select([f"({entities}) AS entities", f"({rows}) AS rows"])
+
+
+def only_winners(t: Tables) -> str:
+    """winners: the rows that may be an entity's latest, where each entity has one such row only."""
+    columns = ["code", "event AS place", "event", "created", "rid", "FALSE AS tied"]
+    return create(t.winners, select(columns, f"FROM {t.narrow}"), view=True)
