@@ -6,7 +6,7 @@ entity in the order of time are neighbours after one sort, and a match is a bina
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CODE = "__fs_code"
+ROWS_AT_ONCE = 2**21
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,25 @@ def read_narrow(view: ViewPlan, rows: SourceRows, reach: Reach) -> pl.DataFrame:
 
     Rows out of reach may be left out.
     """
+    return _narrow(view, rows.read(_narrow_columns(view), reach=reach), rows.text)
+
+
+def narrow_parts(view: ViewPlan, rows: SourceRows, reach: Reach) -> Iterator[pl.DataFrame]:
+    """The same in parts; at least one."""
+    parts = rows.parts(_narrow_columns(view), at_once=ROWS_AT_ONCE, reach=reach)
+    return (_narrow(view, raw, rows.text) for raw in parts)
+
+
+def _narrow_columns(view: ViewPlan) -> list[str]:
     source = view.source
     roles = [source.event_timestamp, source.created_timestamp, source.available_at, source.event_id]
-    columns = [*(key.name for key in view.keys), *(role for role in roles if role is not None)]
-    raw = rows.read(columns, reach=reach)
+    return [*(key.name for key in view.keys), *(role for role in roles if role is not None)]
+
+
+def _narrow(view: ViewPlan, raw: pl.DataFrame, text: Collection[str]) -> pl.DataFrame:
+    source = view.source
     data = [
-        key_values(raw[key.name], key.dtype, view, text=key.name in rows.text).alias(name)
+        key_values(raw[key.name], key.dtype, view, text=key.name in text).alias(name)
         for name, key in zip(key_names(view), view.keys, strict=True)
     ]
     event = _role(view, raw, "event_timestamp", SOURCE_TIME)
