@@ -80,7 +80,8 @@ def visible_rows(
     for narrow in narrow_parts(view, source, EVERY_TIME if changes else Reach(latest=until - view.delay)):
         if changes is not None:
             changed.append(changed_entities(view, narrow, at, changes))
-        part = narrow.filter(pl.col("visible") <= until)
+        later = narrow["visible"] > until
+        part = narrow.filter(~later) if later.any() else narrow
         part = part if names else part.with_columns(pl.lit(0, pl.Int64).alias(CODE))
         parts.append(each(part) if each else part)
     visible = pl.concat(parts)

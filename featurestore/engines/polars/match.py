@@ -93,17 +93,20 @@ def _narrow(view: ViewPlan, raw: pl.DataFrame, text: Collection[str]) -> pl.Data
     created = _role(view, raw, "created_timestamp", CREATED_TIME)
     available = _role(view, raw, "available_at", SOURCE_TIME)
     frame = pl.DataFrame([*data, event.alias("event"), created.alias("created"), raw[ROW].cast(pl.Int64)])
-    visible = pl.col("event") + view.delay
+    visible = pl.col("event") + view.delay if view.delay else pl.col("event")
     if source.available_at is not None:
         frame = frame.with_columns(available=available)
         visible = pl.when(pl.col("available").is_not_null()).then(pl.max_horizontal(visible, "available"))
     if source.event_id is not None:
         frame = frame.with_columns(raw[source.event_id].alias("id"))
-    known = "created" if source.available_at is None else "available"
-    conditions = [pl.col(name).is_not_null() for name in (*key_names(view), "event")]
+    frame = frame.with_columns(visible=visible)
+    # A filter copies all columns, even where every row passes.
+    needed = (*key_names(view), "event", "visible")
+    conditions = [pl.col(name).is_not_null() for name in needed if frame[name].null_count()]
     if view.as_of is not None:
+        known = "created" if source.available_at is None else "available"
         conditions.append(pl.col(known) <= view.as_of)
-    return frame.with_columns(visible=visible).filter(*conditions, pl.col("visible").is_not_null())
+    return frame.filter(*conditions) if conditions else frame
 
 
 def _role(view: ViewPlan, raw: pl.DataFrame, role: str, reading: Reading) -> pl.Series:
