@@ -5,12 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import featurestore as fs
 from featurestore.engines.polars import PolarsEngine
+from featurestore.engines.polars.scan import open_columns
 from featurestore.testing.plans import plan_view, run_latest
 
 
@@ -59,3 +62,33 @@ def test_empty_lists_in_several_row_groups(tmp_path: Path) -> None:
     at = int(noon.timestamp() * 1e6)
     found = [run_latest(PolarsEngine(), plan_view(view), at=at + by)["x"].to_pylist() for by in (0, 2)]
     assert found == [[[None]], [[]]]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.01, 0.2, 0.9, 1.0])
+def test_rows_are_gathered_as_they_are(tmp_path: Path, share: float) -> None:
+    """Values of every layout, over several row groups and pages."""
+    rows, random = 20_000, np.random.default_rng(7)
+
+    def holes(values: list[object]) -> list[object]:
+        return [
+            None if hole else value for value, hole in zip(values, random.random(rows) < 0.3, strict=True)
+        ]
+
+    numbers = random.integers(0, 50, rows)
+    table = pa.table(
+        {
+            "at": pa.array(numbers * 1_000_000, pa.timestamp("us", "UTC")),
+            "x": pa.array(holes(random.random(rows).tolist())),
+            "flag": pa.array(holes((numbers > 20).tolist())),
+            "s": pa.array(holes([str(n) * (n % 4) for n in numbers.tolist()])),
+            "list": pa.array(holes([list(range(n % 5)) for n in numbers.tolist()]), pa.list_(pa.int64())),
+            "vector": pa.array(holes([[n, 0.5] for n in numbers.tolist()]), pa.list_(pa.float32(), 2)),
+        }
+    )
+    for i, part in enumerate((table.slice(0, 12_000), table.slice(12_000))):
+        pq.write_table(part, tmp_path / f"{i}.parquet", row_group_size=1_500, data_page_size=2_000)
+    source = open_columns(fs.ParquetSource("s", path=f"{tmp_path}/*.parquet", event_timestamp="at"))
+    used = random.random(rows) < share
+    used[3_000:9_000] = False
+    found = source.gather(table.column_names, pl.Series(used))
+    assert found.equals(pl.DataFrame(table).filter(pl.Series(used)))

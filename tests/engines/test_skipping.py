@@ -11,7 +11,7 @@ import pytest
 
 import featurestore as fs
 from featurestore.errors import SourceError
-from featurestore.testing.plans import entity_table, plan_view, run_historical
+from featurestore.testing.plans import entity_table, plan_view, run_historical, run_latest
 from tests.engines.available import ENGINES, make_engine
 
 FIRST = date(2024, 1, 1)
@@ -42,11 +42,11 @@ def source(tmp_path: Path) -> fs.ParquetSource:
     )
 
 
-def destroy(file: Path, column: str | None = None) -> None:
-    """Overwrite the values of a file, or of one of its columns; the footer stays."""
-    group = pq.read_metadata(file).row_group(0)
+def destroy(file: Path, column: str | None = None, *, group: int = 0) -> None:
+    """Overwrite the values of a file's row group, or of one of its columns; the footer stays."""
+    found = pq.read_metadata(file).row_group(group)
     with file.open("r+b") as opened:
-        for chunk in (group.column(i) for i in range(group.num_columns)):
+        for chunk in (found.column(i) for i in range(found.num_columns)):
             if column in (None, chunk.path_in_schema):
                 opened.seek(chunk.dictionary_page_offset or chunk.data_page_offset)
                 opened.write(b"\xff" * chunk.total_compressed_size)
@@ -99,3 +99,37 @@ def test_features_that_nobody_asks_for(engine: str, source: fs.ParquetSource) ->
         make_engine(engine), [plan], entity_table([plan], [{"tailnum": 7, "event_timestamp": noon(5)}])
     )
     assert found["delay"].to_pylist() == [5.0]
+
+
+def latest(engine: str, path: Path, rows: list[tuple[int, int]], whole: set[int]) -> dict[int, float]:
+    """The latest delay of each plane, of planes and days in row groups of ten; only some are `whole`."""
+    table = pa.table(
+        {
+            "tailnum": [plane for plane, _ in rows],
+            "at": pa.array([noon(day) for _, day in rows], pa.timestamp("us", "UTC")),
+            "delay": [float(day) for _, day in rows],
+        }
+    )
+    pq.write_table(table, path, row_group_size=10)
+    for group in range(len(rows) // 10):
+        if group not in whole:
+            destroy(path, "delay", group=group)
+    source = fs.ParquetSource("arrivals", path=str(path), event_timestamp="at")
+    view = fs.FeatureView("p", entities=[entity], source=source, features=[fs.Feature("delay", fs.Float64)])
+    found = run_latest(make_engine(engine), plan_view(view), at=int(noon(99).timestamp() * 1e6))
+    return dict(zip(found["tailnum"].to_pylist(), found["delay"].to_pylist(), strict=True))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_features_of_row_groups_without_a_latest_row(engine: str, tmp_path: Path) -> None:
+    rows = [(plane, day) for day in range(10) for plane in range(20)]
+    found = latest(engine, tmp_path / "rows.parquet", rows, whole={18, 19})
+    assert found == dict.fromkeys(range(20), 9.0)
+
+
+def test_features_between_row_groups_with_a_latest_row(tmp_path: Path) -> None:
+    """A plane that was seen in the beginning only: what lies in between is not read for it."""
+    rows = [(99, 0), *((plane, 0) for plane in range(1, 20))]
+    rows += [(plane, day) for day in range(1, 10) for plane in range(20)]
+    found = latest("polars", tmp_path / "rows.parquet", rows, whole={0, 18, 19})
+    assert found == dict.fromkeys(range(20), 9.0) | {99: 0.0}

@@ -115,8 +115,8 @@ def _historical(view: ViewPlan, entities: pa.Table, spines: Spines) -> Iterator[
 
 
 def _match(view: ViewPlan, source: SourceRows, spine: Spine) -> Match:
-    narrow = read_narrow(view, source, reach_of(view, spine))
-    coded = with_codes(narrow, spine.keys, key_names(view))
+    # Nothing holds on to the keys: the match is where most memory is in use.
+    coded = with_codes(read_narrow(view, source, reach_of(view, spine)), spine.keys, key_names(view))
     return nearest(view, coded, spine) if view.in_order else match_lives(view, source, coded, spine)
 
 

@@ -27,12 +27,11 @@ def fetch(view: ViewPlan, source: SourceRows, match: Match) -> Iterator[pa.Recor
     if match.tied.height:
         columns += [feature.column for feature in view.tie_breakers]
     values = source.gather(columns, used)
-    position = used.cast(pl.Int64).cum_sum() - 1
+    position = used.cast(pl.get_index_type()).cum_sum() - 1
     rows = match.rows
     if match.tied.height:
         rows = _settled(view, match, values, position)
     features = {f.output: declared(values[f.column], f.dtype, view, f.column) for f in view.features}
-
     every_row = bool(used.all())
 
     def positions(start: int, count: int) -> pa.Array:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from featurestore.engines.polars.match import CODE, NO_TIES, Match, key_names, read_narrow
+from featurestore.engines.polars.match import CODE, NO_TIES, Match, key_names, narrow_parts
 from featurestore.engines.polars.scan import EVERY_TIME, ROW, Reach, SourceRows
 from featurestore.engines.polars.times import effective_instant
 from featurestore.engines.polars.types import comparable
@@ -16,21 +18,32 @@ from featurestore.windows.moves import moving_events
 if TYPE_CHECKING:
     import pyarrow as pa
 
+_THE_ONE = pl.DataFrame({CODE: pl.Series([0], dtype=pl.Int64)})  # of a view without keys
+
 
 def latest_rows(
     view: ViewPlan, source: SourceRows, *, at: int, changes: Changes | None, keys: pa.Table | None
 ) -> tuple[pl.DataFrame, Match]:
     """Each entity's winner (one row each: keys, event, created, ROW), and the match over these rows."""
     by = key_names(view) or [CODE]
-    visible = visible_rows(view, source, at=at, changes=changes, keys=keys)
-    last = visible.join(visible.group_by(by).agg(pl.col("event").max()), on=[*by, "event"], how="semi")
-    last = last.filter(pl.col("created").eq_missing(pl.col("created").max().over(by)))
+    # Only of rows that no other one corrects is the latest of all among the latest of each part.
+    each = partial(_latest, by=by) if view.source.event_id is None else None
+    last = _latest(visible_rows(view, source, at=at, changes=changes, keys=keys, each=each), by).sort(ROW)
     groups = last.with_columns(
         group=pl.struct(by).rank("dense").cast(pl.Int64), several=pl.len().over(by) > 1
     )
     chosen = groups.unique("group", keep="first", maintain_order=True)
     tied = groups.filter("several").select("group", ROW) if groups["several"].any() else NO_TIES
     return chosen, Match(chosen[ROW], tied)
+
+
+def _latest(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Of each entity the rows with the last event timestamp, of these those with the last created one."""
+    latest = rows.group_by(by).agg(pl.col("event").max())
+    # Most rows are older than what the least active entity has: a comparison spares them the join.
+    possible = rows.filter(pl.col("event") >= pl.lit(latest["event"].min(), pl.Int64))
+    last = possible.join(latest, on=[*by, "event"], how="semi")
+    return last.filter(pl.col("created").eq_missing(pl.col("created").max().over(by)))
 
 
 def existing_rows(view: ViewPlan, source: SourceRows, *, at: int, changes: Changes | None) -> pl.DataFrame:
@@ -43,22 +56,38 @@ def existing_rows(view: ViewPlan, source: SourceRows, *, at: int, changes: Chang
 
 
 def visible_rows(
-    view: ViewPlan, source: SourceRows, *, at: int, changes: Changes | None, keys: pa.Table | None = None
+    view: ViewPlan,
+    source: SourceRows,
+    *,
+    at: int,
+    changes: Changes | None,
+    keys: pa.Table | None = None,
+    each: Callable[[pl.DataFrame], pl.DataFrame] | None = None,
 ) -> pl.DataFrame:
-    """The visible rows that exist: keys (CODE where there are none), event, created, visible, ROW."""
+    """The visible rows that exist: keys (CODE where there are none), event, created, visible, ROW.
+
+    Args:
+        view: the view.
+        source: its rows.
+        at: the instant.
+        changes: only entities that may have changed (united with `keys`).
+        keys: only these entities.
+        each: leaves out rows of a part of the source, before the next one is read.
+    """
     until = effective_instant(at, view.grid)
     names = key_names(view)
-    narrow = read_narrow(view, source, EVERY_TIME if changes else Reach(latest=until - view.delay))
-    wanted = wanted_entities(view, narrow, at, changes, keys)
-    visible = narrow.filter(pl.col("visible") <= until)
+    changed, parts = [], []
+    for narrow in narrow_parts(view, source, EVERY_TIME if changes else Reach(latest=until - view.delay)):
+        if changes is not None:
+            changed.append(changed_entities(view, narrow, at, changes))
+        later = narrow["visible"] > until
+        part = narrow.filter(~later) if later.any() else narrow
+        part = part if names else part.with_columns(pl.lit(0, pl.Int64).alias(CODE))
+        parts.append(each(part) if each else part)
+    visible = pl.concat(parts)
+    wanted = wanted_entities(view, changed if changes else None, keys)
     if wanted is not None:
-        visible = (
-            visible.join(wanted, on=names, how="semi")
-            if names
-            else visible.head(visible.height if wanted.height else 0)
-        )
-    if not names:
-        visible = visible.with_columns(pl.lit(0, pl.Int64).alias(CODE))
+        visible = visible.join(wanted, on=names or [CODE], how="semi")
     return visible if view.source.event_id is None else _corrected(visible, names or [CODE])
 
 
@@ -71,23 +100,27 @@ def _corrected(visible: pl.DataFrame, by: list[str]) -> pl.DataFrame:
 
 
 def wanted_entities(
-    view: ViewPlan, narrow: pl.DataFrame, at: int, changes: Changes | None, keys: pa.Table | None
+    view: ViewPlan, changed: Sequence[pl.DataFrame] | None, keys: pa.Table | None
 ) -> pl.DataFrame | None:
-    """The entities that may have changed, and those that are given; None for all."""
+    """The entities that may have changed (None: any), and those that are given; None for all."""
     names = key_names(view)
-    parts = []
+    parts = [*(changed or ())]
     if keys is not None:
         columns = [
             comparable(pl.Series(name, keys.column(key.name)))
             for name, key in zip(names, view.keys, strict=True)
         ]
-        parts.append(pl.DataFrame(columns) if names else pl.DataFrame({CODE: [0]}))
-    if changes is not None:
-        changed = narrow.filter(_changed(view, at, changes))
-        parts.append(changed.select(names) if names else pl.DataFrame({CODE: [0] * (changed.height > 0)}))
+        parts.append(pl.DataFrame(columns) if names else _THE_ONE)
     if not parts:
         return None
     return pl.concat(parts).unique()
+
+
+def changed_entities(view: ViewPlan, narrow: pl.DataFrame, at: int, changes: Changes) -> pl.DataFrame:
+    """The entities of these rows that may have changed: their keys (CODE where there are none)."""
+    changed = narrow.filter(_changed(view, at, changes))
+    names = key_names(view)
+    return changed.select(names).unique() if names else _THE_ONE.head(changed.height)
 
 
 def _changed(view: ViewPlan, at: int, changes: Changes) -> pl.Expr:

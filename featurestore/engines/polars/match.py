@@ -6,7 +6,7 @@ entity in the order of time are neighbours after one sort, and a match is a bina
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CODE = "__fs_code"
+ROWS_AT_ONCE = 2**21
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,25 @@ def read_narrow(view: ViewPlan, rows: SourceRows, reach: Reach) -> pl.DataFrame:
 
     Rows out of reach may be left out.
     """
+    return _narrow(view, rows.read(_narrow_columns(view), reach=reach), rows.text)
+
+
+def narrow_parts(view: ViewPlan, rows: SourceRows, reach: Reach) -> Iterator[pl.DataFrame]:
+    """The same in parts; at least one."""
+    parts = rows.parts(_narrow_columns(view), at_once=ROWS_AT_ONCE, reach=reach)
+    return (_narrow(view, raw, rows.text) for raw in parts)
+
+
+def _narrow_columns(view: ViewPlan) -> list[str]:
     source = view.source
     roles = [source.event_timestamp, source.created_timestamp, source.available_at, source.event_id]
-    columns = [*(key.name for key in view.keys), *(role for role in roles if role is not None)]
-    raw = rows.read(columns, reach=reach)
+    return [*(key.name for key in view.keys), *(role for role in roles if role is not None)]
+
+
+def _narrow(view: ViewPlan, raw: pl.DataFrame, text: Collection[str]) -> pl.DataFrame:
+    source = view.source
     data = [
-        key_values(raw[key.name], key.dtype, view, text=key.name in rows.text).alias(name)
+        key_values(raw[key.name], key.dtype, view, text=key.name in text).alias(name)
         for name, key in zip(key_names(view), view.keys, strict=True)
     ]
     event = _role(view, raw, "event_timestamp", SOURCE_TIME)
@@ -79,17 +93,20 @@ def read_narrow(view: ViewPlan, rows: SourceRows, reach: Reach) -> pl.DataFrame:
     created = _role(view, raw, "created_timestamp", CREATED_TIME)
     available = _role(view, raw, "available_at", SOURCE_TIME)
     frame = pl.DataFrame([*data, event.alias("event"), created.alias("created"), raw[ROW].cast(pl.Int64)])
-    visible = pl.col("event") + view.delay
+    visible = pl.col("event") + view.delay if view.delay else pl.col("event")
     if source.available_at is not None:
         frame = frame.with_columns(available=available)
         visible = pl.when(pl.col("available").is_not_null()).then(pl.max_horizontal(visible, "available"))
     if source.event_id is not None:
         frame = frame.with_columns(raw[source.event_id].alias("id"))
-    known = "created" if source.available_at is None else "available"
-    conditions = [pl.col(name).is_not_null() for name in (*key_names(view), "event")]
+    frame = frame.with_columns(visible=visible)
+    # A filter copies all columns, even where every row passes.
+    needed = (*key_names(view), "event", "visible")
+    conditions = [pl.col(name).is_not_null() for name in needed if frame[name].null_count()]
     if view.as_of is not None:
+        known = "created" if source.available_at is None else "available"
         conditions.append(pl.col(known) <= view.as_of)
-    return frame.with_columns(visible=visible).filter(*conditions, pl.col("visible").is_not_null())
+    return frame.filter(*conditions) if conditions else frame
 
 
 def _role(view: ViewPlan, raw: pl.DataFrame, role: str, reading: Reading) -> pl.Series:

@@ -1,7 +1,7 @@
 """Sources as Polars frames: only the needed columns, each row under its number.
 
-Parquet files are read by Polars itself, file by file, so that a row's number is the same in every read. CSV
-files and frames in memory come through Arrow.
+Parquet files are read by Polars itself, file by file, so that a row's number is the same in every read, and row
+groups without a wanted row are left out. CSV files and frames in memory come through Arrow.
 """
 
 from __future__ import annotations
@@ -10,13 +10,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from featurestore.definitions.source import Source
 from featurestore.definitions.steps import Step
 from featurestore.definitions.types import FeatureType
+from featurestore.engines.polars.times import Int64Array
 from featurestore.errors import SourceError
 from featurestore.frames.convert import to_polars
 from featurestore.frames.types import arrow_type
@@ -26,6 +31,9 @@ from featurestore.sources.files import list_files, on_disk
 from featurestore.transforms.rows import read_rows
 
 ROW = "__fs_row"
+SPANS = 32  # of a file's row groups at most: each is a comparison for every row that is read
+FEW = 0.25  # of a file's rows: more are found faster by a mask than by their numbers
+_ALL_AT_ONCE = 2**62
 _LOCAL_SLACK = 3 * 86_400_000_000  # more than any zone is away from UTC, twice
 _PER_MICROSECOND = {"ms": 1 / 1000, "us": 1, "ns": 1000}
 
@@ -55,6 +63,30 @@ def reported(source: str) -> Iterator[None]:
             f"Source {source!r} cannot be read: {error}",
             hint="Check that the files are whole and of the types that the source declares.",
         ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A Parquet file.
+
+    Attributes:
+        path: of the file.
+        bounds: the number of the first row of each row group, and of the row after the last.
+    """
+
+    path: str
+    bounds: Int64Array
+
+    @property
+    def first(self) -> int:
+        return int(self.bounds[0])
+
+    @property
+    def end(self) -> int:
+        return int(self.bounds[-1])
+
+
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -94,10 +126,14 @@ class SourceRows:
         return to_polars(read)
 
     @cached_property
-    def _files(self) -> list[tuple[str, int]]:
-        """Parquet files and how many rows each has."""
-        counts = pl.collect_all([pl.scan_parquet(file, glob=False).select(pl.len()) for file in self.files])
-        return [(file, count.item()) for file, count in zip(self.files, counts, strict=True)]
+    def _files(self) -> list[_File]:
+        files, before = [], 0
+        for path in self.files:
+            found = pq.read_metadata(path)
+            rows = [found.row_group(i).num_rows for i in range(found.num_row_groups)]
+            files.append(_File(path, before + np.cumsum([0, *rows], dtype=np.int64)))
+            before += found.num_rows
+        return files
 
     def column_type(self, name: str) -> pa.DataType:
         """The Arrow type of a column, as far as it is known before a CSV file is parsed."""
@@ -109,50 +145,84 @@ class SourceRows:
     def height(self) -> int:
         """How many rows there are."""
         if self.scanned:
-            return sum(count for _, count in self._files)
+            return self._files[-1].end
         return self._table.height
 
     def read(self, columns: Sequence[str], *, reach: Reach = EVERY_TIME) -> pl.DataFrame:
         """Columns of all rows (but for some that are out of reach), and their numbers as `ROW`."""
+        (rows,) = self.parts(columns, reach=reach, at_once=_ALL_AT_ONCE)
+        return rows
+
+    def parts(
+        self, columns: Sequence[str], *, at_once: int, reach: Reach = EVERY_TIME
+    ) -> Iterator[pl.DataFrame]:
+        """The same in parts of about so many rows; at least one."""
         distinct = list(dict.fromkeys(columns))
         if not self.scanned:
-            return self._table.select(distinct).with_row_index(ROW)
-        frames, before = [], 0
-        for file, count in self._files:
-            lazy = self._scan(file, distinct, numbered=True)
-            near = self._near(reach)
-            lazy = lazy.filter(near) if near else lazy
-            frames.append(lazy.with_columns(pl.col(ROW) + pl.lit(before, pl.get_index_type())))
-            before += count
-        return pl.concat(pl.collect_all(frames)) if frames else pl.DataFrame(schema={ROW: pl.UInt32})
+            table = self._table.select(distinct)
+            for start in range(0, max(table.height, 1), at_once):
+                yield table.slice(start, at_once).with_row_index(ROW, offset=start)
+            return
+        near = self._near(reach)
+        for _, part in groupby(self._portions(at_once), key=lambda portion: portion[0]):
+            frames = [
+                self._scan(file, distinct, numbered=True).filter(*_within(file, [span]), *near)
+                for _, file, span in part
+            ]
+            yield pl.concat(pl.collect_all(frames))
+
+    def _portions(self, at_once: int) -> Iterator[tuple[int, _File, Span]]:
+        """Spans of row groups under the number of their part; files without rows are in some part too."""
+        for file in self._files:
+            starts = file.bounds[:-1] if len(file.bounds) > 1 else file.bounds
+            numbers = starts // at_once
+            first = np.flatnonzero(np.diff(numbers, prepend=-1))
+            ends = [*starts[first[1:]].tolist(), file.end]
+            for number, start, end in zip(numbers[first].tolist(), starts[first].tolist(), ends, strict=True):
+                yield number, file, (start, end)
 
     def gather(self, columns: Sequence[str], used: pl.Series) -> pl.DataFrame:
         """Columns of the rows that are used (a mask over all rows), in order."""
         distinct = list(dict.fromkeys(columns))
         if not self.scanned:
             return self._table.select(distinct).filter(used)
-        frames, before = [], 0
-        for file, count in self._files:
-            mask = used.slice(before, count)
+        frames = []
+        for file in self._files:
+            mask = used.slice(file.first, file.end - file.first)
             if mask.any():
-                frames.append(self._scan(file, distinct).filter(pl.lit(mask)))
-            before += count
+                frames.append(self._used(file, distinct, mask))
         if not frames:
             return pl.DataFrame(schema={name: self._types[name] for name in distinct})
         return pl.concat(pl.collect_all(frames))
+
+    def _used(self, file: _File, columns: Sequence[str], mask: pl.Series) -> pl.LazyFrame:
+        count = int(mask.sum())
+        if count == len(mask):
+            return self._scan(file, columns)
+        if count > FEW * len(mask):
+            return self._scan(file, columns).filter(pl.lit(mask))
+        # By their numbers Polars decodes of a row group only what is used, and leaves out whole row groups.
+        numbers = mask.arg_true().cast(pl.get_index_type()) + file.first
+        spans = _spans(file, numbers.to_numpy())
+        used = pl.col(ROW).is_in(numbers.implode())
+        return self._scan(file, columns, numbered=True).filter(*_within(file, spans), used).drop(ROW)
 
     def plan(self, columns: Sequence[str]) -> str:
         """How columns are read, as a Polars query plan."""
         if not self.scanned:
             return f"{self.source.kind} {self.source.name}: {', '.join(columns)}"
-        return "\n".join(self._scan(file, columns).explain() for file, _ in self._files)
+        return "\n".join(self._scan(file, columns).explain() for file in self._files)
 
-    def _scan(self, file: str, columns: Sequence[str], *, numbered: bool = False) -> pl.LazyFrame:
+    def _scan(self, file: _File, columns: Sequence[str], *, numbered: bool = False) -> pl.LazyFrame:
         lazy = pl.scan_parquet(
-            file, glob=False, hive_partitioning=False, row_index_name=ROW if numbered else None
+            file.path,
+            glob=False,
+            hive_partitioning=False,
+            row_index_name=ROW if numbered else None,
+            row_index_offset=file.first,
         )
         found = lazy.collect_schema()
-        folders = folder_values(self.source, file)
+        folders = folder_values(self.source, file.path)
         expressions = [pl.col(ROW)] if numbered else []
         for name in columns:
             wanted = self._types[name]
@@ -179,6 +249,23 @@ class SourceRows:
         if (last := _raw(reach.latest, slack, dtype)) is not None:
             conditions.append(pl.col(column) <= last)
         return conditions
+
+
+def _spans(file: _File, numbers: npt.NDArray[np.unsignedinteger]) -> list[Span]:
+    """The row groups that these rows (in order) are in; neighbours, and the closest of too many, as one."""
+    groups = np.unique(np.searchsorted(file.bounds, numbers, side="right")) - 1
+    starts, ends = file.bounds[groups], file.bounds[groups + 1]
+    gaps = starts[1:] - ends[:-1]
+    widest = np.sort(np.argsort(gaps)[-(SPANS - 1) :])
+    apart = widest[gaps[widest] > 0]
+    return list(zip(starts[[0, *(apart + 1)]].tolist(), ends[[*apart, -1]].tolist(), strict=True))
+
+
+def _within(file: _File, spans: Sequence[Span]) -> list[pl.Expr]:
+    """A condition on the numbers of rows that row groups are skipped by; none for all of the file."""
+    if list(spans) == [(file.first, file.end)]:
+        return []
+    return [pl.any_horizontal((pl.col(ROW) >= start) & (pl.col(ROW) < end) for start, end in spans)]
 
 
 def _raw(instant: int | None, shift: int, dtype: pl.Datetime) -> pl.Expr | None:

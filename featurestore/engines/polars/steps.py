@@ -5,13 +5,20 @@ Narrow columns are read for all rows, wide ones only for the rows that won; the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from featurestore.definitions.steps import Shape, keeps_rows
-from featurestore.engines.polars.scan import EVERY_TIME, ROW, Reach, SourceRows, files_of, open_columns
+from featurestore.engines.polars.scan import (
+    EVERY_TIME,
+    ROW,
+    Reach,
+    SourceRows,
+    files_of,
+    open_columns,
+)
 from featurestore.frames.convert import to_arrow_table, to_polars
 from featurestore.protocols.offline import ViewPlan
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
@@ -44,11 +51,14 @@ class SteppedRows(SourceRows):
         """The Arrow type of a column."""
         return self.schema.field(name).type
 
-    def read(self, columns: Sequence[str], *, reach: Reach = EVERY_TIME) -> pl.DataFrame:
-        """Columns of all rows (but for some that are out of reach), and their numbers as `ROW`."""
+    def parts(
+        self, columns: Sequence[str], *, at_once: int, reach: Reach = EVERY_TIME
+    ) -> Iterator[pl.DataFrame]:
+        """Columns of all rows (but for some that are out of reach), and their numbers as `ROW`; in parts."""
         distinct = list(dict.fromkeys(columns))
-        found = self._base.read(self._needed(distinct), reach=reach if self._event_as_it_is() else EVERY_TIME)
-        return self._after_steps(found.rename({ROW: _NUMBER}), distinct).rename({_NUMBER: ROW})
+        near = reach if self._event_as_it_is() else EVERY_TIME
+        for found in self._base.parts(self._needed(distinct), reach=near, at_once=at_once):
+            yield self._after_steps(found.rename({ROW: _NUMBER}), distinct).rename({_NUMBER: ROW})
 
     def gather(self, columns: Sequence[str], used: pl.Series) -> pl.DataFrame:
         """Columns of the rows that are used (a mask over all rows), in order."""

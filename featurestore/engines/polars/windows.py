@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from featurestore.engines.polars.latest import wanted_entities
+from featurestore.engines.polars.latest import changed_entities, wanted_entities
 from featurestore.engines.polars.match import CODE, entity_spine, key_names, read_narrow, with_codes
 from featurestore.engines.polars.scan import EVERY_TIME, ROW, Reach, SourceRows
 from featurestore.engines.polars.times import MAX_INSTANT, effective_instant
@@ -46,7 +46,8 @@ def latest_windows(
     until = effective_instant(at, view.grid)
     names = key_names(view)
     narrow = read_narrow(view, source, EVERY_TIME if changes else Reach(latest=until - view.delay))
-    wanted = wanted_entities(view, narrow, at, changes, keys)
+    changed = None if changes is None else [changed_entities(view, narrow, at, changes)]
+    wanted = wanted_entities(view, changed, keys)
     visible = narrow.filter(pl.col("visible") <= until)
     if names:
         known = visible.select(names).unique(maintain_order=True)
