@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,6 +22,7 @@ from featurestore.errors import SourceError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore.sources import remote, remote_parquet
+from featurestore.sources.deferred import Deferred
 from featurestore.sources.external import check_unchanged, external_columns, external_rows, is_external
 from featurestore.sources.files import list_files, on_disk
 
@@ -127,15 +129,44 @@ def stream_rows(
     expected: pa.Schema | None = None,
 ) -> pa.RecordBatchReader:
     """Columns of the wanted rows of a source that is not on this machine, as a stream; see `external_rows`."""
+    return defer_columns(source, columns, frozenset(), rows=rows, expected=expected)[0]
+
+
+def defer_columns(
+    source: Source,
+    columns: Mapping[str, pa.DataType | None],
+    later: Collection[str],
+    *,
+    rows: WantedRows = EVERY_ROW,
+    expected: pa.Schema | None = None,
+) -> tuple[pa.RecordBatchReader, Deferred | None]:
+    """`stream_rows` without columns that only few of the rows need, and how these are read afterwards.
+
+    Args:
+        source: one that `streams`.
+        columns: all columns.
+        later: some of them that are left out if the source finds the same rows again: files in object storage keep
+            their order, while what a connector reads may be in another state by then.
+        rows: which rows are wanted.
+        expected: see `external_rows`.
+
+    Raises:
+        SourceError: if the source cannot be read.
+    """
     if not isinstance(source, ParquetSource):
-        return external_rows(source, columns, rows, expected=expected)
+        return external_rows(source, columns, rows, expected=expected), None
     files = remote_parquet.footers(source.name, list_files(source))
     schema = _parquet_schema(source, list(files), files)
-    chosen = pa.schema([schema.field(name) for name in columns])
-    check_unchanged(source, expected, chosen, columns)
-    folders = {file: folder_values(source, file) for file in files}
-    batches = remote_parquet.stream(source, files, folders, chosen, rows)
-    return pa.RecordBatchReader.from_batches(chosen, batches)
+    every = pa.schema([schema.field(name) for name in columns])
+    check_unchanged(source, expected, every, columns)
+    chosen = remote_parquet.parts(source, files, {file: folder_values(source, file) for file in files}, rows)
+    now = pa.schema([field for field in every if field.name not in later])
+    batches = remote_parquet.stream(source, chosen, now, rows.first)
+    reader = pa.RecordBatchReader.from_batches(now, batches)
+    if len(now) == len(every):
+        return reader, None
+    left_out = pa.schema([field for field in every if field.name in later])
+    return reader, Deferred(left_out, partial(remote_parquet.stream_some, source, chosen, left_out))
 
 
 def row_count(source: Source, *, enough: int) -> int | None:

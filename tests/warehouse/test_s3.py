@@ -30,6 +30,7 @@ from featurestore.testing.judge import check_historical, check_latest
 from featurestore.testing.servers import S3Server
 from featurestore.testing.strategies import Case, as_csv, as_parquet, cases, csv_can_hold, window_cases
 from tests.engines.available import ENGINES, make_engine
+from tests.warehouse.counted import Counted
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -166,37 +167,6 @@ def test_folder_names_are_columns_and_files_differ_in_columns(folder: str):
     read = read_table(source, {"day": None, "x": None, "y": None})
     assert read.to_pylist() == [{"day": "1", "x": 1, "y": None}, {"day": "2", "x": None, "y": 0.5}]
     assert first_rows(source, 1).num_rows == 1
-
-
-class Counted:
-    """Counts the bytes that are read of rows in object storage, and the files that are opened for them."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.bytes = 0
-        self.files = 0
-
-        @contextmanager
-        def counting(*given: Any) -> Iterator[Any]:
-            self.files += 1
-            with remote.unchanged(*given) as file:
-                yield pa.PythonFile(_Counting(file, self), "r")
-
-        monkeypatch.setattr("featurestore.sources.remote_parquet.unchanged", counting)
-
-
-class _Counting:
-    closed = False
-
-    def __init__(self, file: Any, counted: Counted) -> None:
-        self._file, self._counted = file, counted
-
-    def read_buffer(self, size: int) -> pa.Buffer:  # which Arrow prefers to read
-        found = self._file.read_buffer(size)
-        self._counted.bytes += len(found)
-        return found
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
 
 
 def test_only_the_columns_and_row_groups_that_can_matter_are_read(

@@ -23,11 +23,15 @@ from featurestore.engines.duckdb.types import value
 from featurestore.frames.types import arrow_type, is_text
 from featurestore.protocols.offline import FeatureColumn, ViewPlan
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
-from featurestore.sources.arrow import source_schema, stream_rows, streams
+from featurestore.sources.arrow import defer_columns, source_schema, streams
 from featurestore.sources.check import check_columns
+from featurestore.sources.deferred import Deferred
 from featurestore.sources.files import list_files, on_disk
 from featurestore.transforms.duckdb_sql import for_duckdb
 from featurestore.transforms.rows import RowSchema, read_rows, row_schema
+
+LATER = "d"
+"""What the columns are called in SQL that are only read for some rows: d0, d1 and so on; see `completed`."""
 
 _ROW, _FILE = "__fs_row", "__fs_file"
 _ROW_BITS = 40
@@ -46,6 +50,7 @@ class Relation:
         same_row: the condition that a row has the identity ``{}``.
         prunes: whether conditions on its raw columns skip parts of it.
         raw: what stands after FROM where all rows are counted: steps in between can only leave some out.
+        deferred: columns that have not been read; see `completed`.
     """
 
     table: str
@@ -54,6 +59,7 @@ class Relation:
     same_row: str
     prunes: bool
     raw: str
+    deferred: Deferred | None = None
 
     def from_clause(self) -> str:
         """FROM, with the alias that the columns use."""
@@ -82,7 +88,7 @@ def open_relation(session: Session, view: ViewPlan, table: str, rows: WantedRows
     read = {**dict.fromkeys(view.source.time_columns), **wanted}
     types = {column: None if dtype is None else arrow_type(dtype) for column, dtype in read.items()}
     if streams(view.source) and not view.steps:
-        return _streamed(session, view.source, types, schema, table, rows)
+        return _streamed(session, view, types, schema, table, rows)
     return _arrow(session, view, types, schema.text, table, rows)
 
 
@@ -152,32 +158,45 @@ def _parquet(source: ParquetSource, steps: Sequence[Step], rows: RowSchema) -> R
 
 def _streamed(
     session: Session,
-    source: Source,
+    view: ViewPlan,
     types: Mapping[str, pa.DataType | None],
     schema: RowSchema,
     table: str,
     wanted: WantedRows,
 ) -> Relation:
-    reader = stream_rows(source, types, rows=wanted, expected=schema.arrow)
-    columns, fields = {}, []
-    for i, field in enumerate(reader.schema):
+    reader, deferred = defer_columns(
+        view.source, types, view.only_for_ties, rows=wanted, expected=schema.arrow
+    )
+    columns = _columns(view.source, reader.schema, schema.text, "c")
+    if deferred is not None:
+        columns |= _columns(view.source, deferred.schema, schema.text, LATER)
+    fields = pa.schema([(f"c{i}", columns[name].type) for i, name in enumerate(reader.schema.names)])
+    session.store(table, pa.RecordBatchReader.from_batches(fields, converted(reader, fields)))
+    rid = f"{SOURCE}.rowid"
+    return Relation(
+        table, columns, rid=rid, same_row=f"{rid} = {{0}}", prunes=False, raw=table, deferred=deferred
+    )
+
+
+def _columns(source: Source, schema: pa.Schema, text: frozenset[str], prefix: str) -> dict[str, Column]:
+    """Columns that come through Arrow, under names of our own and in types that DuckDB takes."""
+    columns = {}
+    for i, field in enumerate(schema):
         found, zone = _without_zone(pa.chunked_array([], field.type), source.timezone)
         found = for_duckdb(found)
-        text = field.name in schema.text and is_text(found.type)
-        columns[field.name] = Column(f"{SOURCE}.c{i}", found.type, zone, text=text)
-        fields.append(pa.field(f"c{i}", found.type))
-    session.store(table, pa.RecordBatchReader.from_batches(pa.schema(fields), _converted(reader, fields)))
-    rid = f"{SOURCE}.rowid"
-    return Relation(table, columns, rid=rid, same_row=f"{rid} = {{0}}", prunes=False, raw=table)
+        as_text = field.name in text and is_text(found.type)
+        columns[field.name] = Column(f"{SOURCE}.{prefix}{i}", found.type, zone, text=as_text)
+    return columns
 
 
-def _converted(reader: pa.RecordBatchReader, fields: Sequence[pa.Field]) -> Iterator[pa.RecordBatch]:
-    for batch in reader:
+def converted(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The batches with columns of these types."""
+    for batch in batches:
         arrays = [
             column if column.type == field.type else column.cast(field.type)
-            for column, field in zip(batch.columns, fields, strict=True)
+            for column, field in zip(batch.columns, schema, strict=True)
         ]
-        yield pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _arrow(

@@ -22,8 +22,9 @@ from featurestore.frames.convert import to_polars
 from featurestore.frames.types import arrow_type
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore.sources.arrow import folder_values, source_rows
+from featurestore.sources.deferred import Deferred
 from featurestore.sources.files import list_files, on_disk
-from featurestore.transforms.rows import read_rows
+from featurestore.transforms.rows import defer_rows
 
 ROW = "__fs_row"
 _LOCAL_SLACK = 3 * 86_400_000_000  # more than any zone is away from UTC, twice
@@ -68,6 +69,7 @@ class SourceRows:
         wanted: the columns that are read, and the types that fields of CSV files have.
         steps: by which the source's rows become these.
         rows: which rows of the source can matter.
+        only_for_ties: columns that are read again for rows that tie, if the source finds them again.
     """
 
     source: Source
@@ -77,6 +79,7 @@ class SourceRows:
     wanted: Mapping[str, FeatureType | None]
     steps: tuple[Step, ...] = ()
     rows: WantedRows = EVERY_ROW
+    only_for_ties: frozenset[str] = frozenset()
 
     @property
     def scanned(self) -> bool:
@@ -88,22 +91,22 @@ class SourceRows:
         return pl.DataFrame(self.schema.empty_table()).schema
 
     @cached_property
-    def _table(self) -> pl.DataFrame:
+    def _held(self) -> tuple[pl.DataFrame, Deferred | None]:
         types = {name: None if dtype is None else arrow_type(dtype) for name, dtype in self.wanted.items()}
-        read = read_rows(self.source, self.steps, types, rows=self.rows, expected=self.schema)
-        return to_polars(read)
+        read, deferred = defer_rows(
+            self.source, self.steps, types, self.only_for_ties, rows=self.rows, expected=self.schema
+        )
+        return to_polars(read), deferred
+
+    @property
+    def _table(self) -> pl.DataFrame:
+        return self._held[0]
 
     @cached_property
     def _files(self) -> list[tuple[str, int]]:
         """Parquet files and how many rows each has."""
         counts = pl.collect_all([pl.scan_parquet(file, glob=False).select(pl.len()) for file in self.files])
         return [(file, count.item()) for file, count in zip(self.files, counts, strict=True)]
-
-    def column_type(self, name: str) -> pa.DataType:
-        """The Arrow type of a column, as far as it is known before a CSV file is parsed."""
-        if self.scanned:
-            return self.schema.field(name).type
-        return self._table.select(name).head(0).to_arrow().schema.field(0).type
 
     @cached_property
     def height(self) -> int:
@@ -126,11 +129,19 @@ class SourceRows:
             before += count
         return pl.concat(pl.collect_all(frames)) if frames else pl.DataFrame(schema={ROW: pl.UInt32})
 
-    def gather(self, columns: Sequence[str], used: pl.Series) -> pl.DataFrame:
-        """Columns of the rows that are used (a mask over all rows), in order."""
+    def gather(
+        self, columns: Sequence[str], used: pl.Series, *, tied: pl.Series | None = None
+    ) -> pl.DataFrame:
+        """Columns of the rows that are used (a mask over all rows), in order.
+
+        Args:
+            columns: their names.
+            used: the mask.
+            tied: the numbers of those that tie. Columns that only they need may be null in the others.
+        """
         distinct = list(dict.fromkeys(columns))
         if not self.scanned:
-            return self._table.select(distinct).filter(used)
+            return self._gathered(distinct, used, tied)
         frames, before = [], 0
         for file, count in self._files:
             mask = used.slice(before, count)
@@ -140,6 +151,17 @@ class SourceRows:
         if not frames:
             return pl.DataFrame(schema={name: self._types[name] for name in distinct})
         return pl.concat(pl.collect_all(frames))
+
+    def _gathered(self, columns: Sequence[str], used: pl.Series, tied: pl.Series | None) -> pl.DataFrame:
+        table, deferred = self._held
+        found = table.select(name for name in columns if name in table.columns).filter(used)
+        if deferred is None or tied is None:
+            return found
+        numbers = tied.unique().sort()
+        later = pa.Table.from_batches(deferred.read(numbers.to_numpy()), deferred.schema)
+        values = to_polars(later).with_columns(numbers.alias(ROW))
+        numbered = found.with_columns(used.arg_true().cast(numbers.dtype).alias(ROW))
+        return numbered.join(values, on=ROW, how="left", maintain_order="left").select(columns)
 
     def plan(self, columns: Sequence[str]) -> str:
         """How columns are read, as a Polars query plan."""
