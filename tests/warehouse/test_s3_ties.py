@@ -164,6 +164,20 @@ def test_rows_that_tie_but_are_there_at_different_times(engine, folder: str, rol
     assert len({row[ASKED] for row in found}) > 3
 
 
+@pytest.mark.parametrize("dtype", [fs.Vector(2), fs.List(fs.List(fs.Float32))])
+def test_vectors_settle_ties_of_some_rows(engine, folder: str, dtype: Any):
+    greater: list[Any] = [[1.0, 2.0], [1.0, 1.0]]
+    stored = pa.list_(pa.float32(), 2)
+    if isinstance(dtype, fs.List):
+        greater, stored = [[[0.0, 2.0], [1.0, 1.0]], [[0.0, 2.0]]], pa.list_(stored)
+    at = pa.array([NOON] * 3, INSTANT)
+    table = pa.table({"k": [0, 0, 1], "at": at, "a": pa.array([*greater, None], stored), ASKED: [1, 2, 3]})
+    write(f"{folder}/a.parquet", table)
+    plan = plan_view(view(folder, [fs.Feature("a", dtype), fs.Feature(ASKED, fs.Int64)]), features=[ASKED])
+    assert historical(engine, plan, [1, 0, 2]) == [3, 1, None]
+    assert latest(engine, plan, [1, 0, 2]) == [3, 1, None]
+
+
 @pytest.mark.parametrize("request_", [historical, latest])
 def test_a_file_that_is_rewritten_before_it_is_read_again(
     engine, folder: str, monkeypatch: pytest.MonkeyPatch, request_: Callable[..., list[Any]]

@@ -169,7 +169,9 @@ def _streamed(
     )
     columns = _columns(view.source, reader.schema, schema.text, "c")
     if deferred is not None:
-        columns |= _columns(view.source, deferred.schema, schema.text, LATER)
+        # DuckDB 2.0 cannot join tables once more whose arrays of a fixed length are missing after an outer join.
+        later = pa.schema([field.with_type(_of_any_length(field.type)) for field in deferred.schema])
+        columns |= _columns(view.source, later, schema.text, LATER)
     fields = pa.schema([(f"c{i}", columns[name].type) for i, name in enumerate(reader.schema.names)])
     session.store(table, pa.RecordBatchReader.from_batches(fields, converted(reader, fields)))
     rid = f"{SOURCE}.rowid"
@@ -187,6 +189,16 @@ def _columns(source: Source, schema: pa.Schema, text: frozenset[str], prefix: st
         as_text = field.name in text and is_text(found.type)
         columns[field.name] = Column(f"{SOURCE}.{prefix}{i}", found.type, zone, text=as_text)
     return columns
+
+
+def _of_any_length(found: pa.DataType) -> pa.DataType:
+    """The type with lists of any length instead of those of a fixed one."""
+    if pa.types.is_fixed_size_list(found):
+        return pa.list_(_of_any_length(found.value_type))
+    if pa.types.is_list(found) or pa.types.is_large_list(found):
+        item = _of_any_length(found.value_type)
+        return found if item == found.value_type else pa.large_list(item)
+    return found
 
 
 def converted(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
