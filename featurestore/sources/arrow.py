@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import unquote
@@ -129,13 +129,13 @@ def stream_rows(
     expected: pa.Schema | None = None,
 ) -> pa.RecordBatchReader:
     """Columns of the wanted rows of a source that is not on this machine, as a stream; see `external_rows`."""
-    return defer_columns(source, columns, frozenset(), rows=rows, expected=expected)[0]
+    return defer_columns(source, columns, {}, rows=rows, expected=expected)[0]
 
 
 def defer_columns(
     source: Source,
     columns: Mapping[str, pa.DataType | None],
-    later: Collection[str],
+    later: Mapping[str, pa.DataType | None],
     *,
     rows: WantedRows = EVERY_ROW,
     expected: pa.Schema | None = None,
@@ -144,28 +144,28 @@ def defer_columns(
 
     Args:
         source: one that `streams`.
-        columns: all columns.
-        later: some of them that are left out if the source finds the same rows again: files in object storage keep
-            their order, while what a connector reads may be in another state by then.
+        columns: those that every row needs.
+        later: those that few need. They are read at once, too, unless the source finds the same rows again: files in
+            object storage keep their order, while what a connector reads may be in another state by then.
         rows: which rows are wanted.
         expected: see `external_rows`.
 
     Raises:
         SourceError: if the source cannot be read.
     """
+    every = {**columns, **later}
     if not isinstance(source, ParquetSource):
-        return external_rows(source, columns, rows, expected=expected), None
+        return external_rows(source, every, rows, expected=expected), None
     files = remote_parquet.footers(source.name, list_files(source))
     schema = _parquet_schema(source, list(files), files)
-    every = pa.schema([schema.field(name) for name in columns])
-    check_unchanged(source, expected, every, columns)
+    check_unchanged(source, expected, pa.schema([schema.field(name) for name in every]), every)
     chosen = remote_parquet.parts(source, files, {file: folder_values(source, file) for file in files}, rows)
-    now = pa.schema([field for field in every if field.name not in later])
+    now = pa.schema([schema.field(name) for name in columns])
     batches = remote_parquet.stream(source, chosen, now, rows.first)
     reader = pa.RecordBatchReader.from_batches(now, batches)
-    if len(now) == len(every):
+    if later.keys() <= columns.keys():
         return reader, None
-    left_out = pa.schema([field for field in every if field.name in later])
+    left_out = pa.schema([(name, remote_parquet.selectable(schema.field(name).type)) for name in later])
     return reader, Deferred(left_out, partial(remote_parquet.stream_some, source, chosen, left_out))
 
 

@@ -166,7 +166,7 @@ def stream_some(
     Args:
         source: names the rows in errors.
         chosen: the row groups.
-        schema: the columns to read.
+        schema: the columns to read, in types that are `selectable`.
         numbers: the places of the rows in the stream, ascending.
 
     Raises:
@@ -187,6 +187,20 @@ def stream_some(
             with _opened(source, part, schema) as read:
                 for group, rows in wanted.items():
                     yield from read(group).filter(rows).to_batches()
+
+
+def selectable(found: pa.DataType) -> pa.DataType:
+    """The type in which `stream_some` returns values: Arrow cannot select among those of its view types."""
+    if pa.types.is_string_view(found):
+        return pa.large_string()
+    if pa.types.is_binary_view(found):
+        return pa.large_binary()
+    if pa.types.is_fixed_size_list(found):
+        return pa.list_(selectable(found.value_type), found.list_size)
+    if pa.types.is_list(found) or pa.types.is_large_list(found):
+        item = selectable(found.value_type)
+        return found if item == found.value_type else pa.large_list(item)
+    return found
 
 
 @contextmanager

@@ -6,15 +6,14 @@ value changes on the way.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from featurestore.definitions.source import Source
 from featurestore.definitions.steps import Call, Conditions, Rename, Select, Shape, Step
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
-from featurestore.sources.arrow import defer_columns, read_table, source_rows, streams
-from featurestore.sources.deferred import Deferred
+from featurestore.sources.arrow import read_table, source_rows
 from featurestore.transforms import call, rename, select, shape
 from featurestore.transforms.table import Rows
 
@@ -77,32 +76,6 @@ def read_rows(
     return run_steps(Rows(base, text & needed), steps, source, wanted=list(columns)).table.select(
         list(columns)
     )
-
-
-def defer_rows(
-    source: Source,
-    steps: Sequence[Step],
-    columns: Mapping[str, pa.DataType | None],
-    later: Collection[str],
-    *,
-    rows: WantedRows = EVERY_ROW,
-    expected: pa.Schema | None = None,
-) -> tuple[pa.Table, Deferred | None]:
-    """`read_rows` without columns that only few of the rows need, and how these are read afterwards.
-
-    Args:
-        source: see `read_rows`.
-        steps: likewise.
-        columns: all columns.
-        later: some of them; they are left out where that saves something: see `defer_columns`.
-        rows: see `read_rows`.
-        expected: likewise.
-    """
-    if steps or not streams(source):
-        return read_rows(source, steps, columns, rows=rows, expected=expected), None
-    reader, deferred = defer_columns(source, columns, later, rows=rows, expected=expected)
-    found = reader.read_all()
-    return found.select([name for name in columns if name in found.schema.names]), deferred
 
 
 def read_numbered(

@@ -24,7 +24,7 @@ from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore.sources.arrow import folder_values, source_rows
 from featurestore.sources.deferred import Deferred
 from featurestore.sources.files import list_files, on_disk
-from featurestore.transforms.rows import defer_rows
+from featurestore.transforms.deferred import defer_rows
 
 ROW = "__fs_row"
 _LOCAL_SLACK = 3 * 86_400_000_000  # more than any zone is away from UTC, twice
@@ -93,8 +93,9 @@ class SourceRows:
     @cached_property
     def _held(self) -> tuple[pl.DataFrame, Deferred | None]:
         types = {name: None if dtype is None else arrow_type(dtype) for name, dtype in self.wanted.items()}
+        later = {name: types.pop(name) for name in list(types) if name in self.only_for_ties}
         read, deferred = defer_rows(
-            self.source, self.steps, types, self.only_for_ties, rows=self.rows, expected=self.schema
+            self.source, self.steps, types, later, rows=self.rows, expected=self.schema
         )
         return to_polars(read), deferred
 
