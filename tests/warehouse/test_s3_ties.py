@@ -84,7 +84,8 @@ def view(folder: str, features: list[fs.Feature] = FEATURES, **arguments: Any) -
 
 def historical(engine: OfflineEngine, plan: ViewPlan, keys: list[int]) -> list[Any]:
     asked = [{"k": k, "event_timestamp": LAST} for k in keys]
-    return run_historical(engine, [plan], entity_table([plan], asked)).column(ASKED).to_pylist()
+    found: list[Any] = run_historical(engine, [plan], entity_table([plan], asked)).column(ASKED).to_pylist()
+    return found
 
 
 def latest(engine: OfflineEngine, plan: ViewPlan, keys: list[int]) -> list[Any]:
@@ -168,7 +169,7 @@ def test_ties_are_settled_by_all_declared_features_wherever_they_are(engine, fol
 
 
 @pytest.mark.parametrize("roles", [{"available_at": "known"}, {"available_at": "known", "event_id": "id"}])
-def test_rows_that_tie_but_are_there_at_different_times(engine, folder: str, roles: dict[str, str]):
+def test_rows_that_tie_but_are_there_at_different_times(engine, folder: str, roles: dict[str, Any]):
     known = pa.array([NOON + i % 7 * MINUTE for i in range(ROWS)], INSTANT)
     ids = pa.array(np.arange(ROWS) // 2)
     table = rows(1, 3, 8, known=known, id=ids)
