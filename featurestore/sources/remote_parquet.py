@@ -39,6 +39,17 @@ class Footer:
     metadata: pq.FileMetaData
 
 
+@dataclass(slots=True)
+class Looked:
+    """The files of a source as they were when they were looked at: whoever is given this does not look again.
+
+    Attributes:
+        files: what each has; None before anybody has looked.
+    """
+
+    files: Mapping[str, Footer] | None = None
+
+
 class _Kept:
     """The footers that were used last."""
 

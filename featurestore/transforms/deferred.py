@@ -14,6 +14,7 @@ from featurestore.definitions.steps import Step, keeps_rows
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore.sources.arrow import defer_columns, source_rows, streams
 from featurestore.sources.deferred import Deferred
+from featurestore.sources.remote_parquet import Looked
 from featurestore.transforms.rows import columns_needed, read_numbered, read_rows, run_steps
 from featurestore.transforms.table import Rows
 
@@ -28,6 +29,7 @@ def defer_rows(
     *,
     rows: WantedRows = EVERY_ROW,
     expected: pa.Schema | None = None,
+    looked: Looked | None = None,
 ) -> tuple[pa.Table, Deferred | None]:
     """`read_rows` without columns that only few of the rows need, and how these are read afterwards.
 
@@ -38,29 +40,35 @@ def defer_rows(
         later: those that few need; they are read at once, too, where that saves nothing or `defer_columns` does so.
         rows: see `read_rows`.
         expected: likewise.
+        looked: see `source_schema`.
 
     Raises:
         SourceError: if the source cannot be read.
         TransformError: if a step fails.
     """
     every = {**columns, **later}
-    if not later or not streams(source) or not keeps_rows(steps):
+    if not streams(source) or not keeps_rows(steps):
         return read_rows(source, steps, every, rows=rows, expected=expected), None
     if steps:
-        return _after_steps(source, steps, list(columns), list(later), rows)
-    reader, deferred = defer_columns(source, columns, later, rows=rows, expected=expected)
+        return _after_steps(source, steps, list(columns), list(later), rows, looked)
+    reader, deferred = defer_columns(source, columns, later, rows=rows, expected=expected, looked=looked)
     return reader.read_all().select(list(every if deferred is None else columns)), deferred
 
 
 def _after_steps(
-    source: Source, steps: Sequence[Step], columns: Sequence[str], later: Sequence[str], rows: WantedRows
+    source: Source,
+    steps: Sequence[Step],
+    columns: Sequence[str],
+    later: Sequence[str],
+    rows: WantedRows,
+    looked: Looked | None,
 ) -> tuple[pa.Table, Deferred | None]:
-    schema, text = source_rows(source)
+    schema, text = source_rows(source, looked)
     now, then = (
         {name: None for name in schema.names if name in columns_needed(steps, wanted, schema)}
         for wanted in (columns, later)
     )
-    reader, deferred = defer_columns(source, now, then, rows=rows, expected=schema)
+    reader, deferred = defer_columns(source, now, then, rows=rows, expected=schema, looked=looked)
     base = reader.read_all()
     numbered = _Numbered(source, steps, text)
     if deferred is None:

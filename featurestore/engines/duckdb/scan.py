@@ -160,13 +160,15 @@ def _through_arrow(
     types = {column: None if dtype is None else arrow_type(dtype) for column, dtype in read.items()}
     later = {column: types.pop(column) for column in list(types) if column in view.only_for_ties}
     if streams(view.source) and not view.steps:
-        reader, deferred = defer_columns(view.source, types, later, rows=rows, expected=schema.arrow)
+        reader, deferred = defer_columns(
+            view.source, types, later, rows=rows, expected=schema.arrow, looked=schema.looked
+        )
         columns = _columns(view.source, reader.schema, schema.text, "c")
         fields = pa.schema([(f"c{i}", columns[name].type) for i, name in enumerate(reader.schema.names)])
         session.store(table, pa.RecordBatchReader.from_batches(fields, converted(reader, fields)))
         rid = f"{SOURCE}.rowid"
     else:
-        found, deferred = defer_rows(view.source, view.steps, types, later, rows=rows)
+        found, deferred = defer_rows(view.source, view.steps, types, later, rows=rows, looked=schema.looked)
         columns = _columns(view.source, found.schema, schema.text, "c")
         _register(session, table, found, columns)
         rid = f"{SOURCE}.{_ROW}"

@@ -24,6 +24,7 @@ from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore.sources.arrow import folder_values, source_rows
 from featurestore.sources.deferred import Deferred
 from featurestore.sources.files import list_files, on_disk
+from featurestore.sources.remote_parquet import Looked
 from featurestore.transforms.deferred import defer_rows
 
 ROW = "__fs_row"
@@ -70,6 +71,7 @@ class SourceRows:
         steps: by which the source's rows become these.
         rows: which rows of the source can matter.
         only_for_ties: columns that are read again for rows that tie, if the source finds them again.
+        looked: what files in object storage had when the schema was found out.
     """
 
     source: Source
@@ -80,6 +82,7 @@ class SourceRows:
     steps: tuple[Step, ...] = ()
     rows: WantedRows = EVERY_ROW
     only_for_ties: frozenset[str] = frozenset()
+    looked: Looked | None = None
 
     @property
     def scanned(self) -> bool:
@@ -95,7 +98,7 @@ class SourceRows:
         types = {name: None if dtype is None else arrow_type(dtype) for name, dtype in self.wanted.items()}
         later = {name: types.pop(name) for name in list(types) if name in self.only_for_ties}
         read, deferred = defer_rows(
-            self.source, self.steps, types, later, rows=self.rows, expected=self.schema
+            self.source, self.steps, types, later, rows=self.rows, expected=self.schema, looked=self.looked
         )
         return to_polars(read), deferred
 

@@ -88,4 +88,6 @@ def open_source(view: ViewPlan, rows: WantedRows = EVERY_ROW) -> SourceRows:
     text = schema.text if steps or not parses_text(source) else frozenset()
     if steps and on_disk(source) and keeps_rows(steps):
         return SteppedRows(source, schema.arrow, (), text, read, steps)
-    return SourceRows(source, schema.arrow, files_of(source), text, read, steps, rows, view.only_for_ties)
+    return SourceRows(
+        source, schema.arrow, files_of(source), text, read, steps, rows, view.only_for_ties, schema.looked
+    )
