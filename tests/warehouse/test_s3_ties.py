@@ -203,6 +203,26 @@ def test_values_of_all_kinds_settle_ties_of_some_rows(
     assert latest(engine, plan, [1, 0, 2]) == [3, 1, None]
 
 
+def test_sql_and_views_over_views_settle_ties_by_what_they_make(engine, folder: str):
+    write(f"{folder}/a.parquet", rows(10, GROUP))
+    source = fs.ParquetSource("s", path=f"{folder}/*.parquet", event_timestamp="at")
+    made = "SELECT k, f9, f2, f11 * 2 AS doubled, -f11 AS least FROM {source} WHERE f2 = 0"
+    below = fs.FeatureView(
+        "below", entities=[plane], source=source, sql=made,
+        features=[fs.Feature(name, fs.Int64) for name in (ASKED, "doubled", "least")],
+    )  # fmt: skip
+    for features, greatest in ((["doubled", ASKED], 9), (["least", ASKED], 10)):
+        above = fs.FeatureView(
+            "above", entities=[plane], source=below,
+            features=[fs.Feature(name, fs.Int64) for name in features],
+        )  # fmt: skip
+        plan = plan_view(above, features=[ASKED])
+        assert plan.only_for_ties == {features[0]}
+        expected = [greatest, 11, None, GROUP - 10 + greatest]
+        assert historical(engine, plan, [9, 11, GROUP, GROUP - 1]) == expected
+        assert latest(engine, plan, [9, 11, GROUP, GROUP - 1]) == expected
+
+
 @pytest.mark.parametrize("request_", [historical, latest])
 def test_a_file_that_is_rewritten_before_it_is_read_again(
     engine, folder: str, monkeypatch: pytest.MonkeyPatch, request_: Callable[..., list[Any]]
