@@ -125,6 +125,18 @@ class ViewPlan:
         """The columns of the rows, with their types, that values are made of."""
         return self.tie_breakers if self.windows else (*self.tie_breakers, *self.features)
 
+    @property
+    def only_for_ties(self) -> frozenset[str]:
+        """The columns of declared features that are not asked for: only rows that tie need them."""
+        if self.windows:
+            return frozenset()
+        always = {
+            *self.source.time_columns,
+            *(key.name for key in self.keys),
+            *(f.column for f in self.features),
+        }
+        return frozenset(feature.column for feature in self.tie_breakers) - always
+
     def without_features(self) -> ViewPlan:
         """The same rows, of which nothing but keys and times is read."""
         return replace(self, features=(), tie_breakers=(), windows=())

@@ -6,14 +6,13 @@ here, so that a text is parsed in one way only.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
-import pyarrow.csv
 import pyarrow.parquet as pq
 
 from featurestore.definitions.source import CSVSource, FileSource, InMemorySource, ParquetSource, Source
@@ -21,18 +20,24 @@ from featurestore.errors import SourceError
 from featurestore.frames.convert import to_arrow_table
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore.sources import remote, remote_parquet
+from featurestore.sources.csv_files import csv_schema, read_csv, time_looks
+from featurestore.sources.deferred import Deferred
 from featurestore.sources.external import check_unchanged, external_columns, external_rows, is_external
 from featurestore.sources.files import list_files, on_disk
+from featurestore.sources.remote_parquet import Looked
 
-_log = logging.getLogger(__name__)
 _HIVE = re.compile(r"[/\\]([^/\\=]+)=([^/\\]*)(?=[/\\])")
 _HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
-def source_schema(source: Source) -> pa.Schema:
+def source_schema(source: Source, looked: Looked | None = None) -> pa.Schema:
     """The columns of a source (with absolute paths) and their Arrow types, as far as it says them.
 
     The columns of CSV files and of folder names come as strings.
+
+    Args:
+        source: the source.
+        looked: what its files in object storage have; it is noted there by who looks first.
 
     Raises:
         SourceError: if the source cannot be read.
@@ -41,25 +46,38 @@ def source_schema(source: Source) -> pa.Schema:
         return _frame(source).schema
     if not isinstance(source, FileSource):
         return external_columns(source).schema
-    files = list_files(source)
     if isinstance(source, ParquetSource):
-        return _parquet_schema(
-            source, files, remote_parquet.footers(source.name, list(filter(remote.is_remote, files)))
-        )
-    return _unified(source, [_guarded(source, file, _csv_schema) for file in files])
+        return _parquet_schema(source, *_looked_at(source, looked))
+    return _unified(source, [_guarded(source, file, csv_schema) for file in list_files(source)])
 
 
-def source_rows(source: Source) -> tuple[pa.Schema, frozenset[str]]:
+def _looked_at(
+    source: ParquetSource, looked: Looked | None
+) -> tuple[list[str], Mapping[str, remote_parquet.Footer]]:
+    """The files of a source, and what those in object storage have."""
+    if looked is not None and looked.files is not None:
+        return list(looked.files), looked.files
+    files = list_files(source)
+    footers = remote_parquet.footers(source.name, list(filter(remote.is_remote, files)))
+    if looked is not None and len(footers) == len(files):
+        looked.files = footers
+    return files, footers
+
+
+def source_rows(source: Source, looked: Looked | None = None) -> tuple[pa.Schema, frozenset[str]]:
     """`source_schema`, and which of the columns are text to be read as the type that a view declares."""
     if is_external(source):
         columns = external_columns(source)
         return columns.schema, columns.text
-    schema = source_schema(source)
+    schema = source_schema(source, looked)
     if isinstance(source, CSVSource):
         return schema, frozenset(schema.names)
     if isinstance(source, InMemorySource):
         return schema, source.text_columns
-    return schema, frozenset(hive_columns(source)) if isinstance(source, ParquetSource) else frozenset()
+    files = None if looked is None or looked.files is None else list(looked.files)
+    return schema, frozenset(hive_columns(source, files)) if isinstance(
+        source, ParquetSource
+    ) else frozenset()
 
 
 def parses_text(source: Source) -> bool:
@@ -107,10 +125,8 @@ def read_table(
     if isinstance(source, ParquetSource):
         tables = [_guarded(source, file, lambda s, f: _read_parquet(s, f, columns)) for file in files]
     else:
-        looks = _unified(
-            source, [_guarded(source, f, lambda s, f: _time_looks(s, f, columns)) for f in files]
-        )
-        tables = [_guarded(source, file, lambda s, f: _read_csv(s, f, columns, looks)) for file in files]
+        looks = _unified(source, [_guarded(source, f, lambda s, f: time_looks(s, f, columns)) for f in files])
+        tables = [_guarded(source, file, lambda s, f: read_csv(s, f, columns, looks)) for file in files]
     return pa.concat_tables(tables, promote_options="permissive").select(list(columns))
 
 
@@ -127,15 +143,46 @@ def stream_rows(
     expected: pa.Schema | None = None,
 ) -> pa.RecordBatchReader:
     """Columns of the wanted rows of a source that is not on this machine, as a stream; see `external_rows`."""
+    return defer_columns(source, columns, {}, rows=rows, expected=expected)[0]
+
+
+def defer_columns(
+    source: Source,
+    columns: Mapping[str, pa.DataType | None],
+    later: Mapping[str, pa.DataType | None],
+    *,
+    rows: WantedRows = EVERY_ROW,
+    expected: pa.Schema | None = None,
+    looked: Looked | None = None,
+) -> tuple[pa.RecordBatchReader, Deferred | None]:
+    """`stream_rows` without columns that only few of the rows need, and how these are read afterwards.
+
+    Args:
+        source: one that `streams`.
+        columns: those that every row needs.
+        later: those that few need. They are read at once, too, unless the source finds the same rows again: files in
+            object storage keep their order, while what a connector reads may be in another state by then.
+        rows: which rows are wanted.
+        expected: see `external_rows`.
+        looked: see `source_schema`.
+
+    Raises:
+        SourceError: if the source cannot be read.
+    """
+    every = {**columns, **later}
     if not isinstance(source, ParquetSource):
-        return external_rows(source, columns, rows, expected=expected)
-    files = remote_parquet.footers(source.name, list_files(source))
-    schema = _parquet_schema(source, list(files), files)
-    chosen = pa.schema([schema.field(name) for name in columns])
-    check_unchanged(source, expected, chosen, columns)
-    folders = {file: folder_values(source, file) for file in files}
-    batches = remote_parquet.stream(source, files, folders, chosen, rows)
-    return pa.RecordBatchReader.from_batches(chosen, batches)
+        return external_rows(source, every, rows, expected=expected), None
+    listed, files = _looked_at(source, looked)
+    schema = _parquet_schema(source, listed, files)
+    check_unchanged(source, expected, pa.schema([schema.field(name) for name in every]), every)
+    chosen = remote_parquet.parts(source, files, {file: folder_values(source, file) for file in files}, rows)
+    now = pa.schema([schema.field(name) for name in columns])
+    batches = remote_parquet.stream(source, chosen, now, rows.first)
+    reader = pa.RecordBatchReader.from_batches(now, batches)
+    if later.keys() <= columns.keys():
+        return reader, None
+    left_out = pa.schema([(name, remote_parquet.selectable(schema.field(name).type)) for name in later])
+    return reader, Deferred(left_out, partial(remote_parquet.stream_some, source, chosen, left_out))
 
 
 def row_count(source: Source, *, enough: int) -> int | None:
@@ -192,11 +239,12 @@ def _first_of_parquet(source: ParquetSource, file: str, schema: pa.Schema, count
     return rows.replace_schema_metadata(None)
 
 
-def hive_columns(source: ParquetSource) -> list[str]:
-    """The columns that stand in the folder names of a hive-partitioned source."""
+def hive_columns(source: ParquetSource, files: Sequence[str] | None = None) -> list[str]:
+    """The columns that stand in the folder names of a hive-partitioned source; its files are listed if not known."""
     if not source.hive_partitioning:
         return []
-    return list(dict.fromkeys(name for file in list_files(source) for name, _ in _HIVE.findall(file)))
+    files = list_files(source) if files is None else files
+    return list(dict.fromkeys(name for file in files for name, _ in _HIVE.findall(file)))
 
 
 def _guarded(source: FileSource, file: str, read: Any) -> Any:
@@ -250,95 +298,6 @@ def _read_parquet(source: ParquetSource, file: str, columns: Mapping[str, pa.Dat
         if name in folders:
             table = table.append_column(name, pa.repeat(pa.scalar(folders[name], pa.string()), rows))
     return table
-
-
-def _csv_schema(source: CSVSource, file: str) -> pa.Schema:
-    """Strings, but for the columns that hold times: these are what their first fields look like."""
-    times = _time_columns(source)
-    looks = _csv_looks(source, file)
-    return pa.schema([field if field.name in times else field.with_type(pa.string()) for field in looks])
-
-
-def _csv_looks(source: CSVSource, file: str) -> pa.Schema:
-    """What the first fields look like; a time in microseconds may be too far away for Arrow's first guess."""
-    looks = _csv_first_block(source, file, {})
-    for name in sorted(_time_columns(source) & set(looks.names)):
-        for guess in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
-            if not pa.types.is_string(looks.field(name).type):
-                break
-            try:
-                looks = looks.set(
-                    looks.get_field_index(name), _csv_first_block(source, file, {name: guess}).field(name)
-                )
-            except pa.ArrowInvalid as error:
-                _log.debug("column %s of %s is no %s: %s", name, file, guess, error)
-    return looks
-
-
-def _time_looks(source: CSVSource, file: str, columns: Mapping[str, pa.DataType | None]) -> pa.Schema:
-    """What the columns look like whose type is not declared, or is a timestamp that may have a zone."""
-    looks = _csv_looks(source, file)
-    fields = []
-    for name, wanted in columns.items():
-        if wanted is None and name not in _time_columns(source):
-            fields.append(pa.field(name, pa.string()))  # an event's id is what is written
-        elif wanted is None or pa.types.is_timestamp(wanted):
-            fields.append(looks.field(name))
-    return pa.schema(fields)
-
-
-def _time_columns(source: Source) -> set[str]:
-    roles = (source.event_timestamp, source.created_timestamp, source.available_at)
-    return {source.mapping.get(name, name) for name in roles if name is not None}
-
-
-def _csv_first_block(source: CSVSource, file: str, types: Mapping[str, pa.DataType]) -> pa.Schema:
-    options = pa.csv.ConvertOptions(column_types=types, null_values=[""], strings_can_be_null=True)
-    with pa.csv.open_csv(_stream(file), parse_options=_csv_format(source), convert_options=options) as reader:
-        return reader.schema
-
-
-def _csv_format(source: CSVSource) -> pa.csv.ParseOptions:
-    return pa.csv.ParseOptions(delimiter=source.delimiter, newlines_in_values=True)
-
-
-def _read_csv(
-    source: CSVSource, file: str, columns: Mapping[str, pa.DataType | None], looks: pa.Schema
-) -> pa.Table:
-    def types(unit: str) -> dict[str, pa.DataType]:
-        found = {name: looks.field(name).type for name in looks.names}
-        return {name: _csv_type(wanted, found.get(name), unit) for name, wanted in columns.items()}
-
-    try:
-        return _parse_csv(source, file, types("us"))
-    except pa.ArrowInvalid:
-        if types("ns") == types("us"):
-            raise
-        return _parse_csv(source, file, types("ns"))
-
-
-def _csv_type(wanted: pa.DataType | None, found: pa.DataType | None, unit: str) -> pa.DataType:
-    """The type to parse a field as: naive and zoned times are told apart by what is written."""
-    if found is None:
-        return pa.float32() if pa.types.is_float16(wanted) else wanted
-    if pa.types.is_timestamp(found):
-        return pa.timestamp(unit, found.tz)
-    return pa.timestamp(unit) if pa.types.is_null(found) else found
-
-
-def _parse_csv(source: CSVSource, file: str, types: Mapping[str, pa.DataType]) -> pa.Table:
-    return pa.csv.read_csv(
-        _stream(file),
-        parse_options=_csv_format(source),
-        convert_options=pa.csv.ConvertOptions(
-            column_types=types, include_columns=list(types), strings_can_be_null=True,
-            null_values=[""], quoted_strings_can_be_null=False,
-        ),
-    )  # fmt: skip
-
-
-def _stream(file: str) -> Any:
-    return remote.open_stream(file) if remote.is_remote(file) else file
 
 
 def _frame(source: InMemorySource) -> pa.Table:

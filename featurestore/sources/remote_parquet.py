@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -20,6 +23,8 @@ import pyarrow.parquet as pq
 from featurestore.definitions.source import ParquetSource
 from featurestore.protocols.sources import WantedRows
 from featurestore.sources.remote import Version, at_once, open_file, reported, still, unchanged, version_of
+
+Int64Array: TypeAlias = npt.NDArray[np.int64]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -32,6 +37,17 @@ class Footer:
 
     version: Version
     metadata: pq.FileMetaData
+
+
+@dataclass(slots=True)
+class Looked:
+    """The files of a source as they were when they were looked at: whoever is given this does not look again.
+
+    Attributes:
+        files: what each has; None before anybody has looked.
+    """
+
+    files: Mapping[str, Footer] | None = None
 
 
 class _Kept:
@@ -85,44 +101,129 @@ def _footer(source: str, path: str) -> Footer:
         return Footer(version, found)
 
 
-def stream(
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The row groups of a file that can matter, in the content that the file must have.
+
+    Attributes:
+        path: of the file.
+        footer: what it has.
+        folders: the values that its folders' names give.
+        groups: the numbers of the row groups.
+    """
+
+    path: str
+    footer: Footer
+    folders: Mapping[str, str | None]
+    groups: tuple[int, ...]
+
+
+def parts(
     source: ParquetSource,
     files: Mapping[str, Footer],
     folders: Mapping[str, Mapping[str, str | None]],
-    schema: pa.Schema,
     rows: WantedRows,
-) -> Iterator[pa.RecordBatch]:
-    """The rows of all files, row group by row group; files of which none can matter are not opened.
+) -> list[Part]:
+    """What can matter of files, as far as their footers say; files of which nothing can are left out.
 
     Args:
         source: names its event timestamp.
         files: with the content that each must have.
         folders: for each file the values that its folders' names give.
+        rows: which rows are wanted.
+    """
+    found = []
+    for path, footer in files.items():
+        every = range(footer.metadata.num_row_groups)
+        groups = tuple(g for g in every if _can_matter(source, footer.metadata, g, rows))
+        if groups:
+            found.append(Part(path, footer, folders[path], groups))
+    return found
+
+
+def stream(
+    source: ParquetSource, chosen: Sequence[Part], schema: pa.Schema, first: int | None
+) -> Iterator[pa.RecordBatch]:
+    """The rows of files, row group by row group.
+
+    Args:
+        source: names the rows in errors.
+        chosen: the row groups.
         schema: the columns to read, in the types that they have over all files.
-        rows: which rows are wanted; `first` stops the stream.
+        first: so many rows are enough; None for all.
 
     Raises:
         SourceError: if a file cannot be read.
         SourceUnavailableError: if one has another content now.
     """
-    left = rows.first
-    for path, footer in files.items():
-        groups = [
-            g for g in range(footer.metadata.num_row_groups) if _can_matter(source, footer.metadata, g, rows)
-        ]
-        if not groups or (left is not None and left <= 0):
-            continue
-        with (
-            unchanged(source.name, path, footer.version) as opened,
-            pq.ParquetFile(opened, metadata=footer.metadata) as file,
-        ):
-            names = [n for n in schema.names if n in file.schema_arrow.names and n not in folders[path]]
-            for group in groups:
-                table = _in_types(file.read_row_group(group, columns=names), folders[path], schema)
+    left = first
+    for part in chosen:
+        if left is not None and left <= 0:
+            return
+        with _opened(source, part, schema) as read:
+            for group in part.groups:
+                table = read(group)
                 left = None if left is None else left - table.num_rows
                 yield from table.to_batches()
                 if left is not None and left <= 0:
                     break
+
+
+def stream_some(
+    source: ParquetSource, chosen: Sequence[Part], schema: pa.Schema, numbers: Int64Array
+) -> Iterator[pa.RecordBatch]:
+    """Some of the rows that `stream` returns; row groups without any of them are not read.
+
+    Args:
+        source: names the rows in errors.
+        chosen: the row groups.
+        schema: the columns to read, in types that are `selectable`.
+        numbers: the places of the rows in the stream, ascending.
+
+    Raises:
+        SourceError: if a file cannot be read.
+        SourceUnavailableError: if one has another content now.
+    """
+    begin = 0
+    for part in chosen:
+        wanted = {}
+        for group in part.groups:
+            mask = np.zeros(part.footer.metadata.row_group(group).num_rows, np.bool_)
+            first, last = np.searchsorted(numbers, (begin, begin + len(mask)))
+            if first < last:
+                mask[numbers[first:last] - begin] = True
+                wanted[group] = pa.array(mask)
+            begin += len(mask)
+        if wanted:
+            with _opened(source, part, schema) as read:
+                for group, rows in wanted.items():
+                    yield from read(group).filter(rows).to_batches()
+
+
+def selectable(found: pa.DataType) -> pa.DataType:
+    """The type in which `stream_some` returns values: Arrow cannot select among those of its view types."""
+    if pa.types.is_string_view(found):
+        return pa.large_string()
+    if pa.types.is_binary_view(found):
+        return pa.large_binary()
+    if pa.types.is_fixed_size_list(found):
+        return pa.list_(selectable(found.value_type), found.list_size)
+    if pa.types.is_list(found) or pa.types.is_large_list(found):
+        item = selectable(found.value_type)
+        return found if item == found.value_type else pa.large_list(item)
+    return found
+
+
+@contextmanager
+def _opened(source: ParquetSource, part: Part, schema: pa.Schema) -> Iterator[Callable[[int], pa.Table]]:
+    """What reads the columns of one row group of a file."""
+    with (
+        unchanged(source.name, part.path, part.footer.version) as opened,
+        pq.ParquetFile(opened, metadata=part.footer.metadata) as file,
+    ):
+        stored = set(file.schema_arrow.names) - set(part.folders)
+        names = [name for name in schema.names if name in stored]
+        yield lambda group: _in_types(file.read_row_group(group, columns=names), part.folders, schema)
 
 
 def _in_types(found: pa.Table, folders: Mapping[str, str | None], schema: pa.Schema) -> pa.Table:

@@ -7,13 +7,14 @@ value changes on the way.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from featurestore.definitions.source import Source
 from featurestore.definitions.steps import Call, Conditions, Rename, Select, Shape, Step
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore.sources.arrow import read_table, source_rows
+from featurestore.sources.remote_parquet import Looked
 from featurestore.transforms import call, rename, select, shape
 from featurestore.transforms.table import Rows
 
@@ -28,10 +29,12 @@ class RowSchema:
     Attributes:
         arrow: names and Arrow types.
         text: columns that are text to be read as the declared type (of CSV files and folder names).
+        looked: what the source's files in object storage had when their columns were found out.
     """
 
     arrow: pa.Schema
     text: frozenset[str]
+    looked: Looked = field(default_factory=Looked)
 
 
 def row_schema(source: Source, steps: Sequence[Step]) -> RowSchema:
@@ -41,9 +44,10 @@ def row_schema(source: Source, steps: Sequence[Step]) -> RowSchema:
         SourceError: if the source cannot be read.
         TransformError: if a step does not fit the columns.
     """
-    schema, text = source_rows(source)
+    looked = Looked()
+    schema, text = source_rows(source, looked)
     rows = run_steps(Rows(schema.empty_table(), text), steps, source, wanted=None)
-    return RowSchema(rows.table.schema, rows.text)
+    return RowSchema(rows.table.schema, rows.text, looked)
 
 
 def read_rows(

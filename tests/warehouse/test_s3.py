@@ -21,15 +21,18 @@ from hypothesis import strategies as st
 
 import featurestore as fs
 from featurestore.errors import SourceError, SourceUnavailableError
+from featurestore.protocols.offline import ViewPlan
 from featurestore.protocols.sources import WantedRows
-from featurestore.sources import remote
+from featurestore.sources import remote, remote_parquet
 from featurestore.sources.arrow import first_rows, read_table, source_schema, stream_rows
 from featurestore.sources.files import list_files
 from featurestore.sources.stores import split
 from featurestore.testing.judge import check_historical, check_latest
+from featurestore.testing.plans import entity_table, plan_view, run_historical
 from featurestore.testing.servers import S3Server
 from featurestore.testing.strategies import Case, as_csv, as_parquet, cases, csv_can_hold, window_cases
 from tests.engines.available import ENGINES, make_engine
+from tests.warehouse.counted import Counted
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -168,37 +171,6 @@ def test_folder_names_are_columns_and_files_differ_in_columns(folder: str):
     assert first_rows(source, 1).num_rows == 1
 
 
-class Counted:
-    """Counts the bytes that are read of rows in object storage, and the files that are opened for them."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.bytes = 0
-        self.files = 0
-
-        @contextmanager
-        def counting(*given: Any) -> Iterator[Any]:
-            self.files += 1
-            with remote.unchanged(*given) as file:
-                yield pa.PythonFile(_Counting(file, self), "r")
-
-        monkeypatch.setattr("featurestore.sources.remote_parquet.unchanged", counting)
-
-
-class _Counting:
-    closed = False
-
-    def __init__(self, file: Any, counted: Counted) -> None:
-        self._file, self._counted = file, counted
-
-    def read_buffer(self, size: int) -> pa.Buffer:  # which Arrow prefers to read
-        found = self._file.read_buffer(size)
-        self._counted.bytes += len(found)
-        return found
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-
 def test_only_the_columns_and_row_groups_that_can_matter_are_read(
     folder: str, monkeypatch: pytest.MonkeyPatch
 ):
@@ -245,6 +217,49 @@ def test_files_that_cannot_matter_are_not_opened_and_footers_are_read_once(
     write(f"{folder}/19.parquet", rows(500))
     assert read_table(source, {"k": None}, rows=WantedRows(earliest=late)).num_rows == 3
     assert footers.call_count == 21
+
+
+def plan_over(folder: str, **arguments: Any) -> ViewPlan:
+    source = parquet(f"{folder}/**/*.parquet", **arguments)
+    return plan_view(
+        fs.FeatureView("v", entities=[plane], source=source, features=[fs.Feature("x", fs.Int64)])
+    )
+
+
+@pytest.mark.parametrize("arguments", [{}, {"hive_partitioning": True}, {"where": "x > 0"}])
+def test_an_engine_looks_at_each_file_once_and_at_those_that_it_reads_again(
+    engine, folder: str, monkeypatch: pytest.MonkeyPatch, arguments: dict[str, Any]
+):
+    for day in range(1, 9):
+        write(f"{folder}/day={day}/a.parquet", rows(day))
+    plan = plan_over(folder, **arguments)
+    source_schema(plan.source)  # the footers are known by now
+    opened = Mock(wraps=remote.open_file)
+    monkeypatch.setattr(remote_parquet, "open_file", opened)
+    monkeypatch.setattr(remote, "open_file", opened)
+    listed = Mock(wraps=remote.list_remote)
+    monkeypatch.setattr("featurestore.sources.files.list_remote", listed)
+    found = run_historical(
+        engine, [plan], entity_table([plan], [{"k": 2, "event_timestamp": NOON + 2 * HOUR}])
+    )
+    assert found.column("x").to_pylist() == [2]
+    # Once more before and after a file is read.
+    assert (opened.call_count, listed.call_count) == (8 + 2, 1)
+
+
+def test_a_file_that_is_rewritten_between_being_looked_at_and_read(
+    engine, folder: str, monkeypatch: pytest.MonkeyPatch
+):
+    write(f"{folder}/a.parquet", rows(1))
+    plan, parts = plan_over(folder), remote_parquet.parts
+
+    def rewritten(*given: Any) -> Any:
+        write(f"{folder}/a.parquet", rows(1, 2))
+        return parts(*given)
+
+    monkeypatch.setattr(remote_parquet, "parts", rewritten)
+    with pytest.raises(SourceUnavailableError, match=r"a\.parquet was rewritten while the source was read"):
+        run_historical(engine, [plan], entity_table([plan], [{"k": 1, "event_timestamp": NOON + 2 * HOUR}]))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pyarrow as pa
 from featurestore.definitions.source import Source
 from featurestore.definitions.types import Vector
 from featurestore.engines.duckdb import explain, fetch, gather, latest, lives, match, nearest, windows
+from featurestore.engines.duckdb.completed import completed
 from featurestore.engines.duckdb.connection import Session, reported
 from featurestore.engines.duckdb.scan import (
     Relation,
@@ -37,6 +38,8 @@ from featurestore.sources.unchanged import unchanged
 from featurestore.sources.wanted import NO_ROW, rows_at, rows_of_entities
 from featurestore.transforms.duckdb_sql import for_duckdb
 from featurestore.windows.moves import moving_since
+
+_NO_IDENTITY = "SELECT 0::BIGINT AS rid WHERE FALSE"
 
 
 class DuckDBEngine:
@@ -138,7 +141,9 @@ class DuckDBEngine:
                 with reported(view.source.name):
                     tables = Tables.of(f"v{i}_")
                     relation = open_relation(session, view, tables.source, NO_ROW)
-                    plans.append(explain.explained(view, relation, entity_columns(views, view), tables))
+                    whole = completed(session, relation, _NO_IDENTITY, tables.tied_rows)
+                    columns = entity_columns(views, view)
+                    plans.append(explain.explained(view, relation, whole, columns, tables))
         return "\n\n".join(plans)
 
     def query(self, *, sql: str, sources: Mapping[str, Source]) -> pa.Table:
@@ -193,14 +198,15 @@ def _match_lives(session: Session, view: ViewPlan, relation: Relation, tables: T
     steps = lives.match(view, tables, rows_go=rows_go)
     session.run(*steps, lives.doubtful(tables))
     if session.first(f"FROM {tables.doubtful} LIMIT 1") is not None:
-        session.run(*lives.refined(view, relation, tables), *steps)
+        whole = completed(session, relation, f"FROM {tables.doubtful}", tables.doubtful_rows)
+        session.run(*lives.refined(view, whole, tables), *steps)
     session.run(fetch.candidates(tables))
 
 
 def _winners(session: Session, tables: Tables) -> bool:
     """Whether some are tied."""
     session.run(*fetch.winners(tables))
-    return session.first(fetch.some_tied(tables)) is not None
+    return session.first(f"{fetch.tied(tables)}\nLIMIT 1") is not None
 
 
 def _latest(session: Session, view: ViewPlan, relation: Relation, tables: Tables) -> str:
@@ -222,6 +228,8 @@ def _latest(session: Session, view: ViewPlan, relation: Relation, tables: Tables
 def _fetch(
     session: Session, view: ViewPlan, relation: Relation, tables: Tables, *, tied: bool, times: bool = False
 ) -> None:
+    if tied:
+        relation = completed(session, relation, fetch.tied(tables), tables.tied_rows)
     session.run(*fetch.values(view, relation, tables, tied=tied, times=times))
     fetch.check_vectors(session, view, tables)
     session.keep(tables, (tables.keys, tables.match, tables.values))

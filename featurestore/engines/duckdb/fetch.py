@@ -48,9 +48,9 @@ def winners(t: Tables) -> list[str]:
     return [create(t.groups, groups), create(t.winners, query)]
 
 
-def some_tied(t: Tables) -> str:
-    """A row if any winners are tied."""
-    return select(["rid"], f"FROM {t.winners}", where("tied"), "LIMIT 1")
+def tied(t: Tables) -> str:
+    """The identities of the winners that are tied."""
+    return select(["rid"], f"FROM {t.winners}", where("tied"))
 
 
 def values(view: ViewPlan, relation: Relation, t: Tables, *, tied: bool, times: bool = False) -> list[str]:

@@ -23,11 +23,16 @@ from featurestore.engines.duckdb.types import value
 from featurestore.frames.types import arrow_type, is_text
 from featurestore.protocols.offline import FeatureColumn, ViewPlan
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
-from featurestore.sources.arrow import source_schema, stream_rows, streams
+from featurestore.sources.arrow import defer_columns, source_schema, streams
 from featurestore.sources.check import check_columns
+from featurestore.sources.deferred import Deferred
 from featurestore.sources.files import list_files, on_disk
+from featurestore.transforms.deferred import defer_rows
 from featurestore.transforms.duckdb_sql import for_duckdb
-from featurestore.transforms.rows import RowSchema, read_rows, row_schema
+from featurestore.transforms.rows import RowSchema, row_schema
+
+LATER = "d"
+"""What the columns are called in SQL that are only read for some rows: d0, d1 and so on; see `completed`."""
 
 _ROW, _FILE = "__fs_row", "__fs_file"
 _ROW_BITS = 40
@@ -46,6 +51,7 @@ class Relation:
         same_row: the condition that a row has the identity ``{}``.
         prunes: whether conditions on its raw columns skip parts of it.
         raw: what stands after FROM where all rows are counted: steps in between can only leave some out.
+        deferred: columns that have not been read; see `completed`.
     """
 
     table: str
@@ -54,6 +60,7 @@ class Relation:
     same_row: str
     prunes: bool
     raw: str
+    deferred: Deferred | None = None
 
     def from_clause(self) -> str:
         """FROM, with the alias that the columns use."""
@@ -79,11 +86,7 @@ def open_relation(session: Session, view: ViewPlan, table: str, rows: WantedRows
         stored = schema.arrow if not view.steps else source_schema(view.source)
         if _readable(session, view.source, stored):
             return _parquet(view.source, view.steps, schema)
-    read = {**dict.fromkeys(view.source.time_columns), **wanted}
-    types = {column: None if dtype is None else arrow_type(dtype) for column, dtype in read.items()}
-    if streams(view.source) and not view.steps:
-        return _streamed(session, view.source, types, schema, table, rows)
-    return _arrow(session, view, types, schema.text, table, rows)
+    return _through_arrow(session, view, schema, table, rows)
 
 
 def _wanted(view: ViewPlan) -> Iterable[tuple[str, FeatureType]]:
@@ -150,57 +153,69 @@ def _parquet(source: ParquetSource, steps: Sequence[Step], rows: RowSchema) -> R
     )
 
 
-def _streamed(
-    session: Session,
-    source: Source,
-    types: Mapping[str, pa.DataType | None],
-    schema: RowSchema,
-    table: str,
-    wanted: WantedRows,
+def _through_arrow(
+    session: Session, view: ViewPlan, schema: RowSchema, table: str, rows: WantedRows
 ) -> Relation:
-    reader = stream_rows(source, types, rows=wanted, expected=schema.arrow)
-    columns, fields = {}, []
-    for i, field in enumerate(reader.schema):
-        found, zone = _without_zone(pa.chunked_array([], field.type), source.timezone)
-        found = for_duckdb(found)
-        text = field.name in schema.text and is_text(found.type)
-        columns[field.name] = Column(f"{SOURCE}.c{i}", found.type, zone, text=text)
-        fields.append(pa.field(f"c{i}", found.type))
-    session.store(table, pa.RecordBatchReader.from_batches(pa.schema(fields), _converted(reader, fields)))
-    rid = f"{SOURCE}.rowid"
-    return Relation(table, columns, rid=rid, same_row=f"{rid} = {{0}}", prunes=False, raw=table)
+    read = {**dict.fromkeys(view.source.time_columns), **dict(_wanted(view))}
+    types = {column: None if dtype is None else arrow_type(dtype) for column, dtype in read.items()}
+    later = {column: types.pop(column) for column in list(types) if column in view.only_for_ties}
+    if streams(view.source) and not view.steps:
+        reader, deferred = defer_columns(
+            view.source, types, later, rows=rows, expected=schema.arrow, looked=schema.looked
+        )
+        columns = _columns(view.source, reader.schema, schema.text, "c")
+        fields = pa.schema([(f"c{i}", columns[name].type) for i, name in enumerate(reader.schema.names)])
+        session.store(table, pa.RecordBatchReader.from_batches(fields, converted(reader, fields)))
+        rid = f"{SOURCE}.rowid"
+    else:
+        found, deferred = defer_rows(view.source, view.steps, types, later, rows=rows, looked=schema.looked)
+        columns = _columns(view.source, found.schema, schema.text, "c")
+        _register(session, table, found, columns)
+        rid = f"{SOURCE}.{_ROW}"
+    if deferred is not None:
+        # DuckDB 2.0 cannot join tables once more whose arrays of a fixed length are missing after an outer join.
+        listed = pa.schema([field.with_type(_of_any_length(field.type)) for field in deferred.schema])
+        columns |= _columns(view.source, listed, schema.text, LATER)
+    return Relation(
+        table, columns, rid=rid, same_row=f"{rid} = {{0}}", prunes=False, raw=table, deferred=deferred
+    )
 
 
-def _converted(reader: pa.RecordBatchReader, fields: Sequence[pa.Field]) -> Iterator[pa.RecordBatch]:
-    for batch in reader:
-        arrays = [
-            column if column.type == field.type else column.cast(field.type)
-            for column, field in zip(batch.columns, fields, strict=True)
-        ]
-        yield pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
-
-
-def _arrow(
-    session: Session,
-    view: ViewPlan,
-    types: Mapping[str, pa.DataType | None],
-    text: frozenset[str],
-    table: str,
-    wanted: WantedRows,
-) -> Relation:
-    rows = read_rows(view.source, view.steps, types, rows=wanted)
-    data: dict[str, pa.ChunkedArray] = {}
+def _columns(source: Source, schema: pa.Schema, text: frozenset[str], prefix: str) -> dict[str, Column]:
+    """Columns that come through Arrow, under names of our own and in types that DuckDB takes."""
     columns = {}
-    for i, column in enumerate(rows.schema.names):
-        found, zone = _without_zone(for_duckdb(rows.column(column)), view.source.timezone)
-        data[f"c{i}"] = found
+    for i, field in enumerate(schema):
+        found, zone = _without_zone(for_duckdb(pa.chunked_array([], field.type)), source.timezone)
         # Fields of a CSV file come in their types, if no step saw them before.
-        as_text = column in text and is_text(found.type)
-        columns[column] = Column(f"{SOURCE}.c{i}", found.type, zone, text=as_text)
+        as_text = field.name in text and is_text(found.type)
+        columns[field.name] = Column(f"{SOURCE}.{prefix}{i}", found.type, zone, text=as_text)
+    return columns
+
+
+def _register(session: Session, table: str, rows: pa.Table, columns: Mapping[str, Column]) -> None:
+    data = {f"c{i}": rows.column(name).cast(columns[name].type) for i, name in enumerate(rows.schema.names)}
     data[_ROW] = pa.chunked_array([pa.array(np.arange(rows.num_rows, dtype=np.int64))])
     session.register(table, pa.table(data))
-    rid = f"{SOURCE}.{_ROW}"
-    return Relation(table, columns, rid=rid, same_row=f"{rid} = {{0}}", prunes=False, raw=table)
+
+
+def _of_any_length(found: pa.DataType) -> pa.DataType:
+    """The type with lists of any length instead of those of a fixed one."""
+    if pa.types.is_fixed_size_list(found):
+        return pa.list_(_of_any_length(found.value_type))
+    if pa.types.is_list(found) or pa.types.is_large_list(found):
+        item = _of_any_length(found.value_type)
+        return found if item == found.value_type else pa.large_list(item)
+    return found
+
+
+def converted(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The batches with columns of these types."""
+    for batch in batches:
+        arrays = [
+            column if column.type == field.type else column.cast(field.type)
+            for column, field in zip(batch.columns, schema, strict=True)
+        ]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _without_zone(column: pa.ChunkedArray, zone: str) -> tuple[pa.ChunkedArray, str]:

@@ -24,12 +24,14 @@ class Tables:
     passing: str
     best: str
     doubtful: str
+    doubtful_rows: str
     doubtful_values: str
     refined: str
     found: str
     match: str
     groups: str
     winners: str
+    tied_rows: str
     values: str
     result: str
 

@@ -23,10 +23,11 @@ def fetch(view: ViewPlan, source: SourceRows, match: Match) -> Iterator[pa.Recor
     """
     used = pl.repeat(False, source.height, eager=True)
     used = used.scatter(match.rows.drop_nulls(), True).scatter(match.tied[ROW], True)
-    columns = [feature.column for feature in view.features]
+    columns, tied = [feature.column for feature in view.features], None
     if match.tied.height:
         columns += [feature.column for feature in view.tie_breakers]
-    values = source.gather(columns, used)
+        tied = match.tied[ROW]
+    values = source.gather(columns, used, tied=tied)
     position = used.cast(pl.get_index_type()).cum_sum() - 1
     rows = match.rows
     if match.tied.height:

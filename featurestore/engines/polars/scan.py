@@ -27,8 +27,10 @@ from featurestore.frames.convert import to_polars
 from featurestore.frames.types import arrow_type
 from featurestore.protocols.sources import EVERY_ROW, WantedRows
 from featurestore.sources.arrow import folder_values, source_rows
+from featurestore.sources.deferred import Deferred
 from featurestore.sources.files import list_files, on_disk
-from featurestore.transforms.rows import read_rows
+from featurestore.sources.remote_parquet import Looked
+from featurestore.transforms.deferred import defer_rows
 
 ROW = "__fs_row"
 SPANS = 32  # of a file's row groups at most: each is a comparison for every row that is read
@@ -100,6 +102,8 @@ class SourceRows:
         wanted: the columns that are read, and the types that fields of CSV files have.
         steps: by which the source's rows become these.
         rows: which rows of the source can matter.
+        only_for_ties: columns that are read again for rows that tie, if the source finds them again.
+        looked: what files in object storage had when the schema was found out.
     """
 
     source: Source
@@ -109,6 +113,8 @@ class SourceRows:
     wanted: Mapping[str, FeatureType | None]
     steps: tuple[Step, ...] = ()
     rows: WantedRows = EVERY_ROW
+    only_for_ties: frozenset[str] = frozenset()
+    looked: Looked | None = None
 
     @property
     def scanned(self) -> bool:
@@ -120,10 +126,17 @@ class SourceRows:
         return pl.DataFrame(self.schema.empty_table()).schema
 
     @cached_property
-    def _table(self) -> pl.DataFrame:
+    def _held(self) -> tuple[pl.DataFrame, Deferred | None]:
         types = {name: None if dtype is None else arrow_type(dtype) for name, dtype in self.wanted.items()}
-        read = read_rows(self.source, self.steps, types, rows=self.rows, expected=self.schema)
-        return to_polars(read)
+        later = {name: types.pop(name) for name in list(types) if name in self.only_for_ties}
+        read, deferred = defer_rows(
+            self.source, self.steps, types, later, rows=self.rows, expected=self.schema, looked=self.looked
+        )
+        return to_polars(read), deferred
+
+    @property
+    def _table(self) -> pl.DataFrame:
+        return self._held[0]
 
     @cached_property
     def _files(self) -> list[_File]:
@@ -134,12 +147,6 @@ class SourceRows:
             files.append(_File(path, before + np.cumsum([0, *rows], dtype=np.int64)))
             before += found.num_rows
         return files
-
-    def column_type(self, name: str) -> pa.DataType:
-        """The Arrow type of a column, as far as it is known before a CSV file is parsed."""
-        if self.scanned:
-            return self.schema.field(name).type
-        return self._table.select(name).head(0).to_arrow().schema.field(0).type
 
     @cached_property
     def height(self) -> int:
@@ -181,11 +188,19 @@ class SourceRows:
             for number, start, end in zip(numbers[first].tolist(), starts[first].tolist(), ends, strict=True):
                 yield number, file, (start, end)
 
-    def gather(self, columns: Sequence[str], used: pl.Series) -> pl.DataFrame:
-        """Columns of the rows that are used (a mask over all rows), in order."""
+    def gather(
+        self, columns: Sequence[str], used: pl.Series, *, tied: pl.Series | None = None
+    ) -> pl.DataFrame:
+        """Columns of the rows that are used (a mask over all rows), in order.
+
+        Args:
+            columns: their names.
+            used: the mask.
+            tied: the numbers of those that tie. Columns that only they need may be null in the others.
+        """
         distinct = list(dict.fromkeys(columns))
         if not self.scanned:
-            return self._table.select(distinct).filter(used)
+            return self._gathered(distinct, used, tied)
         frames = []
         for file in self._files:
             mask = used.slice(file.first, file.end - file.first)
@@ -206,6 +221,17 @@ class SourceRows:
         spans = _spans(file, numbers.to_numpy())
         used = pl.col(ROW).is_in(numbers.implode())
         return self._scan(file, columns, numbered=True).filter(*_within(file, spans), used).drop(ROW)
+
+    def _gathered(self, columns: Sequence[str], used: pl.Series, tied: pl.Series | None) -> pl.DataFrame:
+        table, deferred = self._held
+        found = table.select(name for name in columns if name in table.columns).filter(used)
+        if deferred is None or tied is None:
+            return found
+        numbers = tied.unique().sort()
+        later = pa.Table.from_batches(deferred.read(numbers.to_numpy()), deferred.schema)
+        values = to_polars(later).with_columns(numbers.alias(ROW))
+        numbered = found.with_columns(used.arg_true().cast(numbers.dtype).alias(ROW))
+        return numbered.join(values, on=ROW, how="left", maintain_order="left").select(columns)
 
     def plan(self, columns: Sequence[str]) -> str:
         """How columns are read, as a Polars query plan."""

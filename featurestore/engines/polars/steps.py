@@ -29,7 +29,6 @@ from featurestore.transforms.rows import columns_needed, read_numbered, row_sche
 
 if TYPE_CHECKING:
     import polars as pl
-    import pyarrow as pa
 
 _NUMBER = "__fs_number"
 
@@ -47,10 +46,6 @@ class SteppedRows(SourceRows):
         """How many rows the files have."""
         return self._base.height
 
-    def column_type(self, name: str) -> pa.DataType:
-        """The Arrow type of a column."""
-        return self.schema.field(name).type
-
     def parts(
         self, columns: Sequence[str], *, at_once: int, reach: Reach = EVERY_TIME
     ) -> Iterator[pl.DataFrame]:
@@ -60,10 +55,12 @@ class SteppedRows(SourceRows):
         for found in self._base.parts(self._needed(distinct), reach=near, at_once=at_once):
             yield self._after_steps(found.rename({ROW: _NUMBER}), distinct).rename({_NUMBER: ROW})
 
-    def gather(self, columns: Sequence[str], used: pl.Series) -> pl.DataFrame:
-        """Columns of the rows that are used (a mask over all rows), in order."""
+    def gather(
+        self, columns: Sequence[str], used: pl.Series, *, tied: pl.Series | None = None
+    ) -> pl.DataFrame:
+        """Columns of the rows that are used (a mask over all rows), in order; see `SourceRows`."""
         distinct = list(dict.fromkeys(columns))
-        found = self._base.gather(self._needed(distinct), used)
+        found = self._base.gather(self._needed(distinct), used, tied=tied)
         return self._after_steps(found.with_columns(used.arg_true().alias(_NUMBER)), distinct).drop(_NUMBER)
 
     def plan(self, columns: Sequence[str]) -> str:
@@ -101,4 +98,6 @@ def open_source(view: ViewPlan, rows: WantedRows = EVERY_ROW) -> SourceRows:
     text = schema.text if steps or not parses_text(source) else frozenset()
     if steps and on_disk(source) and keeps_rows(steps):
         return SteppedRows(source, schema.arrow, (), text, read, steps)
-    return SourceRows(source, schema.arrow, files_of(source), text, read, steps, rows)
+    return SourceRows(
+        source, schema.arrow, files_of(source), text, read, steps, rows, view.only_for_ties, schema.looked
+    )

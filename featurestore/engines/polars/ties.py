@@ -33,7 +33,8 @@ def ranked(view: ViewPlan, source: SourceRows, narrow: pl.DataFrame) -> pl.DataF
     nth = tied.select(ROW).with_columns(nth=pl.lit(0, pl.Int64))
     if tied.height:
         used = pl.repeat(False, source.height, eager=True).scatter(tied[ROW], True)
-        keys = order_keys(view, source.gather([f.column for f in view.tie_breakers], used))
+        columns = [feature.column for feature in view.tie_breakers]
+        keys = order_keys(view, source.gather(columns, used, tied=tied[ROW]))
         ordered = tied.select(ROW).with_columns(keys).sort([key.name for key in keys], nulls_last=False)
         nth = ordered.select(ROW).with_row_index("nth").with_columns(pl.col("nth").cast(pl.Int64))
     placed = narrow.join(nth, on=ROW, how="left").with_columns(pl.col("nth").fill_null(0))
