@@ -26,8 +26,10 @@ def latest_rows(
 ) -> tuple[pl.DataFrame, Match]:
     """Each entity's winner (one row each: keys, event, created, ROW), and the match over these rows."""
     by = key_names(view) or [CODE]
-    # Only of rows that no other one corrects is the latest of all among the latest of each part.
-    each = partial(_latest, by=by) if view.source.event_id is None else None
+    # Of rows that no other one corrects, the latest of all is among the latest of each part. An incremental run knows
+    # the entities only in the end: it is faster to find the latest rows of these alone.
+    reduces = view.source.event_id is None and changes is None
+    each = partial(_latest, by=by) if reduces else None
     last = _latest(visible_rows(view, source, at=at, changes=changes, keys=keys, each=each), by).sort(ROW)
     groups = last.with_columns(
         group=pl.struct(by).rank("dense").cast(pl.Int64), several=pl.len().over(by) > 1
