@@ -17,7 +17,7 @@ from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.types import Map
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import EntityDataError, NameClashError
-from featurestore.frames.convert import to_arrow_table
+from featurestore.frames.convert import check_column, to_arrow_table
 from featurestore.frames.keys import key_column
 from featurestore.online.layout import ViewLayout
 from featurestore.online.published import check_not_retired, published_space
@@ -175,7 +175,8 @@ def _entity_columns(rows: Any, plan: ServingPlan) -> tuple[Columns, int, pa.Tabl
     if isinstance(rows, list):
         return _from_dicts(rows, plan), len(rows), None
     if isinstance(rows, Mapping):
-        return rows, _length(rows, plan), None
+        columns = {name: _values(name, values) for name, values in rows.items()}
+        return columns, _length(columns, plan), None
     table = to_arrow_table(rows, what="the entity rows")
     _check_columns(table.schema.names, plan)
     return {name: table.column(name).to_pylist() for name in table.schema.names}, table.num_rows, table
@@ -193,6 +194,15 @@ def _from_dicts(rows: list[Mapping[str, Any]], plan: ServingPlan) -> Columns:
             "The entity rows are not all dicts with the same keys as the first one.",
             hint='Give e.g. [{"tailnum": "N14228"}, {"tailnum": "N24211"}]; a missing key is None.',
         ) from error
+
+
+def _values(name: str, values: Any) -> Sequence[Any]:
+    listed: Sequence[Any] = values
+    if type(values) is not list:
+        check_column(name, values)
+        if isinstance(values, pa.Array | pa.ChunkedArray):
+            listed = values.to_pylist()
+    return listed
 
 
 def _length(columns: Columns, plan: ServingPlan) -> int:
@@ -218,7 +228,8 @@ def _check_columns(names: Sequence[str], plan: ServingPlan) -> None:
                 raise EntityDataError(
                     f"View {view.label!r} needs join key {key!r} in column {column!r}; the entity rows have: "
                     f"{', '.join(names) or 'none'}.",
-                    hint=f'Add it, or take the key from another column: view.with_join_keys({{"{key}": "…"}}).',
+                    hint=f"Add it (df.reset_index() makes a column of a pandas index), or take the key from another "
+                    f'column: view.with_join_keys({{"{key}": "…"}}).',
                 )
     if len(plan.checked) < _MOST_CHECKED:
         plan.checked.add(known)

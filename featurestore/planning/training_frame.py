@@ -91,8 +91,11 @@ class TrainingFrame:
         return to_polars(self.to_arrow())
 
     def to_pandas(self) -> pd.DataFrame:
-        """The frame as a pandas data frame with Arrow-backed types, so that no value changes."""
-        return to_pandas(self.to_arrow())
+        """The frame as a pandas data frame with Arrow-backed types, so that no value changes.
+
+        It has the index of the entity dataframe, if that came from pandas.
+        """
+        return to_pandas(self.to_arrow(), self._rows.index)
 
     def to_parquet(self, path: str | Path, **options: Any) -> None:
         """Write the frame to one Parquet file, batch by batch; the file appears when it is whole.

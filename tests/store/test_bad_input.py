@@ -8,6 +8,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -85,7 +87,20 @@ def test_unknown_features_and_views(
             "already have a column called 'delay'",
         ),
         ([{"tailnum": "A", "event_timestamp": NOON, "__fs_x": 1}], NameClashError, "reserved"),
-        (42, EntityDataError, "int, which is not a frame"),
+        (42, EntityDataError, "int was given, which is not a frame"),
+        (pd.Series(["A"], name="tailnum"), EntityDataError, "Series was given, which is not a frame"),
+        (pl.Series("tailnum", ["A"]), EntityDataError, "Series was given, which is not a frame"),
+        (
+            {"tailnum": "A", "event_timestamp": [NOON]},
+            EntityDataError,
+            "'tailnum' is 'A' .str., which is not",
+        ),
+        ({"tailnum": ["A"], "event_timestamp": NOON}, EntityDataError, "'event_timestamp' is datetime"),
+        (pd.DataFrame([["A", "B"]], columns=["tailnum"] * 2), EntityDataError, "more than one .* 'tailnum'"),
+        (pd.DataFrame({"tailnum": ["A", 5]}), EntityDataError, "'int' object; Conversion failed for column"),
+        ([], EntityDataError, "they have: no columns"),
+        (pd.DataFrame(ROWS).set_index("tailnum"), EntityDataError, r"reset_index\(\)"),
+        (pd.DataFrame(ROWS).set_index("event_timestamp"), EntityDataError, r"reset_index\(\)"),
         ([{"tailnum": "A", "event_timestamp": NOON}, 3], EntityDataError, "not a frame"),
         (Path("/nowhere.parquet"), EntityDataError, "cannot be read as Parquet"),
         ("select * from nothing_of_that_name", SourceError, "nothing_of_that_name"),
@@ -105,6 +120,10 @@ def test_entity_rows_that_do_not_fit(
         ([{"tailnum": 5}], "tailnum"),
         ([{"tailnum": "A"}, {"tail": "A"}], "not all dicts with the same keys"),
         ({"tailnum": ["A"], "other": [1, 2]}, "different lengths"),
+        ({"tailnum": "A"}, "'tailnum' is 'A' .str., which is not a list"),
+        ({"tailnum": 5}, "'tailnum' is 5 .int., which is not a list"),
+        ("A", "str was given, which is not a frame"),
+        (pd.Series(["A"], name="tailnum"), "Series was given, which is not a frame"),
         (pa.table({"tailnum": [5]}), "'tailnum': expected string, found int64"),
     ],
 )
