@@ -83,7 +83,8 @@ def latest_features(
     count = max(table.num_rows, 0 if any(view.keys for view in views) or table.num_columns else 1)
     instant = pa.array([at], pa.timestamp("us", "UTC")).take(pa.array([0] * count, pa.int64()))
     table = pa.table([*table.columns, instant], names=[*table.schema.names, EVENT_TIMESTAMP])
-    return _frame(TableRows(table, index), request, views, engine, EVENT_TIMESTAMP, "UTC", personal=personal)
+    rows = TableRows(table, index if table.num_columns > 1 else None)
+    return _frame(rows, request, views, engine, EVENT_TIMESTAMP, "UTC", personal=personal)
 
 
 def _known_entities(views: Sequence[ViewPlan], at: int, engine: OfflineEngine) -> pa.Table:
