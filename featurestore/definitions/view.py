@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BeforeValidator, PlainSerializer, field_validator, model_validator
 
 from featurestore.definitions.aggregation import Aggregation, AnyFeature
-from featurestore.definitions.base import Definition, Duration, FrozenDict, Name, Tags
+from featurestore.definitions.base import Definition, Duration, FrozenDict, Name, Tags, check_items
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.expectation import AnyExpectation, Expectation
 from featurestore.definitions.feature import Feature
@@ -119,6 +119,16 @@ class FeatureView(Definition):
             expectations=expectations, description=description, owner=owner, tags=tags,
         )  # fmt: skip
 
+    @field_validator("entities", mode="before")
+    @classmethod
+    def _check_entities(cls, value: object) -> object:
+        return check_items(value, (Entity,), "[plane]")
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _check_features(cls, value: object) -> object:
+        return check_items(value, (Feature, Aggregation), '[fs.Feature("amount", fs.Float64)]')
+
     @field_validator("features")
     @classmethod
     def _one_window_each(cls, value: tuple[Feature | Aggregation, ...]) -> tuple[Feature | Aggregation, ...]:
@@ -155,10 +165,10 @@ class FeatureView(Definition):
                 return self
             select = parse_select(self.sql)
         except ValueError as error:
+            # What has a cause could not be parsed at all.
+            refused = not self.trusted and error.__cause__ is None
             hint = (
-                ""
-                if self.trusted
-                else "; write it without, or say trusted=True and let check_leakage look at it"
+                "; write it without, or say trusted=True and let check_leakage look at it" if refused else ""
             )
             raise ValueError(f"sql: {error}{hint}") from error
         for column in self.origin.time_columns:

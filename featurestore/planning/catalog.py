@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from featurestore.definitions.base import stored_form
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.fingerprint import Registrable
 from featurestore.definitions.service import FeatureService
@@ -24,9 +25,10 @@ def load_definition(stored: StoredVersion) -> Registrable:
     """
     builders = {"entity": Entity, "feature_view": FeatureView, "feature_service": FeatureService}
     try:
-        if stored.kind == "source":
-            return load_source(stored.payload)
-        return builders[stored.kind](**stored.payload)  # type: ignore[no-any-return]
+        with stored_form():
+            if stored.kind == "source":
+                return load_source(stored.payload)
+            return builders[stored.kind](**stored.payload)  # type: ignore[no-any-return]
     except (ValueError, TypeError, KeyError) as error:
         raise RegistryIntegrityError(
             f"The registry holds a {stored.kind} {stored.name!r} version {stored.version} that this release "
