@@ -84,11 +84,8 @@ class Vector(FeatureType):
     item: FeatureType = ScalarType("float32")
 
     def __post_init__(self) -> None:
-        if (
-            not isinstance(self.length, int)
-            or self.length < 1
-            or self.item not in (Float16, Float32, Float64)
-        ):
+        length: object = self.length
+        if not isinstance(length, int) or length < 1 or self.item not in (Float16, Float32, Float64):
             raise DefinitionError(
                 f"Vector({self.length}, {self.item}) does not exist.",
                 hint="length is 1 or more, item is Float16, Float32 or Float64.",
