@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from featurestore.definitions.types import FeatureType, parse_type
-from featurestore.errors import DefinitionError
+from featurestore.errors import DefinitionError, RequestError
 
 V = TypeVar("V")
 RESERVED_PREFIX = "__fs_"
@@ -170,6 +170,20 @@ class Definition(BaseModel):
                 return cls(**json.loads(text))
         except (TypeError, json.JSONDecodeError) as error:
             raise DefinitionError(f"This is not the JSON of a {cls.__name__}: {error}.") from error
+
+
+def check_several(value: object, what: str) -> None:
+    """Check that an argument is a list: of a single name the letters would be taken, of a definition the fields.
+
+    Raises:
+        RequestError: if it is one name or definition.
+    """
+    if isinstance(value, str | Definition):
+        name = value if isinstance(value, str) else getattr(value, "name", "…")
+        raise RequestError(
+            f"{what} must be a list, found a single {type(value).__name__}.",
+            hint=f"Write [{name!r}]." if isinstance(value, str) else f"Put {name!r} into a list.",
+        )
 
 
 def check_items(value: object, kinds: tuple[type, ...], example: str) -> object:

@@ -64,6 +64,12 @@ class MaterializationReport:
     warnings: tuple[CheckResult, ...] = ()
     queries: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        parts = [f"{self.view}@{self.version}", self.kind.value, f"{self.rows:,} rows"]
+        parts += [f"end {self.end.isoformat()}", f"{self.seconds:.2f} s"]
+        parts += [f"{len(self.warnings)} warnings"] if self.warnings else []
+        return f"MaterializationReport({', '.join(parts)})"
+
 
 @dataclass(frozen=True)
 class Materializer:

@@ -97,9 +97,11 @@ class Catalog:
         """
         candidates = self.candidates("feature_view", name)
         if not candidates and version is None:
-            raise NotFoundError.of(
+            error = NotFoundError.of(
                 "Feature view or service", name, self.names(), where=f"project {self._project!r}"
             )
+            error.hint = error.hint or "Apply it first: store.apply([…]), or open the project that has it."
+            raise error
         if version is None:
             return next((s for s in candidates if s.active), candidates[-1])
         # An older version, or one of a view that is retired: the registry knows those too.

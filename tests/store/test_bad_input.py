@@ -223,6 +223,40 @@ def test_clashing_names_show_the_way_out(ready: fs.FeatureStore, arrivals: Arriv
         )
 
 
+def test_a_single_name_is_not_a_list_of_its_letters(ready: fs.FeatureStore, arrivals: Arrivals) -> None:
+    view = arrivals.view()
+    calls: list[tuple[Callable[[], object], str]] = [
+        (lambda: ready.materialize(views="punctuality"), r"(?s)views must be a list.*\['punctuality'\]"),
+        (
+            lambda: ready.materialize_incremental(views=view),
+            "views must be a list, found a single FeatureView",
+        ),  # type: ignore[arg-type]
+        (lambda: ready.retire("punctuality"), "names must be a list, found a single str"),
+        (lambda: ready.plan(view), r"(?s)must be a list, found a single FeatureView.*'punctuality' into"),  # type: ignore[arg-type]
+        (lambda: ready.apply(view), "must be a list, found a single FeatureView"),  # type: ignore[arg-type]
+        (lambda: ready.apply([view], evolve="punctuality"), "evolve must be a list"),
+    ]
+    for call, message in calls:
+        with pytest.raises(RequestError, match=message):
+            call()
+
+
+def test_a_name_in_a_project_without_any_asks_to_apply_first(store: fs.FeatureStore) -> None:
+    with pytest.raises(NotFoundError, match=r"(?s)there are none.*Apply it first: store.apply"):
+        store.get_historical_features(ROWS, "punctuality")
+
+
+def test_a_notebook_shows_a_plan_and_a_run_in_short(store: fs.FeatureStore, arrivals: Arrivals) -> None:
+    arrivals.add("A", NOON, 1.0)
+    plan = store.plan([arrivals.view()])
+    assert repr(plan) == str(plan)
+    store.apply(plan)
+    shown = repr(store.materialize(end=NOON))
+    assert shown.startswith(
+        "[MaterializationReport(punctuality@1, full, 1 rows, end 2024-05-01T12:00:00+00:00, "
+    )
+
+
 def test_two_definitions_of_one_name(ready: fs.FeatureStore, arrivals: Arrivals) -> None:
     other = fs.Entity("plane", join_keys={"tail": fs.String})
     revision = ready.project.registry.revision(project="flights")
