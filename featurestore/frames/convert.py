@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,9 +83,24 @@ def _column(name: str, values: Any, dtype: pa.DataType | None) -> Any:
         return values
     check_column(name, values)
     try:
-        return pa.array(values, dtype)
+        array = pa.array(values, dtype)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise type(error)(f"column {name!r}: {error}") from error
+    if pa.types.is_timestamp(array.type) and isinstance(values, Sequence):
+        _check_zones(name, values)
+    return array
+
+
+def _check_zones(name: str, values: Iterable[Any]) -> None:
+    """Check that of Python's times all have a zone or none: Arrow takes the others to be UTC."""
+    # pandas' NaT is a datetime too.
+    times = (value for value in values if isinstance(value, datetime) and type(value).__name__ != "NaTType")
+    zoned = {value.tzinfo is not None for value in times}
+    if len(zoned) > 1:
+        raise EntityDataError(
+            f"Column {name!r} mixes times with and without a time zone.",
+            hint="Give all of them one: naive.replace(tzinfo=…), or pandas.to_datetime(column, utc=True).",
+        )
 
 
 def _from_rows(rows: Sequence[Any], types: Mapping[str, pa.DataType]) -> pa.Table | None:
@@ -112,7 +128,11 @@ def _from_pandas(frame: Any, what: str) -> pa.Table | None:
             f"The frame of {what} has more than one column named {twice[0]!r}.",
             hint="df.loc[:, ~df.columns.duplicated()] keeps the first of each.",
         )
-    return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    for position, (name, dtype) in enumerate(zip(frame.columns, frame.dtypes, strict=True)):
+        if dtype.kind == "O" and pa.types.is_timestamp(table.schema.types[position]):
+            _check_zones(name, frame.iloc[:, position])
+    return table
 
 
 def pandas_index(frame: Any) -> pd.Index | None:

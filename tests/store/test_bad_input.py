@@ -132,6 +132,12 @@ def test_online_entities_that_do_not_fit(ready: fs.FeatureStore, rows: Any, mess
         ready.get_online_features("punctuality", rows)
 
 
+def test_a_zone_that_does_not_exist(ready: fs.FeatureStore) -> None:
+    rows = pa.table({"tailnum": ["A"], "event_timestamp": [NOON.replace(tzinfo=None)]})
+    with pytest.raises(EntityDataError, match=r"(?s)'event_timestamp': 'Berlin' is not.*Europe/Paris"):
+        ready.get_historical_features(rows, "punctuality", timezone="Berlin")
+
+
 def test_the_string_5_is_not_the_integer_5(store: fs.FeatureStore, tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": [5], "t": pa.array([NOON]), "x": [1.0]}), tmp_path / "x.parquet")
     source = fs.ParquetSource("x", path=str(tmp_path / "x.parquet"), event_timestamp="t")
