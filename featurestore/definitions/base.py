@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import timedelta
@@ -118,6 +118,12 @@ Texts = Annotated[
 Tags = Texts
 
 
+def some_names(names: Sequence[str], most: int = 20) -> str:
+    """Names for people to read: the first of them, and how many more there are."""
+    more = f", … ({len(names) - most} more)" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def canonical_json(value: object) -> str:
     """The one text form of a JSON value: sorted keys, no spaces, non-ASCII kept."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -153,6 +159,13 @@ class Definition(BaseModel):
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, *self.__dict__.values()))
+
+    def __repr_args__(self) -> Iterator[tuple[str, object]]:
+        fields = type(self).model_fields
+        return ((name, value) for name, value in self.__dict__.items() if value != fields[name].default)
+
+    def __str__(self) -> str:
+        return repr(self)
 
     def to_json(self) -> str:
         """The definition as canonical JSON; `from_json` reads it back with the same hashes."""

@@ -46,8 +46,9 @@ def _list(column: pa.Array, dtype: List | Vector, zone: str, name: str) -> pa.Ar
         return pa.ListArray.from_arrays(offsets, items, mask=column.is_null())
     if items.null_count:
         raise pa.ArrowInvalid("a vector has a null inside")
-    if pc.any(pc.not_equal(lengths, dtype.length)).as_py():
-        raise pa.ArrowInvalid(f"a vector has {pc.max(lengths)} items")
+    others = lengths.filter(pc.not_equal(lengths, dtype.length))
+    if len(others):
+        raise pa.ArrowInvalid(f"a vector has {others[0]} items")
     if not column.null_count:
         return pa.FixedSizeListArray.from_arrays(items, dtype.length)
     position = pc.subtract(pc.cumulative_sum(pc.is_valid(column).cast(pa.int64())), 1)

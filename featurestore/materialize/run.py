@@ -76,8 +76,9 @@ class Materializer:
     """Runs materializations of a project.
 
     Attributes:
-        overlap: how far an incremental run looks back behind the begin of the last one, or the instant that it was
-            for where that is earlier, for rows whose created or available time is earlier than the moment they could be read.
+        overlap: how far an incremental run looks back behind the begin of the last one, or the instant that it
+            was for where that is earlier, for rows whose created or available time is earlier than the moment
+            they could be read.
         failing_rows: where rows are kept that are not as the view expects.
         throttle: how fast rows are written, over all runs.
     """

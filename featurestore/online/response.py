@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from featurestore.definitions.base import some_names
 from featurestore.definitions.instants import from_microseconds
 from featurestore.errors import RequestError
 from featurestore.frames.convert import to_polars
@@ -277,4 +278,4 @@ class OnlineFeatures:
         return self._count
 
     def __repr__(self) -> str:
-        return f"OnlineFeatures({self._count} entities, features: {', '.join(self._plan.outputs)})"
+        return f"OnlineFeatures({self._count:,} rows, features: {some_names(self._plan.outputs)})"

@@ -191,6 +191,13 @@ def test_a_definition_error_names_the_object_and_the_line() -> None:
     assert caught.value.location.partition(":")[0] == __file__
 
 
+def test_definitions_print_what_was_said() -> None:
+    source = fs.CSVSource("trips", path="trips.csv", event_timestamp="at", timezone="Europe/Paris")
+    shown = "CSVSource(name='trips', event_timestamp='at', timezone='Europe/Paris', path=('trips.csv',))"
+    assert (repr(source), str(source)) == (shown, shown)
+    assert str(fs.Feature("km", fs.Float64)) == "Feature(name='km', dtype=float64, column='km')"
+
+
 def test_references_can_be_chained_and_subscripted() -> None:
     reference = punctuality.alias("inbound").with_join_keys({"tailnum": "other"})[["last_delay", "fares"]]
     assert (reference.label, reference.view, reference.features) == (

@@ -118,6 +118,21 @@ def test_pandas_in_pandas_out_has_the_index_and_the_types_of_pandas(
     assert latest["delay"].dropna().to_dict() == {0: 1.0, 1: 1.0, 3: 1.0}
 
 
+def test_plans_and_frames_print_in_the_units_and_lengths_of_people(
+    offline: fs.FeatureStore, arrivals: Arrivals
+) -> None:
+    source = arrivals.view().source.model_copy(update={"delay": timedelta(minutes=90)})
+    view = arrivals.view(source=source, ttl=timedelta(days=14), schedule=fs.Schedule(every=HOUR))
+    windows = arrivals.view(
+        name="windows", ttl=None,
+        features=[fs.Aggregation("delay", "sum", f"{days}d") for days in range(1, 31)],
+    )  # fmt: skip
+    frame = offline.get_historical_features(entity_table(), [view, windows])
+    assert "delay 90m, every 1h, ttl 14d" in frame.explain()
+    assert "windows up to 30d" in frame.explain()
+    assert repr(frame).endswith("delay_sum_19d, … (11 more))")
+
+
 def test_polars_in_polars_out_is_the_same_frame(offline: fs.FeatureStore, view: fs.FeatureView) -> None:
     frame = pl.from_arrow(entity_table())
     assert isinstance(frame, pl.DataFrame)
