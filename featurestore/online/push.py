@@ -42,6 +42,8 @@ def push_rows(project: Project, view: str | FeatureView, rows: Any) -> None:
     layout = _served_layout(project, view)
     check_takes_pushes(layout.view)
     types = {f.column: arrow_type(f.dtype) for f in layout.view.features if not _has_times(f.dtype)}
+    if isinstance(rows, list) and not rows:  # has no columns to look at either
+        return
     given = to_arrow_table(rows, what="the pushed rows", types=types)
     table = _source_rows(_transformed(given, layout.view), layout.view, time.time_ns() // 1000)
     seen = _published(project, layout)
@@ -203,7 +205,8 @@ def _feature_column(table: pa.Table, column: str, dtype: FeatureType, view: Feat
     if not converts(values.type, dtype):
         raise EntityDataError(
             f"A push to view {view.name!r}: column {column!r} is {values.type}, which does not convert to {dtype} "
-            "without loss."
+            "without loss.",
+            hint=f"Convert the column to {dtype} first.",
         )
     try:
         return as_declared(values, dtype, view.origin.timezone, column)

@@ -136,8 +136,13 @@ def test_pushes_that_mean_nothing_are_refused(served: fs.FeatureStore, arrivals:
         served.push("punctuality", [{"tailnum": None, "arrived_at": NOON, "delay": 1.0}])
     with pytest.raises(EntityDataError, match="needs column 'delay'"):
         served.push("punctuality", [{"tailnum": "A", "arrived_at": NOON}])
+    with pytest.raises(EntityDataError, match=r"(?s)'delay'.*Convert the column to float64 first"):
+        served.push("punctuality", pa.table({"tailnum": ["A"], "arrived_at": [NOON], "delay": ["late"]}))
     with pytest.raises(EntityDataError, match="delay"):
         served.push("punctuality", [{"tailnum": "A", "arrived_at": NOON, "delay": "late"}])
+    with pytest.raises(EntityDataError, match="needs column 'tailnum'"):
+        served.push("punctuality", [{}])
+    served.push("punctuality", [])  # nothing to do, as for an empty frame
     with pytest.raises(EntityDataError, match="'tailnum': expected string, found int64"):
         served.push("punctuality", [{"tailnum": 5, "arrived_at": NOON, "delay": 1.0}])
     hourly = arrivals.view(name="hourly", schedule=fs.Schedule(every=HOUR))
