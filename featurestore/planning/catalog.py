@@ -96,6 +96,12 @@ class Catalog:
             NotFoundError: if there is none.
         """
         candidates = self.candidates("feature_view", name)
+        if not candidates and (service := self.service(name)) is not None:
+            views = ", ".join(dict.fromkeys(reference.view for reference in service.features))
+            raise NotFoundError(
+                f"{name!r} is a feature service of project {self._project!r}, where a feature view is expected.",
+                hint=f"Its views are: {views}.",
+            )
         if not candidates and version is None:
             error = NotFoundError.of(
                 "Feature view or service", name, self.names(), where=f"project {self._project!r}"

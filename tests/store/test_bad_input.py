@@ -247,6 +247,15 @@ def test_a_single_name_is_not_a_list_of_its_letters(ready: fs.FeatureStore, arri
             call()
 
 
+def test_a_service_is_not_a_view(ready: fs.FeatureStore, arrivals: Arrivals) -> None:
+    ready.apply([fs.FeatureService("delays", features=[arrivals.view()])])
+    for call in (lambda: ready.materialize(views=["delays"]), lambda: ready.get_statistics("delays")):
+        with pytest.raises(
+            NotFoundError, match=r"(?s)'delays' is a feature service.*Its views are: punctuality"
+        ):
+            call()
+
+
 def test_a_name_in_a_project_without_any_asks_to_apply_first(store: fs.FeatureStore) -> None:
     with pytest.raises(NotFoundError, match=r"(?s)there are none.*Apply it first: store.apply"):
         store.get_historical_features(ROWS, "punctuality")
