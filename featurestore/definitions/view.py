@@ -119,6 +119,13 @@ class FeatureView(Definition):
             expectations=expectations, description=description, owner=owner, tags=tags,
         )  # fmt: skip
 
+    @field_validator("transform", mode="before")
+    @classmethod
+    def _check_transform(cls, value: object) -> object:
+        if callable(value) and not isinstance(value, Transform):
+            raise ValueError("expected a transform: write @fs.transform above the function")  # noqa: TRY004
+        return value
+
     @field_validator("entities", mode="before")
     @classmethod
     def _check_entities(cls, value: object) -> object:

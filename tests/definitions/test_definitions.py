@@ -143,6 +143,7 @@ def test_definitions_cannot_be_changed() -> None:
         ),
         (lambda: fs.TimeSplit({"a": None}, purge=5), "purge: expected a timedelta"),  # type: ignore[arg-type]
         (lambda: fs.Freshness(6), "at_most: 6 is not a duration"),  # type: ignore[arg-type]
+        (lambda: fs.FeatureView(**{**punctuality.__dict__, "transform": len}), "write @fs.transform above"),
         (
             lambda: fs.FeatureView(**{**punctuality.__dict__, "entities": plane}),
             r"entities: expected a list such as \[plane\], found Entity\n",
@@ -210,6 +211,8 @@ def test_references_can_be_chained_and_subscripted() -> None:
 
 
 def test_references_to_what_is_not_there_say_what_is() -> None:
+    with pytest.raises(RequestError, match="takes a dict, found 'tail'"):
+        punctuality.with_join_keys("tail")  # type: ignore[arg-type]
     with pytest.raises(
         NotFoundError, match=r"'last_dely' was not found in view 'plane_punctuality'.*\n.*last_delay"
     ):
