@@ -49,7 +49,7 @@ def check_columns(
         _column_type(label, source, schema, source.event_id)
 
 
-_COLUMNS = "These are the columns after all transforms of the rows. The index of a pandas frame is none: df.reset_index()."
+_COLUMNS = "These are the columns after all transforms of the rows; a pandas index is none: df.reset_index()."
 
 
 def _column_type(label: str, source: Source, schema: pa.Schema, column: str) -> pa.DataType:
