@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Self, TypeVar, cast
 
 import pydantic
 from pydantic import (
@@ -22,7 +24,7 @@ from pydantic import (
 )
 
 from featurestore.definitions.types import FeatureType, parse_type
-from featurestore.errors import DefinitionError
+from featurestore.errors import DefinitionError, RequestError
 
 V = TypeVar("V")
 RESERVED_PREFIX = "__fs_"
@@ -64,15 +66,41 @@ def _check_name(name: str) -> str:
 
 
 def _to_type(value: object) -> object:
-    return parse_type(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return parse_type(value)
+    if value is not None and not isinstance(value, FeatureType):
+        raise ValueError(f"expected a feature type such as fs.Float64 or fs.String, found {value!r}")
+    return value
 
 
 def _to_microseconds(value: timedelta) -> int:
     return value // timedelta(microseconds=1)
 
 
-def _to_duration(value: object) -> object:
-    return timedelta(microseconds=value) if isinstance(value, int) else value
+_reads_stored: ContextVar[bool] = ContextVar("reads a stored definition", default=False)
+
+
+@contextmanager
+def stored_form() -> Iterator[None]:
+    """Within it definitions are made from their JSON, where durations are whole microseconds."""
+    token = _reads_stored.set(True)
+    try:
+        yield
+    finally:
+        _reads_stored.reset(token)
+
+
+def to_duration(value: object) -> object:
+    """A duration as it is given to a definition; a number is one only in stored JSON.
+
+    Raises:
+        ValueError: if it is not a timedelta.
+    """
+    if isinstance(value, timedelta) or value is None:
+        return value
+    if _reads_stored.get() and isinstance(value, int):
+        return timedelta(microseconds=value)
+    raise ValueError(f"expected a timedelta such as timedelta(hours=1), found {value!r}")
 
 
 def _to_frozen(value: object) -> object:
@@ -82,12 +110,18 @@ def _to_frozen(value: object) -> object:
 Name = Annotated[str, AfterValidator(_check_name)]
 Type = Annotated[FeatureType, BeforeValidator(_to_type), PlainSerializer(str, return_type=str)]
 Duration = Annotated[
-    timedelta, BeforeValidator(_to_duration), PlainSerializer(_to_microseconds, return_type=int)
+    timedelta, BeforeValidator(to_duration), PlainSerializer(_to_microseconds, return_type=int)
 ]
 Texts = Annotated[
     FrozenDict[str], BeforeValidator(_to_frozen), PlainSerializer(dict, return_type=dict[str, str])
 ]
 Tags = Texts
+
+
+def some_names(names: Sequence[str], most: int = 20) -> str:
+    """Names for people to read: the first of them, and how many more there are."""
+    more = f", … ({len(names) - most} more)" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def canonical_json(value: object) -> str:
@@ -126,6 +160,13 @@ class Definition(BaseModel):
     def __hash__(self) -> int:
         return hash((type(self).__name__, *self.__dict__.values()))
 
+    def __repr_args__(self) -> Iterator[tuple[str, object]]:
+        fields = type(self).model_fields
+        return ((name, value) for name, value in self.__dict__.items() if value != fields[name].default)
+
+    def __str__(self) -> str:
+        return repr(self)
+
     def to_json(self) -> str:
         """The definition as canonical JSON; `from_json` reads it back with the same hashes."""
         return canonical_json(self.model_dump(mode="json"))
@@ -138,9 +179,40 @@ class Definition(BaseModel):
             DefinitionError: if the text is not such a definition.
         """
         try:
-            return cls(**json.loads(text))
+            with stored_form():
+                return cls(**json.loads(text))
         except (TypeError, json.JSONDecodeError) as error:
             raise DefinitionError(f"This is not the JSON of a {cls.__name__}: {error}.") from error
+
+
+def check_several(value: object, what: str) -> None:
+    """Check that an argument is a list: of a single name the letters would be taken, of a definition the fields.
+
+    Raises:
+        RequestError: if it is one name or definition.
+    """
+    if isinstance(value, str | Definition):
+        name = value if isinstance(value, str) else getattr(value, "name", "…")
+        raise RequestError(
+            f"{what} must be a list, found a single {type(value).__name__}.",
+            hint=f"Write [{name!r}]." if isinstance(value, str) else f"Put {name!r} into a list.",
+        )
+
+
+def check_items(value: object, kinds: tuple[type, ...], example: str) -> object:
+    """Check that a field is a list of such definitions, or of their JSON.
+
+    Raises:
+        ValueError: if it is something else; says what it should look like.
+    """
+    single = isinstance(value, str | Definition | Mapping) or not isinstance(value, Iterable)
+    items: list[object] = [] if single else list(cast("Iterable[object]", value))
+    wrong = [value] if single else [item for item in items if not isinstance(item, (*kinds, Mapping))]
+    if wrong:
+        what = "" if isinstance(wrong[0], Definition) else f" {wrong[0]!r}"
+        inside = "" if single else " in it"
+        raise ValueError(f"expected a list such as {example}, found {type(wrong[0]).__name__}{what}{inside}")
+    return items
 
 
 def _definition_error(kind: str, name: object, error: ValidationError) -> DefinitionError:

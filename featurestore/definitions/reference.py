@@ -124,7 +124,14 @@ class ViewReference(Definition):
 
         Raises:
             NotFoundError: if the view has no such join key.
+            RequestError: if `renames` is no mapping.
         """
+        given: object = renames
+        if not isinstance(given, Mapping):
+            raise RequestError(
+                f"with_join_keys takes a dict, found {renames!r}.",
+                hint='Join key to column of the entity rows: {"tailnum": "inbound_tailnum"}.',
+            )
         if self.definition is not None:
             for key in renames:
                 if key not in self.definition.join_keys:

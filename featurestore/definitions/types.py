@@ -48,6 +48,11 @@ class Decimal(FeatureType):
     scale: int = 0
 
     def __post_init__(self) -> None:
+        if not all(isinstance(number, int) for number in (self.precision, self.scale)):
+            raise DefinitionError(
+                f"Decimal takes two whole numbers, found {self.precision!r} and {self.scale!r}.",
+                hint="E.g. Decimal(10, 2).",
+            )
         if not 1 <= self.precision <= 38 or not 0 <= self.scale <= self.precision:
             raise DefinitionError(
                 f"Decimal({self.precision}, {self.scale}) does not exist.",
@@ -64,6 +69,9 @@ class List(FeatureType):
 
     item: FeatureType
 
+    def __post_init__(self) -> None:
+        _check_type(self.item)
+
     def __str__(self) -> str:
         return f"list<{self.item}>"
 
@@ -76,7 +84,8 @@ class Vector(FeatureType):
     item: FeatureType = ScalarType("float32")
 
     def __post_init__(self) -> None:
-        if self.length < 1 or self.item not in (Float16, Float32, Float64):
+        length: object = self.length
+        if not isinstance(length, int) or length < 1 or self.item not in (Float16, Float32, Float64):
             raise DefinitionError(
                 f"Vector({self.length}, {self.item}) does not exist.",
                 hint="length is 1 or more, item is Float16, Float32 or Float64.",
@@ -102,6 +111,7 @@ class Map(FeatureType):
                 f"Map({self.key}, {self.value}) does not exist.",
                 hint=f"key is one of {', '.join(map(str, KEY_TYPES))}.",
             )
+        _check_type(self.value)
 
     def __str__(self) -> str:
         return f"map<{self.key}, {self.value}>"
@@ -138,6 +148,14 @@ _PATTERNS = (
     (re.compile(r"map<(\w+), (.+)>"), lambda key, value: Map(parse_type(key), parse_type(value))),
     (re.compile(r"vector<(\w+), (\d+)>"), lambda item, n: Vector(int(n), parse_type(item))),
 )
+
+
+def _check_type(value: object) -> None:
+    if not isinstance(value, FeatureType):
+        raise DefinitionError(
+            f"{value!r} is not a feature type.",
+            hint="Expected one such as fs.Float64, fs.Int64 or fs.String.",
+        )
 
 
 def holds_map(dtype: FeatureType) -> bool:

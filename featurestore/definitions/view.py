@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Self
 from pydantic import BeforeValidator, PlainSerializer, field_validator, model_validator
 
 from featurestore.definitions.aggregation import Aggregation, AnyFeature
-from featurestore.definitions.base import Definition, Duration, FrozenDict, Name, Tags
+from featurestore.definitions.base import Definition, Duration, FrozenDict, Name, Tags, check_items
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.expectation import Expectation
 from featurestore.definitions.feature import Feature
@@ -138,6 +138,23 @@ class FeatureView(Definition):
             expectations=expectations, description=description, owner=owner, tags=tags,
         )  # fmt: skip
 
+    @field_validator("transform", mode="before")
+    @classmethod
+    def _check_transform(cls, value: object) -> object:
+        if callable(value) and not isinstance(value, Transform):
+            raise ValueError("expected a transform: write @fs.transform above the function")  # noqa: TRY004
+        return value
+
+    @field_validator("entities", mode="before")
+    @classmethod
+    def _check_entities(cls, value: object) -> object:
+        return check_items(value, (Entity,), "[plane]")
+
+    @field_validator("features", mode="before")
+    @classmethod
+    def _check_features(cls, value: object) -> object:
+        return check_items(value, (Feature, Aggregation), '[fs.Feature("amount", fs.Float64)]')
+
     @field_validator("features")
     @classmethod
     def _one_window_each(cls, value: tuple[Feature | Aggregation, ...]) -> tuple[Feature | Aggregation, ...]:
@@ -174,10 +191,10 @@ class FeatureView(Definition):
                 return self
             select = parse_select(self.sql)
         except ValueError as error:
+            # What has a cause could not be parsed at all.
+            refused = not self.trusted and error.__cause__ is None
             hint = (
-                ""
-                if self.trusted
-                else "; write it without, or say trusted=True and let check_leakage look at it"
+                "; write it without, or say trusted=True and let check_leakage look at it" if refused else ""
             )
             raise ValueError(f"sql: {error}{hint}") from error
         for column in self.origin.time_columns:

@@ -9,6 +9,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BeforeValidator, PlainSerializer
 
+from featurestore.definitions.base import to_duration
+
 LIFETIME: Final = "lifetime"
 """A window without a lower bound: everything up to the instant."""
 
@@ -26,22 +28,24 @@ _UNITS: Final = {
     "ms": timedelta(milliseconds=1),
     "us": _MICROSECOND,
 }
+_NO_DURATION = '{!r} is not a duration: write a timedelta, or e.g. "7d", "6h", "90m", "30s"'
 _TEXT = re.compile(r"(\d+)(w|d|h|m|s|ms|us)")
 
 
 def parse_duration(value: object) -> object:
-    """A duration that is written as text (``"7d"``, ``"90m"``) or as whole microseconds."""
+    """A duration that is written as text (``"7d"``, ``"90m"``), or as `to_duration` takes it."""
     if isinstance(value, str):
         match = _TEXT.fullmatch(value.strip())
         if match is None:
-            raise ValueError(
-                f'{value!r} is not a duration: write a timedelta, or e.g. "7d", "6h", "90m", "30s"'
-            )
+            raise ValueError(_NO_DURATION.format(value))
         try:
             return int(match[1]) * _UNITS[match[2]]
         except OverflowError as error:
             raise ValueError(f"{value!r} is longer than a timedelta can be") from error
-    return timedelta(microseconds=value) if isinstance(value, int) and not isinstance(value, bool) else value
+    try:
+        return to_duration(value)
+    except ValueError as error:
+        raise ValueError(_NO_DURATION.format(value)) from error
 
 
 def duration_text(value: timedelta) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,20 +31,22 @@ def to_arrow_table(frame: Any, *, what: str, types: Mapping[str, pa.DataType] = 
         EntityDataError: if `frame` is something else or its columns do not convert; names `what`.
     """
     try:
-        return _convert(frame, types)
+        table = _convert(frame, types, what)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        reasons = "; ".join(str(reason) for reason in error.args)
         raise EntityDataError(
-            f"The frame of {what} does not convert to Arrow: {error}.",
+            f"The frame of {what} does not convert to Arrow: {reasons}.",
             hint="Each column must hold values of one type.",
         ) from error
-    except TypeError as error:
+    if table is None:
         raise EntityDataError(
-            f"{what} is a {type(frame).__name__}, which is not a frame.",
+            f"For {what} a {type(frame).__name__} was given, which is not a frame.",
             hint="Give an Arrow, Polars or pandas frame, a list of dicts or a dict of columns.",
-        ) from error
+        )
+    return table
 
 
-def _convert(frame: Any, types: Mapping[str, pa.DataType]) -> pa.Table:
+def _convert(frame: Any, types: Mapping[str, pa.DataType], what: str) -> pa.Table | None:
     if isinstance(frame, pa.Table):
         return frame
     if isinstance(frame, pa.RecordBatch):
@@ -54,35 +57,90 @@ def _convert(frame: Any, types: Mapping[str, pa.DataType]) -> pa.Table:
     if library == "polars":
         return _from_polars(frame)
     if library == "pandas":
-        return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+        return _from_pandas(frame, what)
     if isinstance(frame, Mapping):
         return pa.table({name: _column(name, values, types.get(name)) for name, values in frame.items()})
     if isinstance(frame, Sequence) and not isinstance(frame, str | bytes):
         return _from_rows(frame, types)
-    raise TypeError
+    return None
+
+
+def check_column(name: str, values: Any) -> None:
+    """Check that a column in a dict of columns holds several values: a text alone is not its letters.
+
+    Raises:
+        EntityDataError: if it is one value.
+    """
+    if isinstance(values, str | bytes) or not isinstance(values, Iterable):
+        raise EntityDataError(
+            f"Column {name!r} is {values!r} ({type(values).__name__}), which is not a list of values.",
+            hint=f"Give a dict of lists, {{{name!r}: [{values!r}]}}, or a list of dicts.",
+        )
 
 
 def _column(name: str, values: Any, dtype: pa.DataType | None) -> Any:
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values
+    check_column(name, values)
     try:
-        return pa.array(values, dtype)
+        array = pa.array(values, dtype)
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise type(error)(f"column {name!r}: {error}") from error
+    if pa.types.is_timestamp(array.type) and isinstance(values, Sequence):
+        _check_zones(name, values)
+    return array
 
 
-def _from_rows(rows: Sequence[Any], types: Mapping[str, pa.DataType]) -> pa.Table:
+def _check_zones(name: str, values: Iterable[Any]) -> None:
+    """Check that of Python's times all have a zone or none: Arrow takes the others to be UTC."""
+    # pandas' NaT is a datetime too.
+    times = (value for value in values if isinstance(value, datetime) and type(value).__name__ != "NaTType")
+    zoned = {value.tzinfo is not None for value in times}
+    if len(zoned) > 1:
+        raise EntityDataError(
+            f"Column {name!r} mixes times with and without a time zone.",
+            hint="Give all of them one: naive.replace(tzinfo=…), or pandas.to_datetime(column, utc=True).",
+        )
+
+
+def _from_rows(rows: Sequence[Any], types: Mapping[str, pa.DataType]) -> pa.Table | None:
     if not all(isinstance(row, Mapping) for row in rows):
-        raise TypeError
+        return None
     names = dict.fromkeys(name for row in rows for name in row)
     return pa.table({name: _column(name, [row.get(name) for row in rows], types.get(name)) for name in names})
 
 
-def _from_polars(frame: Any) -> pa.Table:
+def _from_polars(frame: Any) -> pa.Table | None:
     import polars as pl
 
     eager = frame.collect() if isinstance(frame, pl.LazyFrame) else frame
-    return eager.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return eager.to_arrow(compat_level=pl.CompatLevel.oldest()) if isinstance(eager, pl.DataFrame) else None
+
+
+def _from_pandas(frame: Any, what: str) -> pa.Table | None:
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame):
+        return None
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise EntityDataError(
+            f"The frame of {what} has more than one column named {twice[0]!r}.",
+            hint="df.loc[:, ~df.columns.duplicated()] keeps the first of each.",
+        )
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    for position, (name, dtype) in enumerate(zip(frame.columns, frame.dtypes, strict=True)):
+        if dtype.kind == "O" and pa.types.is_timestamp(table.schema.types[position]):
+            _check_zones(name, frame.iloc[:, position])
+    return table
+
+
+def pandas_index(frame: Any) -> pd.Index | None:
+    """The index of a pandas data frame, None of all other frames."""
+    if type(frame).__module__.partition(".")[0] != "pandas":
+        return None
+    index: pd.Index = frame.index
+    return index
 
 
 def to_polars(table: pa.Table) -> pl.DataFrame:
@@ -104,8 +162,14 @@ def _unsliced(table: pa.Table) -> pa.Table:
     return table
 
 
-def to_pandas(table: pa.Table) -> pd.DataFrame:
+def to_pandas(table: pa.Table, index: pd.Index | None = None) -> pd.DataFrame:
     """The table as a pandas data frame with Arrow-backed types, so that no value changes.
+
+    Types that pandas itself makes (categories, periods, intervals) are pandas' again.
+
+    Args:
+        table: the rows.
+        index: of the data frame; None: the numbers of the rows.
 
     Raises:
         MissingDependencyError: if pandas is not installed.
@@ -116,4 +180,11 @@ def to_pandas(table: pa.Table) -> pd.DataFrame:
         raise MissingDependencyError(
             "to_pandas needs pandas, which is not installed.", hint="pip install 'featurestore[pandas]'"
         ) from error
-    return table.to_pandas(types_mapper=pd.ArrowDtype)
+
+    def dtype(arrow: pa.DataType) -> pd.ArrowDtype | None:
+        extension = arrow.extension_name if isinstance(arrow, pa.BaseExtensionType) else ""
+        own = pa.types.is_dictionary(arrow) or extension.startswith("pandas.")
+        return None if own else pd.ArrowDtype(arrow)
+
+    frame = table.to_pandas(types_mapper=dtype)
+    return frame if index is None else frame.set_axis(index)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from featurestore.errors import EntityDataError
-from featurestore.frames.convert import to_arrow_table
+from featurestore.frames.convert import pandas_index, to_arrow_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 BATCH_ROWS = 131_072
 
@@ -28,6 +31,11 @@ class EntityRows(Protocol):
         """How many rows there are."""
         ...
 
+    @property
+    def index(self) -> pd.Index | None:
+        """The index of a pandas frame, whose rows are found again by it; None: their numbers."""
+        ...
+
     def columns(self, names: Sequence[str]) -> pa.Table:
         """Some of the columns, in full."""
         ...
@@ -40,8 +48,9 @@ class EntityRows(Protocol):
 class TableRows:
     """Entity rows in memory."""
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, index: pd.Index | None = None) -> None:
         self._table = table
+        self.index = index
 
     @property
     def schema(self) -> pa.Schema:
@@ -64,6 +73,8 @@ class TableRows:
 
 class ParquetRows:
     """Entity rows in one Parquet file, read as they are needed."""
+
+    index = None
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -109,7 +120,7 @@ def entity_rows(frame: Any) -> EntityRows:
     rows = (
         ParquetRows(frame)
         if isinstance(frame, Path)
-        else TableRows(to_arrow_table(frame, what="the entity rows"))
+        else TableRows(to_arrow_table(frame, what="the entity rows"), pandas_index(frame))
     )
     names = rows.schema.names
     twice = sorted({name for name in names if names.count(name) > 1})

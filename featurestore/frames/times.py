@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import numpy.typing as npt
@@ -59,11 +59,22 @@ def time_column(column: pa.ChunkedArray, timezone: str, *, name: str, reading: R
             f"Time column {name!r}: expected timestamps, found {found}.",
             hint="Convert it first, e.g. pandas.to_datetime(df[...]) or polars' str.to_datetime().",
         )
+    _check_timezone(timezone, name)
     try:
         chunks = [_instants(chunk, timezone, reading) for chunk in column.chunks]
         return pa.chunked_array(chunks, type=pa.int64())
     except pa.ArrowInvalid as error:
         raise EntityDataError(f"Time column {name!r}: a time is out of range: {error}.") from error
+
+
+def _check_timezone(timezone: str, name: str) -> None:
+    try:
+        ZoneInfo(timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError) as error:
+        raise EntityDataError(
+            f"Time column {name!r}: {timezone!r} is not a time zone.",
+            hint="Use an IANA name such as Europe/Paris.",
+        ) from error
 
 
 def _instants(times: pa.Array, timezone: str, reading: Reading) -> pa.Array:

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from featurestore.adapters import open_engine
+from featurestore.definitions.base import Definition
 from featurestore.definitions.instants import from_microseconds
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import RequestError
@@ -50,11 +51,12 @@ def check_frame(
         some that were not known yet.
 
     Raises:
-        RequestError: if the frame holds no feature of the views.
+        RequestError: if the frame holds no feature of the views, or something else than views is given.
         EntityDataError: if a key or the time is missing or of the wrong type.
         SourceError: if a source lacks what a view wants of it.
     """
     given = to_arrow_table(frame, what="the frame")
+    _check_views(sources)
     leaks: list[Leak] = []
     compared = 0
     found = False
@@ -87,6 +89,17 @@ def check_frame(
             hint="Columns are called like the features, or view__feature.",
         )
     return LeakageReport(tuple(leaks), compared, len(pc.unique(given.column(event_timestamp))))
+
+
+def _check_views(sources: object) -> None:
+    items = [sources] if isinstance(sources, str | Definition) else cast("Sequence[object]", sources)
+    other = next((item for item in items if not isinstance(item, FeatureView)), None)
+    if other is not None or items is not sources:
+        wrong = items[0] if other is None else other
+        raise RequestError(
+            f"check_frame takes a list of feature views, found {type(wrong).__name__}.",
+            hint="Give the views themselves, such as [punctuality]; only features that the frame holds are compared.",
+        )
 
 
 def _columns(view: FeatureView, names: Sequence[str]) -> dict[str, str]:

@@ -66,14 +66,21 @@ class MaterializationReport:
     warnings: tuple[CheckResult, ...] = ()
     queries: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        parts = [f"{self.view}@{self.version}", self.kind.value, f"{self.rows:,} rows"]
+        parts += [f"end {self.end.isoformat()}", f"{self.seconds:.2f} s"]
+        parts += [f"{len(self.warnings)} warnings"] if self.warnings else []
+        return f"MaterializationReport({', '.join(parts)})"
+
 
 @dataclass(frozen=True)
 class Materializer:
     """Runs materializations of a project.
 
     Attributes:
-        overlap: how far an incremental run looks back behind the begin of the last one, for rows whose
-            created or available time is earlier than the moment they could be read.
+        overlap: how far an incremental run looks back behind the begin of the last one, or the instant that it
+            was for where that is earlier, for rows whose created or available time is earlier than the moment
+            they could be read.
         failing_rows: where rows are kept that are not as the view expects.
         throttle: how fast rows are written, over all runs.
     """
@@ -223,7 +230,9 @@ class Materializer:
         tells = source.available_at is not None or source.created_timestamp is not None
         if not tells or before.watermark_us is None or before.last_run_began_us is None:
             return None
-        known_after = before.last_run_began_us - duration_to_microseconds(self.overlap)
+        # A run for an earlier instant may have read the source as it was then: a replay of the past, a copy.
+        read = min(before.last_run_began_us, before.watermark_us)
+        known_after = read - duration_to_microseconds(self.overlap)
         return Changes(since=before.watermark_us, known_after=known_after)
 
     def _write(self, run: Run, layout: ViewLayout, keys: Sequence[bytes], rows: Sequence[bytes]) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from featurestore.definitions.base import check_several
 from featurestore.definitions.instants import from_microseconds, to_microseconds
 from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.view import FeatureView
@@ -36,7 +37,7 @@ def materialize_views(
     """Materialize views (by default all that are served online) in their newest version.
 
     Raises:
-        RequestError: if `max_rows_per_second` is not positive.
+        RequestError: if `views` is not a list, or `max_rows_per_second` not positive.
         InvalidTimeError: if `end` is later than the clock or before a view's watermark.
         LeaseHeldError: if another run is writing a view (retryable).
         ExpectationError: if rows are not as their view expects: nothing of that view is published, and the error
@@ -104,6 +105,7 @@ def _chosen(project: Project, views: Sequence[str | FeatureView] | None) -> Iter
     if views is None:
         newest = project.catalog().newest("feature_view").values()
         views = [stored.name for stored in newest if stored.payload["online"]]
+    check_several(views, "views")
     named = [(view, project.registered(view, newest=True)) for view in views]
     for view, stored in named:
         yield stored

@@ -37,7 +37,8 @@ class AskedEntities:
         if isinstance(rows, list):
             self.columns, self.count = _from_dicts(rows, plan), len(rows)
         elif isinstance(rows, Mapping):
-            self.columns, self.count = rows, _length(rows, plan)
+            self.columns = {name: _values(name, values) for name, values in rows.items()}
+            self.count = _length(self.columns, plan)
         else:
             from featurestore.frames.convert import to_arrow_table
 
@@ -87,6 +88,19 @@ def _from_dicts(rows: list[Mapping[str, Any]], plan: ServingPlan) -> Columns:
         ) from error
 
 
+def _values(name: str, values: Any) -> Sequence[Any]:
+    listed: Sequence[Any] = values
+    if type(values) is not list:
+        import pyarrow as pa
+
+        from featurestore.frames.convert import check_column
+
+        check_column(name, values)
+        if isinstance(values, pa.Array | pa.ChunkedArray):
+            listed = values.to_pylist()
+    return listed
+
+
 def _length(columns: Columns, plan: ServingPlan) -> int:
     _check_columns(tuple(columns), plan)
     lengths = {len(values) for values in columns.values()}
@@ -110,7 +124,8 @@ def _check_columns(names: Sequence[str], plan: ServingPlan) -> None:
                 raise EntityDataError(
                     f"View {view.label!r} needs join key {key!r} in column {column!r}; the entity rows have: "
                     f"{', '.join(names) or 'none'}.",
-                    hint=f'Add it, or take the key from another column: view.with_join_keys({{"{key}": "…"}}).',
+                    hint=f"Add it (df.reset_index() makes a column of a pandas index), or take the key from another "
+                    f'column: view.with_join_keys({{"{key}": "…"}}).',
                 )
     if len(plan.checked) < _MOST_CHECKED:
         plan.checked.add(known)

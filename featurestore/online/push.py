@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 
 from featurestore.definitions.instants import from_microseconds
 from featurestore.definitions.steps import row_steps, takes_single_rows
-from featurestore.definitions.types import FeatureType
+from featurestore.definitions.types import FeatureType, List, Timestamp, ZonedTimestamp
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import EntityDataError, InvalidTimeError, RequestError
 from featurestore.frames.convert import to_arrow_table
+from featurestore.frames.declared import as_declared
 from featurestore.frames.keys import key_column
 from featurestore.frames.times import CREATED_TIME, SOURCE_TIME, Reading, time_column
 from featurestore.frames.types import arrow_type, converts
@@ -40,7 +41,9 @@ def push_rows(project: Project, view: str | FeatureView, rows: Any) -> None:
     """
     layout = _served_layout(project, view)
     check_takes_pushes(layout.view)
-    types = {feature.column: arrow_type(feature.dtype) for feature in layout.view.features}
+    types = {f.column: arrow_type(f.dtype) for f in layout.view.features if not _has_times(f.dtype)}
+    if isinstance(rows, list) and not rows:  # has no columns to look at either
+        return
     given = to_arrow_table(rows, what="the pushed rows", types=types)
     table = _source_rows(_transformed(given, layout.view), layout.view, time.time_ns() // 1000)
     seen = _published(project, layout)
@@ -101,6 +104,14 @@ def _key(table: pa.Table, key: str, dtype: FeatureType, view: FeatureView) -> pa
     return key_column(table.column(key), dtype, name=key)
 
 
+def _key_column(table: pa.Table, key: str, dtype: FeatureType, view: FeatureView) -> pa.ChunkedArray:
+    """A join key of pushed rows, read as the source's are: naive times are of its zone."""
+    column = table.column(key)
+    if dtype == Timestamp and pa.types.is_timestamp(column.type):
+        return as_declared(column, dtype, view.origin.timezone, key)
+    return key_column(column, dtype, name=key)
+
+
 def check_takes_pushes(view: FeatureView) -> None:
     """Check that pushed rows can mean the same as materialized ones.
 
@@ -154,7 +165,7 @@ def _source_rows(table: pa.Table, view: FeatureView, now: int) -> pa.Table:
                 f"{', '.join(table.schema.names)}.",
                 hint="Pushed rows have the columns of the view's source.",
             )
-    data = {key: key_column(table.column(key), dtype, name=key) for key, dtype in view.join_keys.items()}
+    data = {key: _key_column(table, key, dtype, view) for key, dtype in view.join_keys.items()}
     event = _times(table, source.event_timestamp, view, SOURCE_TIME)
     _check_complete({**data, source.event_timestamp: event}, view)
     latest = pc.max(event).as_py()
@@ -194,14 +205,20 @@ def _feature_column(table: pa.Table, column: str, dtype: FeatureType, view: Feat
     if not converts(values.type, dtype):
         raise EntityDataError(
             f"A push to view {view.name!r}: column {column!r} is {values.type}, which does not convert to {dtype} "
-            "without loss."
+            "without loss.",
+            hint=f"Convert the column to {dtype} first.",
         )
     try:
-        return values.cast(arrow_type(dtype))
+        return as_declared(values, dtype, view.origin.timezone, column)
     except pa.ArrowInvalid as error:
         raise EntityDataError(
             f"A push to view {view.name!r}: a value of column {column!r} is not a {dtype}: {error}."
         ) from error
+
+
+def _has_times(dtype: FeatureType) -> bool:
+    """Whether values in Python say by themselves, or do not say, of which zone they are."""
+    return isinstance(dtype, ZonedTimestamp) or (isinstance(dtype, List) and _has_times(dtype.item))
 
 
 def _newest(rows: pa.Table, layout: ViewLayout, *, written: int) -> tuple[list[bytes], Sequence[bytes]]:

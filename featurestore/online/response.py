@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from featurestore.definitions.base import some_names
 from featurestore.definitions.instants import from_microseconds
 from featurestore.errors import RequestError
 from featurestore.online.few_rows import FEW, PlainRows
@@ -179,4 +180,4 @@ class OnlineFeatures:
         return self._count
 
     def __repr__(self) -> str:
-        return f"OnlineFeatures({self._count} entities, features: {', '.join(self._plan.outputs)})"
+        return f"OnlineFeatures({self._count:,} rows, features: {some_names(self._plan.outputs)})"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from featurestore.definitions.base import Definition
+from featurestore.definitions.base import Definition, check_several
 from featurestore.errors import BreakingChangeError, NotFoundError, StaleRegistryError
 from featurestore.planning.catalog import Catalog
 from featurestore.planning.changes import Plan, plan_changes
@@ -110,6 +110,7 @@ def apply_definitions(
         TransformError: if a new transform does not do the same twice.
         StaleRegistryError: if others never let up (retryable).
     """
+    check_several(committer.evolve, "evolve")
     for name in committer.evolve:
         if catalog().find("feature_service", name) is None:
             raise NotFoundError.of("Feature service", name, catalog().names())

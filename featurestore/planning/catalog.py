@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from featurestore.definitions.base import stored_form
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.fingerprint import Registrable
 from featurestore.definitions.service import FeatureService
@@ -27,9 +28,10 @@ def load_definition(stored: StoredVersion) -> Registrable:
     """
     builders = {"entity": Entity, "feature_view": FeatureView, "feature_service": FeatureService}
     try:
-        if stored.kind == "source":
-            return load_source(stored.payload)
-        return builders[stored.kind](**stored.payload)  # type: ignore[no-any-return]
+        with stored_form():
+            if stored.kind == "source":
+                return load_source(stored.payload)
+            return builders[stored.kind](**stored.payload)  # type: ignore[no-any-return]
     except (ValueError, TypeError, KeyError) as error:
         raise RegistryIntegrityError(
             f"The registry holds a {stored.kind} {stored.name!r} version {stored.version} that this release "
@@ -97,10 +99,18 @@ class Catalog:
             NotFoundError: if there is none.
         """
         candidates = self.candidates("feature_view", name)
+        if not candidates and (service := self.service(name)) is not None:
+            views = ", ".join(dict.fromkeys(reference.view for reference in service.features))
+            raise NotFoundError(
+                f"{name!r} is a feature service of project {self._project!r}, where a feature view is expected.",
+                hint=f"Its views are: {views}.",
+            )
         if not candidates and version is None:
-            raise NotFoundError.of(
+            error = NotFoundError.of(
                 "Feature view or service", name, self.names(), where=f"project {self._project!r}"
             )
+            error.hint = error.hint or "Apply it first: store.apply([…]), or open the project that has it."
+            raise error
         if version is None:
             return next((s for s in candidates if s.active), candidates[-1])
         # An older version, or one of a view that is retired: the registry knows those too.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from featurestore.definitions.base import Definition
+from featurestore.definitions.base import Definition, check_several
 from featurestore.definitions.entity import Entity
 from featurestore.definitions.fingerprint import (
     Registrable,
@@ -67,6 +67,10 @@ class Plan:
     revision: int
     changes: tuple[PlannedChange, ...]
     unchanged: int
+
+    def __repr__(self) -> str:
+        # What a notebook shows of the last line of a cell; the fields hold whole definitions.
+        return str(self)
 
     def __str__(self) -> str:
         lines = [f"Plan for project {self.project!r} at revision {self.revision}:"]
@@ -175,6 +179,7 @@ def _complete(definition: Registrable, root: Path) -> Registrable:
 
 
 def _with_parts(objects: Iterable[Definition]) -> Iterable[Registrable]:
+    check_several(objects, "what is planned or applied")
     for definition in objects:
         if not isinstance(definition, Entity | Source | FeatureView | FeatureService):
             raise DefinitionError(

@@ -87,7 +87,7 @@ def check_view(view: FeatureView, root: Path) -> None:
     )  # fmt: skip
     step = last[0]
     if isinstance(step, Call) and step.row_local:
-        for size in _BATCHES:
+        for size in dict.fromkeys(max(1, min(size, len(once) // 2)) for size in _BATCHES):
             table = call.apply(step, before, what=f"source {source.name!r}", rows_at_once=size).table
             _compare(
                 view, once, _comparable(table), f"in batches of {size} rows", "It is not row_local: say so."

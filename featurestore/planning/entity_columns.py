@@ -24,8 +24,8 @@ def check_entity_columns(request: Request, names: Sequence[str]) -> None:
                 missing = NotFoundError.of("Join key", column, names, where="the entity rows")
                 raise EntityDataError(
                     f"View {view.label!r}: {missing.message}",
-                    hint=f"Add the column, or take the key from another one: "
-                    f'view.with_join_keys({{"{key}": "…"}}).',
+                    hint=f"Add the column (df.reset_index() makes one of a pandas index), or take the key from "
+                    f'another one: view.with_join_keys({{"{key}": "…"}}).',
                 )
             other, expected = wanted.setdefault(column, (view.label, dtype))
             if expected != dtype:

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from featurestore.errors import EntityDataError, RequestError
-from featurestore.frames.convert import to_arrow_table
+from featurestore.frames.convert import pandas_index, to_arrow_table
 from featurestore.frames.entity_rows import EntityRows, TableRows, entity_rows
 from featurestore.frames.times import ENTITY_TIME, time_column
 from featurestore.frames.types import arrow_type
@@ -69,6 +69,7 @@ def latest_features(
         RequestError: if `entities` is None and the views have different join keys.
     """
     views = tuple(plan_view(view, root=root, as_of=as_of) for view in request.views)
+    index = None if entities is None else pandas_index(entities)
     table = (
         _known_entities(views, at, engine)
         if entities is None
@@ -82,7 +83,8 @@ def latest_features(
     count = max(table.num_rows, 0 if any(view.keys for view in views) or table.num_columns else 1)
     instant = pa.array([at], pa.timestamp("us", "UTC")).take(pa.array([0] * count, pa.int64()))
     table = pa.table([*table.columns, instant], names=[*table.schema.names, EVENT_TIMESTAMP])
-    return _frame(TableRows(table), request, views, engine, EVENT_TIMESTAMP, "UTC", personal=personal)
+    rows = TableRows(table, index if table.num_columns > 1 else None)
+    return _frame(rows, request, views, engine, EVENT_TIMESTAMP, "UTC", personal=personal)
 
 
 def _known_entities(views: Sequence[ViewPlan], at: int, engine: OfflineEngine) -> pa.Table:

@@ -77,8 +77,9 @@ def engine_entities(request: Request, rows: EntityRows, *, event_timestamp: str,
     names = rows.schema.names
     if event_timestamp not in names:
         raise EntityDataError(
-            f"The entity rows have no time column {event_timestamp!r}; they have: {', '.join(names)}.",
-            hint='Say which column holds the times: event_timestamp="…".',
+            f"The entity rows have no time column {event_timestamp!r}; they have: {', '.join(names) or 'no columns'}.",
+            hint='Say which column holds the times: event_timestamp="…". If it is the index of a pandas frame: '
+            "df.reset_index().",
         )
     check_entity_columns(request, names)
     columns = request.entity_columns()

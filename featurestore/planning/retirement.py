@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from featurestore.definitions.base import check_several
 from featurestore.definitions.reference import ViewReference
 from featurestore.definitions.view import FeatureView
 from featurestore.errors import DefinitionError, NotFoundError
@@ -19,8 +20,10 @@ def plan_retirement(names: Sequence[str], catalog: Catalog, *, project: str) -> 
 
     Raises:
         NotFoundError: for an unknown name.
+        RequestError: if `names` is not a list.
         DefinitionError: if a view is still used by a service that stays.
     """
+    check_several(names, "names")
     changes = []
     for name in names:
         if "@" in name:

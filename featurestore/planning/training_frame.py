@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from featurestore.definitions.base import some_names
 from featurestore.definitions.steps import in_words
 from featurestore.definitions.types import FeatureType
+from featurestore.definitions.windows import duration_text
 from featurestore.frames.atomic_file import atomic_path
 from featurestore.frames.convert import to_pandas, to_polars
 from featurestore.frames.parquet import write_parquet
@@ -91,8 +94,11 @@ class TrainingFrame:
         return to_polars(self.to_arrow())
 
     def to_pandas(self) -> pd.DataFrame:
-        """The frame as a pandas data frame with Arrow-backed types, so that no value changes."""
-        return to_pandas(self.to_arrow())
+        """The frame as a pandas data frame with Arrow-backed types, so that no value changes.
+
+        It has the index of the entity dataframe, if that came from pandas.
+        """
+        return to_pandas(self.to_arrow(), self._rows.index)
 
     def to_parquet(self, path: str | Path, **options: Any) -> None:
         """Write the frame to one Parquet file, batch by batch; the file appears when it is whole.
@@ -165,7 +171,7 @@ class TrainingFrame:
         return "\n".join([*lines, "", engine.explain(views=self._views)])
 
     def __repr__(self) -> str:
-        return f"TrainingFrame({self.num_rows:,} rows, features: {', '.join(self._outputs)})"
+        return f"TrainingFrame({self.num_rows:,} rows, features: {some_names(self._outputs)})"
 
 
 def frame_collector(
@@ -213,10 +219,10 @@ def _describe(view: ViewPlan) -> str:
     keys = ", ".join(f"{k.name} = {k.entity_column}" for k in view.keys) or "one row for all"
     features = ", ".join(f.output for f in view.features)
     rules = [f"{view.source.event_timestamp} <= time"]
-    rules += [f"delay {view.delay / 1e6:g} s"] if view.delay else []
+    rules += [f"delay {_duration(view.delay)}"] if view.delay else []
     rules += [f"{view.source.available_at} <= time"] if view.source.available_at else []
-    rules += [f"every {view.grid.every / 1e6:g} s"] if view.grid else []
-    rules += [f"ttl {view.ttl / 1e6:g} s"] if view.ttl is not None else []
+    rules += [f"every {_duration(view.grid.every)}"] if view.grid else []
+    rules += [f"ttl {_duration(view.ttl)}"] if view.ttl is not None else []
     rules += ["as of a past state"] if view.as_of is not None else []
     rules += [f"windows up to {_longest(view)}"] if view.windows else []
     line = f"- {view.label}: {features}\n    by {keys}; {', '.join(rules)}; source {view.source.name}"
@@ -226,7 +232,11 @@ def _describe(view: ViewPlan) -> str:
 def _longest(view: ViewPlan) -> str:
     spans = [None if w.window is None else w.window + w.offset for w in view.windows]
     finite = [span for span in spans if span is not None]
-    return "a lifetime" if len(finite) < len(spans) else f"{max(finite) / 1e6:g} s"
+    return "a lifetime" if len(finite) < len(spans) else _duration(max(finite))
+
+
+def _duration(microseconds: int) -> str:
+    return duration_text(timedelta(microseconds=microseconds))
 
 
 FEW_PIECES = 4

@@ -6,7 +6,7 @@ Instants are aware datetimes in UTC unless a name ends in ``_us`` (microseconds 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -27,7 +27,7 @@ class StoredVersion:
     version: int
     data_hash: str
     metadata_hash: str
-    payload: Mapping[str, Any]
+    payload: Mapping[str, Any] = field(repr=False)
     applied_at: datetime
     active: bool
     retired: bool

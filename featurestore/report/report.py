@@ -66,6 +66,9 @@ class Report:
     checks: tuple[CheckRow, ...] = ()
     lineage: Lineage | None = None
 
+    def __repr__(self) -> str:
+        return f"Report({self.name!r}, made {self.made_at.isoformat()})"
+
     def to_html(self) -> str:
         """The whole page: one file without scripts that loads nothing."""
         return str(page(f"{self.name} · {self.project}", self._body()))

@@ -52,6 +52,14 @@ class Found:
     checks: tuple[CheckRow, ...] = ()
 
 
+def _check_name(subject: object) -> None:
+    if not isinstance(subject, str):
+        raise RequestError(
+            f"Expected a name, a training set, a run or a profile, found {type(subject).__name__}.",
+            hint="A training frame that is not saved has one: frame.profile().",
+        )
+
+
 def find(project: Project, subject: Subject) -> Found:
     """Find out what is meant, and read its statistics.
 
@@ -65,6 +73,7 @@ def find(project: Project, subject: Subject) -> Found:
         return _training_set(subject, None)
     if isinstance(subject, Run):
         return _runs(project, subject.view, subject.version, str(subject.number))
+    _check_name(subject)
     name, hash_, runs = subject.partition("#")
     view, _, _ = name.partition("@")
     if hash_ or "@" in name or view in project.catalog().newest("feature_view"):

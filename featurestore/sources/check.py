@@ -49,6 +49,9 @@ def check_columns(
         _column_type(label, source, schema, source.event_id)
 
 
+_COLUMNS = "These are the columns after all transforms of the rows; a pandas index is none: df.reset_index()."
+
+
 def _column_type(label: str, source: Source, schema: pa.Schema, column: str) -> pa.DataType:
     if column in schema.names:
         return schema.field(column).type
@@ -56,7 +59,7 @@ def _column_type(label: str, source: Source, schema: pa.Schema, column: str) -> 
     raise SourceError(
         f"View {label!r}: source {source.name!r} has no column {column!r}; it has: "
         f"{', '.join(schema.names)}.",
-        hint=f"Did you mean {' or '.join(map(repr, near))}?" if near else None,
+        hint=f"Did you mean {' or '.join(map(repr, near))}?" if near else _COLUMNS,
     )
 
 

@@ -74,6 +74,8 @@ def test_names_that_clash_are_refused():
         ({"function": "sum(3)"}, r"expected sum, found 'sum\(3\)'"),
         ({"function": "percentile(95)"}, "a number from 0 to 1"),
         ({"window": "1 day"}, "'1 day' is not a duration"),
+        ({"window": 7}, "window: 7 is not a duration: write a timedelta"),
+        ({"offset": 7}, "offset: 7 is not a duration: write a timedelta"),
         ({"window": timedelta(0)}, "longer than zero"),
         ({"window": []}, "one window or several different ones"),
         ({"window": ["1d", "24h"]}, "one window or several different ones"),

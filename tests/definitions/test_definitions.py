@@ -124,7 +124,38 @@ def test_definitions_cannot_be_changed() -> None:
         (lambda: fs.Entity("__fs_x", join_keys={"tailnum": fs.String}), "reserved"),
         (lambda: fs.Entity("plane", join_keys={}), "expected a mapping of column to type"),
         (lambda: fs.Entity("plane", join_keys={"weight": fs.Float64}), "cannot be the type of a join key"),
-        (lambda: fs.Feature("x", int), "instance of FeatureType"),  # type: ignore[arg-type]
+        (lambda: fs.Feature("x", int), "expected a feature type such as fs.Float64"),  # type: ignore[arg-type]
+        (lambda: fs.Feature("x", fs.List(float)), "is not a feature type"),  # type: ignore[arg-type]
+        (lambda: fs.Feature("x", fs.Vector(fs.Float32, 3)), "does not exist"),  # type: ignore[arg-type]
+        (lambda: fs.Feature("x", fs.Decimal("10", 2)), "two whole numbers"),  # type: ignore[arg-type]
+        (lambda: fs.Schedule(every=60), "every: expected a timedelta .* found 60"),  # type: ignore[arg-type]
+        (
+            lambda: fs.CSVSource("s", path="x", event_timestamp="t", delay=60),  # type: ignore[arg-type]
+            "delay: expected a timedelta .* found 60",
+        ),
+        (
+            lambda: fs.FeatureView(**{**punctuality.__dict__, "ttl": 3600}),
+            "ttl: expected a timedelta .* 3600",
+        ),
+        (
+            lambda: fs.FeatureView(**{**punctuality.__dict__, "ttl": "1h"}),
+            "ttl: expected a timedelta .* '1h'",
+        ),
+        (lambda: fs.TimeSplit({"a": None}, purge=5), "purge: expected a timedelta"),  # type: ignore[arg-type]
+        (lambda: fs.Freshness(6), "at_most: 6 is not a duration"),  # type: ignore[arg-type]
+        (lambda: fs.FeatureView(**{**punctuality.__dict__, "transform": len}), "write @fs.transform above"),
+        (
+            lambda: fs.FeatureView(**{**punctuality.__dict__, "entities": plane}),
+            r"entities: expected a list such as \[plane\], found Entity\n",
+        ),
+        (
+            lambda: fs.FeatureView(**{**punctuality.__dict__, "entities": ["plane"]}),
+            "entities: expected a list .* found str 'plane' in it",
+        ),
+        (
+            lambda: fs.FeatureView(**{**punctuality.__dict__, "features": ["fares"]}),
+            "features: expected a list .* found str 'fares' in it",
+        ),
         (lambda: fs.Feature("x", fs.Decimal(39)), r"Decimal\(39, 0\) does not exist"),
         (lambda: fs.Feature("x", fs.Vector(0)), "does not exist"),
         (lambda: fs.Schedule(every=timedelta(0)), "longer than zero"),
@@ -161,6 +192,13 @@ def test_a_definition_error_names_the_object_and_the_line() -> None:
     assert caught.value.location.partition(":")[0] == __file__
 
 
+def test_definitions_print_what_was_said() -> None:
+    source = fs.CSVSource("trips", path="trips.csv", event_timestamp="at", timezone="Europe/Paris")
+    shown = "CSVSource(name='trips', event_timestamp='at', timezone='Europe/Paris', path=('trips.csv',))"
+    assert (repr(source), str(source)) == (shown, shown)
+    assert str(fs.Feature("km", fs.Float64)) == "Feature(name='km', dtype=float64, column='km')"
+
+
 def test_references_can_be_chained_and_subscripted() -> None:
     reference = punctuality.alias("inbound").with_join_keys({"tailnum": "other"})[["last_delay", "fares"]]
     assert (reference.label, reference.view, reference.features) == (
@@ -173,6 +211,8 @@ def test_references_can_be_chained_and_subscripted() -> None:
 
 
 def test_references_to_what_is_not_there_say_what_is() -> None:
+    with pytest.raises(RequestError, match="takes a dict, found 'tail'"):
+        punctuality.with_join_keys("tail")  # type: ignore[arg-type]
     with pytest.raises(
         NotFoundError, match=r"'last_dely' was not found in view 'plane_punctuality'.*\n.*last_delay"
     ):

@@ -14,6 +14,7 @@ import pytest
 import featurestore as fs
 from featurestore.engines.polars import PolarsEngine
 from featurestore.engines.polars.scan import open_columns
+from featurestore.frames.declared import as_declared
 from featurestore.testing.plans import plan_view, run_latest
 
 
@@ -36,6 +37,12 @@ def test_a_slice_of_vectors_with_nulls(chunked: bool) -> None:
         (2, [1.0, 2.0]),
         (3, None),
     ]
+
+
+def test_a_vector_that_is_too_short_is_told_by_its_own_length() -> None:
+    column = pa.chunked_array([pa.array([[1.0, 2.0], [3.0], [4.0, 5.0]], pa.list_(pa.float32()))])
+    with pytest.raises(pa.ArrowInvalid, match="a vector has 1 items"):
+        as_declared(column, fs.Vector(2), "UTC", "v")
 
 
 def test_empty_lists_in_several_row_groups(tmp_path: Path) -> None:

@@ -240,7 +240,7 @@ def test_row_count_against_the_last_runs_of_its_kind(store: fs.FeatureStore, arr
     store.materialize(end=NOON)
     assert outcomes(store)["row_count"] == "skipped"
     arrivals.add("N0", NOON + HOUR, 1.0)
-    store.materialize_incremental(end=NOON + HOUR)
+    store.materialize_incremental(end=NOON + HOUR, overlap=timedelta(0))
     assert outcomes(store)["row_count"] == "skipped"  # the first of its kind
     for number in range(5):
         arrivals.remove(f"N{number}")
@@ -252,7 +252,7 @@ def test_row_count_against_the_last_runs_of_its_kind(store: fs.FeatureStore, arr
         store.materialize(end=NOON + HOUR)
     fill(arrivals, 9, at=NOON + 2 * HOUR)
     with pytest.raises(ExpectationError, match="row_count"):
-        store.materialize_incremental(end=NOON + 2 * HOUR)
+        store.materialize_incremental(end=NOON + 2 * HOUR, overlap=timedelta(0))
 
 
 def test_one_rejected_view_does_not_keep_the_others_waiting(

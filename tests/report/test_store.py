@@ -122,6 +122,13 @@ def test_names_that_cannot_be_read_are_errors(store: fs.FeatureStore, name: str)
         store.detect_drift("punctuality", name)
 
 
+def test_what_has_no_statistics_is_asked_for_its_profile(store: fs.FeatureStore) -> None:
+    rows = pa.table({"tailnum": PLANES, "event_timestamp": [NOON] * len(PLANES)})
+    frame = store.get_historical_features(rows, "punctuality")
+    with pytest.raises(RequestError, match=r"(?s)found TrainingFrame.*frame.profile\(\)"):
+        store.detect_drift(frame, "punctuality")  # type: ignore[arg-type]
+
+
 def test_a_view_that_never_ran_has_no_statistics(store: fs.FeatureStore) -> None:
     store.apply([view(source(0.5, 3), "fresh")])
     with pytest.raises(NotFoundError, match="There are no statistics of fresh@1: no run has recorded any"):

@@ -8,6 +8,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -85,7 +87,20 @@ def test_unknown_features_and_views(
             "already have a column called 'delay'",
         ),
         ([{"tailnum": "A", "event_timestamp": NOON, "__fs_x": 1}], NameClashError, "reserved"),
-        (42, EntityDataError, "int, which is not a frame"),
+        (42, EntityDataError, "int was given, which is not a frame"),
+        (pd.Series(["A"], name="tailnum"), EntityDataError, "Series was given, which is not a frame"),
+        (pl.Series("tailnum", ["A"]), EntityDataError, "Series was given, which is not a frame"),
+        (
+            {"tailnum": "A", "event_timestamp": [NOON]},
+            EntityDataError,
+            "'tailnum' is 'A' .str., which is not",
+        ),
+        ({"tailnum": ["A"], "event_timestamp": NOON}, EntityDataError, "'event_timestamp' is datetime"),
+        (pd.DataFrame([["A", "B"]], columns=["tailnum"] * 2), EntityDataError, "more than one .* 'tailnum'"),
+        (pd.DataFrame({"tailnum": ["A", 5]}), EntityDataError, "'int' object; Conversion failed for column"),
+        ([], EntityDataError, "they have: no columns"),
+        (pd.DataFrame(ROWS).set_index("tailnum"), EntityDataError, r"reset_index\(\)"),
+        (pd.DataFrame(ROWS).set_index("event_timestamp"), EntityDataError, r"reset_index\(\)"),
         ([{"tailnum": "A", "event_timestamp": NOON}, 3], EntityDataError, "not a frame"),
         (Path("/nowhere.parquet"), EntityDataError, "cannot be read as Parquet"),
         ("select * from nothing_of_that_name", SourceError, "nothing_of_that_name"),
@@ -105,12 +120,22 @@ def test_entity_rows_that_do_not_fit(
         ([{"tailnum": 5}], "tailnum"),
         ([{"tailnum": "A"}, {"tail": "A"}], "not all dicts with the same keys"),
         ({"tailnum": ["A"], "other": [1, 2]}, "different lengths"),
+        ({"tailnum": "A"}, "'tailnum' is 'A' .str., which is not a list"),
+        ({"tailnum": 5}, "'tailnum' is 5 .int., which is not a list"),
+        ("A", "str was given, which is not a frame"),
+        (pd.Series(["A"], name="tailnum"), "Series was given, which is not a frame"),
         (pa.table({"tailnum": [5]}), "'tailnum': expected string, found int64"),
     ],
 )
 def test_online_entities_that_do_not_fit(ready: fs.FeatureStore, rows: Any, message: str) -> None:
     with pytest.raises(EntityDataError, match=message):
         ready.get_online_features("punctuality", rows)
+
+
+def test_a_zone_that_does_not_exist(ready: fs.FeatureStore) -> None:
+    rows = pa.table({"tailnum": ["A"], "event_timestamp": [NOON.replace(tzinfo=None)]})
+    with pytest.raises(EntityDataError, match=r"(?s)'event_timestamp': 'Berlin' is not.*Europe/Paris"):
+        ready.get_historical_features(rows, "punctuality", timezone="Berlin")
 
 
 def test_the_string_5_is_not_the_integer_5(store: fs.FeatureStore, tmp_path: Path) -> None:
@@ -202,6 +227,49 @@ def test_clashing_names_show_the_way_out(ready: fs.FeatureStore, arrivals: Arriv
         ready.get_historical_features(
             ROWS, [arrivals.view(), arrivals.view().with_join_keys({"tailnum": "other"})]
         )
+
+
+def test_a_single_name_is_not_a_list_of_its_letters(ready: fs.FeatureStore, arrivals: Arrivals) -> None:
+    view = arrivals.view()
+    calls: list[tuple[Callable[[], object], str]] = [
+        (lambda: ready.materialize(views="punctuality"), r"(?s)views must be a list.*\['punctuality'\]"),
+        (
+            lambda: ready.materialize_incremental(views=view),  # type: ignore[arg-type]
+            "views must be a list, found a single FeatureView",
+        ),
+        (lambda: ready.retire("punctuality"), "names must be a list, found a single str"),
+        (lambda: ready.plan(view), r"(?s)must be a list, found a single FeatureView.*'punctuality' into"),  # type: ignore[arg-type]
+        (lambda: ready.apply(view), "must be a list, found a single FeatureView"),  # type: ignore[arg-type]
+        (lambda: ready.apply([view], evolve="punctuality"), "evolve must be a list"),
+    ]
+    for call, message in calls:
+        with pytest.raises(RequestError, match=message):
+            call()
+
+
+def test_a_service_is_not_a_view(ready: fs.FeatureStore, arrivals: Arrivals) -> None:
+    ready.apply([fs.FeatureService("delays", features=[arrivals.view()])])
+    for call in (lambda: ready.materialize(views=["delays"]), lambda: ready.get_statistics("delays")):
+        with pytest.raises(
+            NotFoundError, match=r"(?s)'delays' is a feature service.*Its views are: punctuality"
+        ):
+            call()
+
+
+def test_a_name_in_a_project_without_any_asks_to_apply_first(store: fs.FeatureStore) -> None:
+    with pytest.raises(NotFoundError, match=r"(?s)there are none.*Apply it first: store.apply"):
+        store.get_historical_features(ROWS, "punctuality")
+
+
+def test_a_notebook_shows_a_plan_and_a_run_in_short(store: fs.FeatureStore, arrivals: Arrivals) -> None:
+    arrivals.add("A", NOON, 1.0)
+    plan = store.plan([arrivals.view()])
+    assert repr(plan) == str(plan)
+    store.apply(plan)
+    shown = repr(store.materialize(end=NOON))
+    assert shown.startswith(
+        "[MaterializationReport(punctuality@1, full, 1 rows, end 2024-05-01T12:00:00+00:00, "
+    )
 
 
 def test_two_definitions_of_one_name(ready: fs.FeatureStore, arrivals: Arrivals) -> None:

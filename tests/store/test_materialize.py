@@ -56,7 +56,7 @@ def test_a_full_run_publishes_corrections_and_removals(store: fs.FeatureStore, a
 
 def test_incremental_sees_late_rows_and_corrections(store: fs.FeatureStore, arrivals: Arrivals) -> None:
     arrivals.add("A", NOON, 1.0)
-    arrivals.add("B", NOON, 1.0)
+    arrivals.add("B", NOON - HOUR, 1.0)
     arrivals.add("C", NOON - HOUR, 1.0)
     store.apply([arrivals.view()])
     store.materialize(end=NOON)
@@ -67,6 +67,19 @@ def test_incremental_sees_late_rows_and_corrections(store: fs.FeatureStore, arri
     [report] = store.materialize_incremental(end=NOON + 2 * HOUR, overlap=timedelta(minutes=5))
     assert online_values(store, ["A", "B", "C", "D"], NOON + 2 * HOUR) == [7.0, 1.0, 8.0, 9.0]
     assert report.rows == 3  # B cannot have changed
+
+
+def test_incremental_runs_for_instants_of_the_past_see_corrections_of_that_time(
+    store: fs.FeatureStore, arrivals: Arrivals
+) -> None:
+    """A replay: the source grows as it did then, long before the clocks of the runs."""
+    arrivals.add("A", NOON, 1.0)
+    arrivals.add("B", NOON, 1.0)
+    store.apply([arrivals.view()])
+    store.materialize(end=NOON)
+    arrivals.add("A", NOON, 7.0, created=NOON + HOUR)
+    store.materialize_incremental(end=NOON + 2 * HOUR)
+    assert online_values(store, ["A", "B"], NOON + 2 * HOUR) == [7.0, 1.0]
 
 
 def test_incremental_without_created_looks_at_everything(store: fs.FeatureStore, arrivals: Arrivals) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import featurestore as fs
@@ -48,6 +52,43 @@ def test_of_several_rows_in_one_push_the_newest_stays(served: fs.FeatureStore) -
     rows = {"tailnum": ["A"] * 3, "arrived_at": events, "delay": [1.5, 3.5, 2.5]}
     served.push("punctuality", rows)
     assert online_values(served, ["A"], NOON + 3 * HOUR) == [3.5]
+
+
+@pytest.mark.parametrize("form", [pa.table, pa.Table.to_pylist])
+def test_naive_times_of_a_push_are_of_the_zone_of_the_source(
+    form: Any, store: fs.FeatureStore, tmp_path: Path
+) -> None:
+    def rows(hour: int) -> pa.Table:
+        noon, seen = datetime(2024, 7, 1, 12), datetime(2024, 7, 1, hour)
+        columns = {"at": noon, "key": noon, "seen": seen, "all_seen": [seen]}
+        return pa.table({name: pa.array([value]) for name, value in columns.items()})
+
+    pq.write_table(rows(11), tmp_path / "seen.parquet")
+    source = fs.ParquetSource(
+        "seen", path=str(tmp_path / "seen.parquet"), event_timestamp="at", timezone="Europe/Berlin"
+    )
+    view = fs.FeatureView(
+        "seen", entities=[fs.Entity("moment", join_keys={"key": fs.Timestamp})], source=source,
+        features=[fs.Feature("seen", fs.Timestamp), fs.Feature("all_seen", fs.List(fs.Timestamp))],
+    )  # fmt: skip
+    store.apply([view])
+    store.materialize()
+    key = [{"key": datetime(2024, 7, 1, 10, tzinfo=UTC)}]
+    (materialized,) = store.get_online_features("seen", key).to_dicts()
+    assert materialized["seen"] == datetime(2024, 7, 1, 9, tzinfo=UTC)
+    pushed = rows(12).set_column(0, "at", pa.array([datetime(2024, 7, 1, 13)]))
+    store.push("seen", pushed if form is pa.table else form(pushed))
+    (found,) = store.get_online_features("seen", key).to_dicts()
+    assert found["seen"] == datetime(2024, 7, 1, 10, tzinfo=UTC)
+    assert found["all_seen"] == [found["seen"]]
+
+
+def test_times_with_and_without_a_zone_are_not_guessed(served: fs.FeatureStore) -> None:
+    rows = [{"tailnum": "A", "arrived_at": at, "delay": 1.0} for at in (NOON, datetime(2024, 5, 1, 12))]
+    for given in (rows, rows[::-1], pd.DataFrame(rows)):
+        with pytest.raises(EntityDataError, match="'arrived_at' mixes times with and without"):
+            served.push("punctuality", given)
+    served.push("punctuality", pd.DataFrame(rows).iloc[:1])
 
 
 def test_a_pushed_row_that_the_source_confirms_or_denies(served: fs.FeatureStore, arrivals: Arrivals) -> None:
@@ -95,8 +136,13 @@ def test_pushes_that_mean_nothing_are_refused(served: fs.FeatureStore, arrivals:
         served.push("punctuality", [{"tailnum": None, "arrived_at": NOON, "delay": 1.0}])
     with pytest.raises(EntityDataError, match="needs column 'delay'"):
         served.push("punctuality", [{"tailnum": "A", "arrived_at": NOON}])
+    with pytest.raises(EntityDataError, match=r"(?s)'delay'.*Convert the column to float64 first"):
+        served.push("punctuality", pa.table({"tailnum": ["A"], "arrived_at": [NOON], "delay": ["late"]}))
     with pytest.raises(EntityDataError, match="delay"):
         served.push("punctuality", [{"tailnum": "A", "arrived_at": NOON, "delay": "late"}])
+    with pytest.raises(EntityDataError, match="needs column 'tailnum'"):
+        served.push("punctuality", [{}])
+    served.push("punctuality", [])  # nothing to do, as for an empty frame
     with pytest.raises(EntityDataError, match="'tailnum': expected string, found int64"):
         served.push("punctuality", [{"tailnum": 5, "arrived_at": NOON, "delay": 1.0}])
     hourly = arrivals.view(name="hourly", schedule=fs.Schedule(every=HOUR))

@@ -104,6 +104,35 @@ def test_every_form_of_result(offline: fs.FeatureStore, view: fs.FeatureView, tm
     assert pandas["delay"].isna().tolist() == [False, True, True, False, True]
 
 
+def test_pandas_in_pandas_out_has_the_index_and_the_types_of_pandas(
+    offline: fs.FeatureStore, view: fs.FeatureView
+) -> None:
+    rows = entity_table().to_pandas(types_mapper=pd.ArrowDtype)
+    rows["kind"] = pd.Categorical(["x", "y", None, "x", "z"], categories=["z", "y", "x"], ordered=True)
+    rows["month"] = pd.period_range("2024-01", periods=5, freq="M")
+    chosen = rows[rows["big"].fillna(0) != 3]  # its index has a hole now
+    result = offline.get_historical_features(chosen, view).to_pandas()
+    pd.testing.assert_frame_equal(result.drop(columns="delay"), chosen)
+    assert result["delay"].dropna().to_dict() == {0: 2.0, 3: 2.0}
+    latest = offline.get_latest_features(view, at=NOON, entities=chosen[["tailnum"]]).to_pandas()
+    assert latest["delay"].dropna().to_dict() == {0: 1.0, 1: 1.0, 3: 1.0}
+
+
+def test_plans_and_frames_print_in_the_units_and_lengths_of_people(
+    offline: fs.FeatureStore, arrivals: Arrivals
+) -> None:
+    source = arrivals.view().source.model_copy(update={"delay": timedelta(minutes=90)})
+    view = arrivals.view(source=source, ttl=timedelta(days=14), schedule=fs.Schedule(every=HOUR))
+    windows = arrivals.view(
+        name="windows", ttl=None,
+        features=[fs.Aggregation("delay", "sum", f"{days}d") for days in range(1, 31)],
+    )  # fmt: skip
+    frame = offline.get_historical_features(entity_table(), [view, windows])
+    assert "delay 90m, every 1h, ttl 14d" in frame.explain()
+    assert "windows up to 30d" in frame.explain()
+    assert repr(frame).endswith("delay_sum_19d, … (11 more))")
+
+
 def test_polars_in_polars_out_is_the_same_frame(offline: fs.FeatureStore, view: fs.FeatureView) -> None:
     frame = pl.from_arrow(entity_table())
     assert isinstance(frame, pl.DataFrame)

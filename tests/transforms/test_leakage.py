@@ -215,3 +215,11 @@ def test_frames_made_elsewhere_are_compared_cell_by_cell(tmp_path: Path, engine:
 def test_a_frame_without_features_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="holds no feature of view; it has: k, event_timestamp"):
         fs.check_frame([{"k": "k1", "event_timestamp": NOON}], [view(parquet(tmp_path, rows()))])
+
+
+def test_what_a_frame_is_compared_with_are_views(tmp_path: Path) -> None:
+    whole = view(parquet(tmp_path, rows()))
+    frame = [{"k": "k1", "event_timestamp": NOON, "x": 1.0}]
+    for wrong in (whole, "view", [whole["x"]], [fs.FeatureService("s", features=[whole])]):
+        with pytest.raises(RequestError, match="takes a list of feature views, found"):
+            fs.check_frame(frame, wrong)  # type: ignore[arg-type]

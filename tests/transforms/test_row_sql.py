@@ -99,6 +99,9 @@ def test_a_view_says_where_and_how_to_go_on(tmp_path: object) -> None:
         )
     assert caught.value.location is not None
     assert "test_row_sql.py" in caught.value.location
+    with pytest.raises(DefinitionError, match="is not SQL") as caught:
+        fs.FeatureView("v", entities=[entity], source=source, features=features, sql="selec m from {source}")
+    assert "trusted" not in str(caught.value)  # which would not help
     with pytest.raises(DefinitionError, match="has no column 'k'"):
         fs.FeatureView(
             "v", entities=[entity], source=source, features=features, sql="select a as m from {source}"

@@ -314,6 +314,17 @@ def test_expressions_of_a_source_are_checked_where_they_are_written() -> None:
             fs.ParquetSource("s", path="x", event_timestamp="at", **arguments)
 
 
+def test_a_few_rows_are_enough_to_find_what_is_not_row_local(store: fs.FeatureStore) -> None:
+    rows = pa.table({"k": ["a", "b"], "at": [NOON] * 2, "x": [1.0, 2.0]})
+    view = fs.FeatureView(
+        "v", entities=[fs.Entity("e", join_keys={"k": fs.String})],
+        source=fs.InMemorySource("s", data=rows, event_timestamp="at"),
+        features=[fs.Feature("x", fs.Float64)], transform=leaking.not_row_local,
+    )  # fmt: skip
+    with pytest.raises(TransformError, match="another result in batches of 1 rows"):
+        store.plan([view])
+
+
 @pytest.mark.parametrize(
     ("transform", "problem"),
     [
