@@ -54,7 +54,10 @@ class Project:
         """The registry."""
         opened = self._registry
         if opened is None:
-            with forks.held_off(), self._lock:  # in this order, or a fork would wait for who waits for the lock
+            with (
+                forks.held_off(),
+                self._lock,
+            ):  # in this order, or a fork would wait for who waits for the lock
                 opened = self._registry
                 if opened is None:
                     opened = self._registry = open_registry(self.config.registry)
@@ -65,7 +68,10 @@ class Project:
         """The online store."""
         opened = self._online
         if opened is None:
-            with forks.held_off(), self._lock:  # in this order, or a fork would wait for who waits for the lock
+            with (
+                forks.held_off(),
+                self._lock,
+            ):  # in this order, or a fork would wait for who waits for the lock
                 opened = self._online
                 if opened is None:
                     opened = self._online = open_online_store(self.config.online)
