@@ -158,6 +158,7 @@ class _Entry:
     plan: ServingPlan
     build: Callable[[], ServingPlan]
     made_at: float
+    renew_at: float
     renewing: int | None = None
     """The process, by its number of forks, in which a thread renews the plan."""
 
@@ -178,9 +179,9 @@ class ServingPlans:
         entry = self._entries.get(key)
         if entry is None:
             return None
-        age = time.monotonic() - entry.made_at
-        if age > self._refresh:
-            if age > STALE_SECONDS:
+        now = time.monotonic()
+        if now > entry.renew_at:
+            if now - entry.made_at > STALE_SECONDS:
                 return None
             if entry.renewing != forks.count():
                 entry.renewing = forks.count()
@@ -195,7 +196,7 @@ class ServingPlans:
             build: asks the registry, now and whenever the plan is renewed.
         """
         now = time.monotonic()
-        entry = _Entry(build(), build, now)
+        entry = _Entry(build(), build, now, now + self._refresh)
         if len(self._entries) >= MOST_PLANS:
             self._entries.clear()
         self._entries[key] = entry
@@ -208,7 +209,8 @@ class ServingPlans:
     def _renew(self, key: Hashable, entry: _Entry) -> None:
         now = time.monotonic()
         try:
-            self._entries[key] = _Entry(entry.build(), entry.build, now)
+            self._entries[key] = _Entry(entry.build(), entry.build, now, now + self._refresh)
         except Exception as error:  # noqa: BLE001 (a request that needs the plan will raise it)
+            entry.renew_at = time.monotonic() + self._refresh  # not again at each request
             entry.renewing = None
             _log.warning("a serving plan could not be renewed, going on with the one at hand: %s", error)

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from featurestore import forks
 from featurestore.errors import OnlineStoreError, OnlineStoreUnavailableError
@@ -15,6 +15,8 @@ from featurestore.online.sqlite_statements import SCHEMA, UPGRADE, USER_VERSION
 
 _BUSY_SECONDS = 30.0
 _MOST_IDLE = 16
+_SECONDS_BETWEEN_LOOKS = 1.0
+_Identity: TypeAlias = tuple[int, int] | None
 # A child must not even close what it has inherited (https://www.sqlite.org/howtocorrupt.html, section 2.6).
 _inherited: list[list[sqlite3.Connection]] = []
 
@@ -27,25 +29,30 @@ class SQLiteConnections:
         self._idle: list[sqlite3.Connection] = []
         self._forks = forks.count()
         with forks.held_off(), self._translated():
-            connection = self._open()
-            try:
-                _prepare(connection, path)
-            except BaseException:
-                connection.close()
-                raise
-            self._idle.append(connection)
+            self._begin_with_file()
+
+    def _begin_with_file(self) -> None:
+        connection = self._open()
+        try:
+            _prepare(connection, self._path)
+        except BaseException:
+            connection.close()
+            raise
+        self._idle, self._file, self._looked = [connection], _identity(self._path), time.monotonic()
 
     def row(self, statement: str, parameters: Sequence[object]) -> tuple[Any, ...]:
         """The one row that a statement gives."""
         forks.enter()
         try:
-            connection = self._take()
+            if time.monotonic() > self._looked + _SECONDS_BETWEEN_LOOKS:
+                self._follow_file()
+            connection, file = self._take(), self._file
             try:
                 found: tuple[Any, ...] = connection.execute(statement, parameters).fetchall()[0]
             except BaseException:
                 connection.close()
                 raise
-            self._give_back(connection)
+            self._give_back(connection, file)
         except sqlite3.Error as error:
             raise self._error(error) from error
         finally:
@@ -74,7 +81,8 @@ class SQLiteConnections:
     @contextlib.contextmanager
     def _in_transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
         with forks.held_off(), self._translated():
-            connection = self._take()
+            self._follow_file()
+            connection, file = self._take(), self._file
             try:
                 connection.execute(begin)
                 yield connection
@@ -82,7 +90,13 @@ class SQLiteConnections:
             except BaseException:
                 connection.close()
                 raise
-            self._give_back(connection)
+            self._give_back(connection, file)
+
+    def _follow_file(self) -> None:
+        """Leave a file that was deleted or replaced: nobody else would ever see what is written to it."""
+        self._looked = time.monotonic()
+        if _identity(self._path) != self._file:
+            self._begin_with_file()
 
     def _take(self) -> sqlite3.Connection:
         self._leave_inherited()
@@ -96,8 +110,8 @@ class SQLiteConnections:
             _inherited.append(self._idle)
             self._idle, self._forks = [], forks.count()
 
-    def _give_back(self, connection: sqlite3.Connection) -> None:
-        if len(self._idle) < _MOST_IDLE:
+    def _give_back(self, connection: sqlite3.Connection, file: _Identity) -> None:
+        if len(self._idle) < _MOST_IDLE and file == self._file:
             self._idle.append(connection)
         else:
             connection.close()
@@ -124,6 +138,15 @@ class SQLiteConnections:
                 hint="Check that the folder exists, that the disk is not full, and that no process holds a lock.",
             )
         return OnlineStoreError(f"The online store {self._path} cannot be read or written: {error}.")
+
+
+def _identity(path: Path) -> _Identity:
+    """Device and number of a file, None if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -129,3 +130,35 @@ def test_an_incremental_run_fills_anew_a_replica_that_has_missed_the_last_rows(
         assert online_values(failed_over, TAILS, NOON + HOUR) == [1.0, 1.0]
         assert failed_over.materialize_incremental(end=NOON + HOUR)[0].kind is RunKind.FULL
         assert online_values(failed_over, TAILS, NOON + HOUR) == [2.0, 1.0]
+
+
+def test_a_store_whose_file_is_deleted_goes_on_in_the_new_one(arrivals: Arrivals, tmp_path: Path) -> None:
+    options = {"registry": f"sqlite:///{tmp_path}/registry.db", "online": f"sqlite:///{tmp_path}/online.db"}
+    arrivals.add("A", NOON, 1.0)
+    with fs.FeatureStore(project="flights", **options) as store:
+        store.apply([arrivals.view()])
+        store.materialize(end=NOON)
+        for file in tmp_path.glob("online.db*"):
+            file.unlink()
+        store.push("punctuality", [{"tailnum": "B", "arrived_at": NOON, "delay": 7.0}])
+        with fs.FeatureStore(project="flights", **options) as other:
+            assert online_values(other, ["A", "B"], NOON) == ["NOT_FOUND", 7.0]
+            assert store.materialize_incremental(end=NOON)[0].kind is RunKind.FULL
+            assert online_values(store, ["A"], NOON) == [1.0]
+            assert online_values(other, ["A"], NOON) in (
+                [1.0],
+                ["NOT_FOUND"],
+            )  # before or after its next look
+
+
+def test_a_registry_that_is_away_is_not_asked_at_each_read(
+    filled: fs.FeatureStore, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = filled._reader._plans
+    monkeypatch.setattr(plans, "_refresh", 0.2)
+    assert online_values(filled, TAILS, NOON + HOUR) == [7.0, 1.0]
+    monkeypatch.setattr(filled.project.registry, "revision", _unavailable)
+    began = time.monotonic()
+    while time.monotonic() < began + 1:
+        assert online_values(filled, TAILS, NOON + HOUR) == [7.0, 1.0]
+    assert 1 <= caplog.text.count("could not be renewed") <= 5
