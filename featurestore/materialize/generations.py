@@ -13,13 +13,12 @@ from datetime import timedelta
 
 from featurestore.online.header import FINGERPRINT_SIZE, SIGN, Header, read_header, write_header
 from featurestore.online.layout import ViewLayout
-from featurestore.protocols.online import MaterializedWrite, OnlineStore, SpaceKeys
+from featurestore.protocols.online import MaterializedWrite, OnlineStore
 from featurestore.protocols.records import Run, RunKind, ViewState
 from featurestore.protocols.registry import RegistryReader
 
 GRACE = timedelta(minutes=2)
 """How long a replaced generation stays readable: longer than any process goes without looking."""
-_MARKS = 0  # generations have the numbers of runs, which begin at 1
 _NOTHING_YET = -SIGN
 _RUNS = 1_000
 """How many runs of the view are looked through for generations that were not given back."""
@@ -27,11 +26,7 @@ _RUNS = 1_000
 
 @dataclass(frozen=True)
 class Generations:
-    """The generations of one view version in the online store.
-
-    A mark is a row's header: its event is the instant up to which the generation has been filled. It is written
-    after the rows, so where it is, on a replica too, they are.
-    """
+    """The generations of one view version in the online store; see `ViewLayout.marks`."""
 
     online: OnlineStore
     layout: ViewLayout
@@ -63,25 +58,19 @@ class Generations:
         for generation in generations:
             self.online.retire(space=self.layout.space(generation), keep_for=GRACE)
             # Only now: should this process die before, the next full run does it again.
-            self.online.delete(spaces=[self._space], keys=[_key(generation)])
-
-    @property
-    def _space(self) -> bytes:
-        return self.layout.space(_MARKS)
+            mark = self.layout.marks([generation])
+            self.online.delete(spaces=[mark.space], keys=mark.keys)
 
     def _marks(self, generations: list[int]) -> list[bytes | None]:
-        return self.online.read(requests=[SpaceKeys(self._space, [_key(number) for number in generations])])
+        return self.online.read(requests=[self.layout.marks(generations)])
 
     def _mark(self, run: Run, until: int) -> None:
+        mark = self.layout.marks([run.generation])
         header = Header(False, bytes(FINGERPRINT_SIZE), until, None, run.number)
         self.online.write(
-            spaces=[self._space],
-            keys=[_key(run.generation)],
+            spaces=[mark.space],
+            keys=mark.keys,
             rows=[write_header(header)],
             rule=MaterializedWrite(run=run.number, end=run.end_us),
             keep_for=None,
         )
-
-
-def _key(generation: int) -> bytes:
-    return b"%d" % generation

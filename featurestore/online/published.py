@@ -20,8 +20,8 @@ def check_not_retired(stored: StoredVersion) -> None:
         )
 
 
-def published_space(layout: ViewLayout, state: ViewState) -> bytes:
-    """Where the rows are that are served.
+def published_generation(layout: ViewLayout, state: ViewState) -> int:
+    """The generation that is served.
 
     Raises:
         NotMaterializedError: if none are.
@@ -31,4 +31,4 @@ def published_space(layout: ViewLayout, state: ViewState) -> bytes:
             f"View {layout.view.name!r} version {layout.version} has not been materialized yet.",
             hint=f'Run store.materialize(views=["{layout.view.name}"]) once.',
         )
-    return layout.space(state.generation)
+    return state.generation

@@ -20,7 +20,7 @@ from featurestore.frames.keys import key_column
 from featurestore.frames.times import CREATED_TIME, SOURCE_TIME, Reading, time_column
 from featurestore.frames.types import arrow_type, converts
 from featurestore.online.layout import ViewLayout
-from featurestore.online.published import check_not_retired, published_space
+from featurestore.online.published import check_not_retired, published_generation
 from featurestore.project import Project
 from featurestore.protocols.online import PushedWrite
 from featurestore.protocols.records import ViewState
@@ -92,7 +92,7 @@ def _served_layout(project: Project, view: str | FeatureView) -> ViewLayout:
 
 def _published(project: Project, layout: ViewLayout) -> ViewState:
     state = project.registry.view_state(project=project.name, view=layout.view.name, version=layout.version)
-    published_space(layout, state)
+    published_generation(layout, state)
     return state
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Hashable, Iterator, Sequence
 from datetime import datetime
@@ -16,7 +17,7 @@ from featurestore.definitions.types import Map
 from featurestore.definitions.view import FeatureView
 from featurestore.online.asked_entities import AskedEntities
 from featurestore.online.layout import ViewLayout
-from featurestore.online.published import check_not_retired, published_space
+from featurestore.online.published import check_not_retired, published_generation
 from featurestore.online.response import OnlineFeatures
 from featurestore.online.serving import EmptyValue, ServedFeature, ServedView, ServingPlan, ServingPlans
 from featurestore.online.view_answer import ViewAnswer
@@ -33,7 +34,7 @@ class OnlineReader:
 
     def __init__(self, project: Project) -> None:
         self._project = project
-        self._plans = ServingPlans(project.config.refresh_seconds)
+        self._plans = ServingPlans(project.config.refresh_seconds, self._is_there)
 
     def read(
         self, features: FeaturesArgument, rows: Any, *, full_feature_names: bool, now: datetime | None
@@ -46,21 +47,31 @@ class OnlineReader:
         self, features: FeaturesArgument, rows: Any, *, full_feature_names: bool, now: datetime | None
     ) -> OnlineFeatures:
         """The same without blocking the event loop."""
-        lookup = _Lookup(self._plan(features, full_feature_names), rows, now)
+        plan = self._known_plan(features, full_feature_names)
+        if plan is None:
+            plan = await asyncio.to_thread(self._plan, features, full_feature_names)
+        lookup = _Lookup(plan, rows, now)
         return lookup.answer(await self._project.online.read_async(requests=lookup.requests))
 
     def forget(self) -> None:
         """Ask the registry again at the next read."""
         self._plans.clear()
 
+    def _known_plan(self, features: FeaturesArgument, full: bool) -> ServingPlan | None:
+        return self._plans.get((_request_key(features), full))
+
     def _plan(self, features: FeaturesArgument, full: bool) -> ServingPlan:
-        key = (_request_key(features), full)
-        found = self._plans.get(key)
+        found = self._known_plan(features, full)
         if found is not None:
             return found
         # A list may change later; and definitions have to stay alive, so that their ids stay their own.
         held = features if isinstance(features, str | Definition) else tuple(features)
-        return self._plans.add(key, lambda: self._build(held, full))
+        return self._plans.add((_request_key(features), full), lambda: self._build(held, full))
+
+    def _is_there(self, plan: ServingPlan) -> bool:
+        """Whether the online store still holds the rows that a plan leads to, whatever was published since."""
+        marks = self._project.online.read(requests=[view.mark for view in plan.views])
+        return None not in marks
 
     def _build(self, features: FeaturesArgument, full: bool) -> ServingPlan:
         self._project.forget()
@@ -89,10 +100,12 @@ def _served_view(
     requested: RequestedView, view: FeatureView, layout: ViewLayout, state: ViewState
 ) -> ServedView:
     limit = view.serves_for if view.aggregations else view.ttl
+    generation = published_generation(layout, state)
     return ServedView(
         label=requested.label,
         layout=layout,
-        space=published_space(layout, state),
+        space=layout.space(generation),
+        mark=layout.marks([generation]),
         entity_columns=tuple((key, requested.entity_column(key)) for key in view.join_keys),
         features=tuple(
             _served_feature(view.feature(item.feature.name), item.output) for item in requested.features

@@ -2,7 +2,8 @@
 
 A plan is looked up by what was asked for, used for `refresh_seconds`, and then looked at anew in the
 background while requests go on; only a plan so old that its generation may have been reclaimed is renewed
-before it is used. The read path itself never asks the registry.
+before it is used. The read path itself never asks the registry. While the registry is away, what was published is
+served on as long as the online store holds it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
@@ -18,8 +20,10 @@ from typing import Any, TypeAlias
 
 from featurestore import forks
 from featurestore.definitions.types import FLOATS, INTEGERS, Bool, FeatureType, Int64, List, Map, UInt64
+from featurestore.errors import OnlineStoreError, RegistryUnavailableError
 from featurestore.online.few_rows import FEW, PlainReader, PlainRows
 from featurestore.online.layout import ViewLayout
+from featurestore.protocols.online import SpaceKeys
 
 MOST_PLANS = 1_000
 _log = logging.getLogger(__name__)
@@ -48,6 +52,7 @@ class ServedView:
     Attributes:
         label: alias or name.
         space: the published generation's space.
+        mark: see `ViewLayout.marks`.
         entity_columns: join key to column of the entity rows.
         ttl: microseconds after its event for which a row may be used, or None.
         effective: of aggregations the instant whose values are served, which counts as the event of rows that
@@ -57,6 +62,7 @@ class ServedView:
     label: str
     layout: ViewLayout
     space: bytes
+    mark: SpaceKeys
     entity_columns: tuple[tuple[str, str], ...]
     features: tuple[ServedFeature, ...]
     ttl: int | None
@@ -157,7 +163,8 @@ def _entity_key(view: ServedView) -> tuple[object, ...]:
 class _Entry:
     plan: ServingPlan
     build: Callable[[], ServingPlan]
-    made_at: float
+    sure_at: float
+    """When its rows were there for certain, all of them."""
     renew_at: float
     renewing: int | None = None
     """The process, by its number of forks, in which a thread renews the plan."""
@@ -168,11 +175,14 @@ class ServingPlans:
 
     Args:
         refresh_seconds: the age from which a plan is looked at anew.
+        is_there: whether the online store still holds the rows that a plan leads to.
     """
 
-    def __init__(self, refresh_seconds: float) -> None:
+    def __init__(self, refresh_seconds: float, is_there: Callable[[ServingPlan], bool]) -> None:
         self._refresh = min(refresh_seconds, STALE_SECONDS)
+        self._is_there = is_there
         self._entries: dict[Hashable, _Entry] = {}
+        self._building: dict[Hashable, Future[ServingPlan]] = {}
 
     def get(self, key: Hashable) -> ServingPlan | None:
         """The plan under `key` if there is one that is fresh enough."""
@@ -181,7 +191,7 @@ class ServingPlans:
             return None
         now = time.monotonic()
         if now > entry.renew_at:
-            if now - entry.made_at > STALE_SECONDS:
+            if now - entry.sure_at > STALE_SECONDS:
                 return None
             if entry.renewing != forks.count():
                 entry.renewing = forks.count()
@@ -189,14 +199,37 @@ class ServingPlans:
         return entry.plan
 
     def add(self, key: Hashable, build: Callable[[], ServingPlan]) -> ServingPlan:
-        """A new plan under `key`.
+        """A new plan under `key`; those who ask for it while it is being built get the same one.
 
         Args:
             key: identifies the request; may hold ids of objects that `build` keeps alive.
             build: asks the registry, now and whenever the plan is renewed.
         """
+        building: Future[ServingPlan] = Future()
+        # What a thread of the parent was building is never finished in a forked child.
+        flight = forks.count(), key
+        first = self._building.setdefault(flight, building)
+        if first is not building:
+            return first.result()
+        try:
+            plan = self._add(key, build)
+        except BaseException as error:
+            building.set_exception(error)
+            raise
+        finally:
+            del self._building[flight]
+        building.set_result(plan)
+        return plan
+
+    def _add(self, key: Hashable, build: Callable[[], ServingPlan]) -> ServingPlan:
         now = time.monotonic()
-        entry = _Entry(build(), build, now, now + self._refresh)
+        try:
+            entry = _Entry(build(), build, now, now + self._refresh)
+        except RegistryUnavailableError as error:
+            old = self._entries.get(key)
+            if old is None or not self._keeps(old, error):
+                raise
+            return old.plan
         if len(self._entries) >= MOST_PLANS:
             self._entries.clear()
         self._entries[key] = entry
@@ -211,6 +244,18 @@ class ServingPlans:
         try:
             self._entries[key] = _Entry(entry.build(), entry.build, now, now + self._refresh)
         except Exception as error:  # noqa: BLE001 (a request that needs the plan will raise it)
-            entry.renew_at = time.monotonic() + self._refresh  # not again at each request
+            self._keeps(entry, error)
             entry.renewing = None
-            _log.warning("a serving plan could not be renewed, going on with the one at hand: %s", error)
+
+    def _keeps(self, entry: _Entry, error: Exception) -> bool:
+        """Whether a plan that could not be renewed is good for another while: if only the registry is away."""
+        now = time.monotonic()
+        entry.renew_at = now + self._refresh  # not again at each request
+        try:
+            keeps = isinstance(error, RegistryUnavailableError) and self._is_there(entry.plan)
+        except OnlineStoreError:
+            keeps = False
+        if keeps:
+            entry.sure_at = now
+        _log.warning("a serving plan could not be renewed, going on with the one at hand: %s", error)
+        return keeps
