@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from featurestore.configuration import load_configuration
 from featurestore.definitions.base import Definition
 from featurestore.definitions.instants import to_microseconds
 from featurestore.definitions.view import FeatureView
+from featurestore.errors import RequestError
 from featurestore.monitoring.expectation_verbs import ExpectationVerbs
 from featurestore.monitoring.verbs import StatisticsVerbs
 from featurestore.online.reader import OnlineReader
@@ -362,6 +363,12 @@ class FeatureStore(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> NoReturn:
+        raise RequestError(
+            "A FeatureStore holds connections, which cannot be pickled.",
+            hint="Open one in each process, or fork.",
+        )
 
     def __repr__(self) -> str:
         return f"FeatureStore(project={self._project.name!r})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import sqlite3
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -376,3 +377,8 @@ def test_every_error_is_a_feature_store_error() -> None:
     assert len(classes) > 15
     drawn = [name for name in (errors.__doc__ or "").split() if name.endswith("Error")]
     assert sorted(drawn) == sorted(each.__name__ for each in classes)
+
+
+def test_a_store_cannot_be_pickled(ready: fs.FeatureStore) -> None:
+    with pytest.raises(RequestError, match=r"(?s)cannot be pickled.*Open one in each process"):
+        pickle.dumps(ready)
