@@ -16,7 +16,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from operator import itemgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from featurestore import forks
 from featurestore.definitions.types import FLOATS, INTEGERS, Bool, FeatureType, Int64, List, Map, UInt64
@@ -35,8 +35,7 @@ EmptyValue: TypeAlias = "float | Sequence[Any] | Mapping[Any, Any] | None"
 """What an aggregation gives without any input; None where that is null."""
 
 
-@dataclass(frozen=True)
-class ServedFeature:
+class ServedFeature(NamedTuple):
     """One feature of a request: its name in the row, its name in the answer, its type, its empty value."""
 
     name: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from featurestore.definitions.aggregation import Aggregation
 from featurestore.definitions.base import Definition
@@ -18,16 +18,14 @@ FeaturesArgument = Definition | str | Sequence[Definition | str]
 """A service, a view, a part of one, a name (``"view:feature"``), or a list of these."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestedFeature:
+class RequestedFeature(NamedTuple):
     """One feature of a request and the column it becomes."""
 
     output: str
     feature: Feature | Aggregation
 
 
-@dataclass(frozen=True, slots=True)
-class RequestedView:
+class RequestedView(NamedTuple):
     """One view of a request.
 
     Attributes:
@@ -50,8 +48,7 @@ class RequestedView:
         return dict(self.renames).get(join_key, join_key)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """All views of a request, and its output columns in the order they were asked for."""
 
     views: tuple[RequestedView, ...]

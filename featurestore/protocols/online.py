@@ -8,7 +8,6 @@ headers, and never looks at values.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple, Protocol
 
@@ -20,8 +19,7 @@ class SpaceKeys(NamedTuple):
     keys: Sequence[bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class MaterializedWrite:
+class MaterializedWrite(NamedTuple):
     """Rows of run number `run` at the instant `end` (microseconds).
 
     Replaces what is stored, except a row of a later run, and except a pushed row with a later event than
@@ -33,8 +31,7 @@ class MaterializedWrite:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class PushedWrite:
+class PushedWrite(NamedTuple):
     """Rows that were pushed: replace a materialized row with an older event timestamp, and a pushed row
     with an older ``(event, created)``; at full equality the greater bytes stay.
     """

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,7 @@ class ChangeAction(StrEnum):
     ROLLBACK = "rollback"
 
 
-@dataclass(frozen=True, slots=True)
-class CodeState:
+class CodeState(NamedTuple):
     """The git commit that definitions were applied from.
 
     Attributes:
@@ -58,8 +57,7 @@ class CodeState:
     dirty: bool
 
 
-@dataclass(frozen=True, slots=True)
-class VersionRecord:
+class VersionRecord(NamedTuple):
     """One entry of a definition's history: a version, or a later change of its description.
 
     Attributes:
@@ -83,8 +81,7 @@ class VersionRecord:
     retired_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
+class AuditEntry(NamedTuple):
     """One change of the registry: who, when, from where, what, with which effect.
 
     Attributes:
@@ -112,8 +109,7 @@ class AuditEntry:
     effect: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One change of a plan: a definition's new state.
 
     Attributes:
@@ -147,8 +143,7 @@ class RunStatus(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One materialization of one view version.
 
     Attributes:
@@ -173,8 +168,7 @@ class Run:
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class ViewState:
+class ViewState(NamedTuple):
     """Where one version of a view stands online.
 
     Attributes:

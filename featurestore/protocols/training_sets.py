@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """What somebody has noted about a training set."""
 
     at: datetime
@@ -17,8 +15,7 @@ class Note:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingSetRecord:
+class TrainingSetRecord(NamedTuple):
     """A training set, as the registry holds it.
 
     Attributes:
@@ -42,8 +39,7 @@ class TrainingSetRecord:
     notes: tuple[Note, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRelease:
+class ModelRelease(NamedTuple):
     """That a release of a model was trained on a training set.
 
     Attributes:
@@ -66,8 +62,7 @@ class ModelRelease:
         return f"{self.name}@{self.version}"
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(NamedTuple):
     """What a change of a view or a service reaches, beside other definitions.
 
     Attributes:

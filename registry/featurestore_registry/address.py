@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -13,8 +13,7 @@ _SQLITE = "sqlite:///"
 _EXAMPLE = "postgresql://user:password@host:5432/database"
 
 
-@dataclass(frozen=True)
-class Address:
+class Address(NamedTuple):
     """Where a registry's database is.
 
     Attributes:

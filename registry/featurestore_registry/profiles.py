@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select
 
@@ -41,8 +40,7 @@ def write_run_profile(connection: Connection, run: Run, profile: Mapping[str, An
     connection.execute(added.on_conflict_do_update(index_elements=list(row), set_=content))
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(NamedTuple):
     """Which runs are wanted; see `StatisticsRegistry.profiled_runs`."""
 
     project: str

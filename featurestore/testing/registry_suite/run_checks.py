@@ -88,4 +88,4 @@ class RunCheckCases:
     def test_of_a_run_that_is_not_there(self, registry: Registry) -> None:
         commit(registry, change(make_view()))
         with pytest.raises(NotFoundError, match="no run 77"):
-            registry.add_run_checks(run=replace(begin(registry), number=77), results=RESULTS)
+            registry.add_run_checks(run=begin(registry)._replace(number=77), results=RESULTS)

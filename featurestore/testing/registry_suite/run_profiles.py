@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,4 +93,4 @@ class RunProfileCases:
             with pytest.raises(NotFoundError):
                 registry.run_profile(project=project, view=VIEW, number=number)
         with pytest.raises(NotFoundError):
-            registry.add_run_profile(run=replace(run, number=77), profile=profile(1))
+            registry.add_run_profile(run=run._replace(number=77), profile=profile(1))
