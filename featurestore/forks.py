@@ -21,16 +21,6 @@ def count() -> int:
     return _GATE.forks
 
 
-def enter() -> None:
-    """Begin what a fork has to wait for; may be nested. `leave` has to follow."""
-    _GATE.enter()
-
-
-def leave() -> None:
-    """End what `enter` began."""
-    _GATE.leave()
-
-
 @contextlib.contextmanager
 def held_off() -> Iterator[None]:
     """Between `enter` and `leave`."""
@@ -96,6 +86,10 @@ class _Gate:
 
 
 _GATE = _Gate()
+enter = _GATE.enter
+"""Begin what a fork has to wait for; may be nested. `leave` has to follow."""
+leave = _GATE.leave
+"""End what `enter` began."""
 if hasattr(os, "register_at_fork"):  # Windows does not fork
     os.register_at_fork(
         before=_GATE.before_fork,

@@ -47,9 +47,9 @@ class OnlineReader:
         self, features: FeaturesArgument, rows: Any, *, full_feature_names: bool, now: datetime | None
     ) -> OnlineFeatures:
         """The same without blocking the event loop."""
-        plan = self._known_plan(features, full_feature_names)
+        plan = self._plans.get((_request_key(features), full_feature_names))
         if plan is None:
-            plan = await asyncio.to_thread(self._plan, features, full_feature_names)
+            plan = await asyncio.to_thread(self._new_plan, features, full_feature_names)
         lookup = _Lookup(plan, rows, now)
         return lookup.answer(await self._project.online.read_async(requests=lookup.requests))
 
@@ -57,13 +57,11 @@ class OnlineReader:
         """Ask the registry again at the next read."""
         self._plans.clear()
 
-    def _known_plan(self, features: FeaturesArgument, full: bool) -> ServingPlan | None:
-        return self._plans.get((_request_key(features), full))
-
     def _plan(self, features: FeaturesArgument, full: bool) -> ServingPlan:
-        found = self._known_plan(features, full)
-        if found is not None:
-            return found
+        key = _request_key(features), full
+        return self._plans.get(key) or self._new_plan(features, full)
+
+    def _new_plan(self, features: FeaturesArgument, full: bool) -> ServingPlan:
         # A list may change later; and definitions have to stay alive, so that their ids stay their own.
         held = features if isinstance(features, str | Definition) else tuple(features)
         return self._plans.add((_request_key(features), full), lambda: self._build(held, full))
